@@ -1,0 +1,41 @@
+# Two views of 32-px images: strong for the student, weak for the teacher. No blur.
+collate_fn = dict(type='default_collate')
+data_preprocessor = dict(type='SelfSupDataPreprocessor')
+
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(
+        type='MultiView',
+        num_views=[1, 1],
+        transforms=[
+            [dict(type='ContrastiveView', size=32, blur_prob=0.0)],
+            [dict(type='WeakView', size=32)],
+        ],
+    ),
+    dict(type='PackInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='CentralView', size=32),
+    dict(type='PackInputs'),
+]
+
+train_dataloader = dict(
+    batch_size=256,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='EpochSampler', shuffle=True),
+    collate_fn=collate_fn,
+    dataset=dict(pipeline=train_pipeline),
+)
+# kNN on frozen features; its bank is the training set, read by val_pipeline.
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=collate_fn,
+    dataset=dict(pipeline=val_pipeline, test_mode=True),
+)
+val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_cfg = dict(type='KNNValLoop', k=(20, 100, 200), temperature=0.07)

@@ -1,0 +1,35 @@
+default_scope = 'mmrel'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50, ignore_last=False),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    strict_load=dict(type='StrictLoadHook'),
+)
+
+# The mean of the loss over the epoch so far stands beside the usual smoothed one.
+log_processor = dict(
+    window_size=50,
+    custom_cfg=[
+        dict(data_src='loss', log_name='loss_epoch', method_name='mean', window_size='epoch')
+    ],
+)
+
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),  # without a GPU the tools take gloo
+)
+model_wrapper_cfg = dict(type='AnyDeviceDataParallel')
+
+# For TensorBoard: --cfg-options visualizer.vis_backends.1.type=TensorboardVisBackend
+# on the command line, or in a config of your own
+# visualizer = dict(vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
+visualizer = dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
+
+log_level = 'INFO'
+load_from = None
+resume = False
+randomness = dict(seed=0, deterministic=False)

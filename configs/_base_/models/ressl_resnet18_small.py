@@ -1,0 +1,16 @@
+# ReSSL, small images: one device, so split BN stands in for batch shuffle.
+model = dict(
+    type='ReSSL',
+    backbone=dict(
+        type='ResNetSmallImage',
+        depth=18,
+        max_pool=False,
+        norm_cfg=dict(type='SplitBN', splits=8),
+        zero_init_residual=False,
+    ),
+    neck=dict(type='MLPNeck', hidden_channels=512, out_channels=128),
+    head=dict(type='RelationHead', student_temperature=0.1, teacher_temperature=0.05),
+    memory=dict(type='FeatureQueue', size=4096),
+    teacher=dict(momentum=0.99),
+    batch_shuffle=True,
+)

@@ -1,0 +1,15 @@
+"""mmrel: relational representation learning and one-shot architecture search."""
+
+from mmrel.utils.dependencies import check_dependencies
+
+# Before anything imports mmengine: a broken installation gets one message,
+# not the traceback of whichever package happens to fail first.
+check_dependencies()
+
+from mmrel.utils.checkpoint import use_safe_loading  # noqa: E402
+
+from .version import __version__  # noqa: E402
+
+use_safe_loading()
+
+__all__ = ['__version__']

@@ -1,0 +1,113 @@
+"""From a config file and command-line switches to a Runner that is safe to start."""
+
+import os
+
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmrel.engine import init_cpu_processes
+
+
+def load_config(
+    path: str,
+    cfg_options: dict | None = None,
+    work_dir: str | None = None,
+    launcher: str = 'none',
+) -> Config:
+    """Read a config file and apply what the command line says.
+
+    Args:
+        path (str): The config file.
+        cfg_options (dict, optional): Dotted keys and their values.
+        work_dir (str, optional): Where results go. Defaults to None: the
+            config's ``work_dir``, else ``work_dirs/NAME_OF_THE_CONFIG``.
+        launcher (str): Job launcher. Defaults to 'none'.
+
+    Returns:
+        Config: Ready for :func:`build_runner`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        KeyError: If an option names a section that the config does not have.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'config {path!r} does not exist')
+    cfg = Config.fromfile(path)
+    for key in cfg_options or {}:
+        section = key.split('.')[0]
+        if '.' in key and section not in cfg:
+            raise KeyError(
+                f'--cfg-options {key}: the config has no section {section!r}; it has '
+                f'{", ".join(sorted(cfg))}'
+            )
+    cfg.merge_from_dict(cfg_options or {})
+    cfg.launcher = launcher
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', os.path.splitext(os.path.basename(path))[0])
+    return cfg
+
+
+def use_amp(cfg: Config) -> None:
+    """Train under bf16 autocast (``--amp``)."""
+    wrapper = cfg.optim_wrapper
+    kind = wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AutocastOptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(f'--amp does not go with optim_wrapper.type={kind!r}')
+    if kind == 'OptimWrapper':
+        wrapper.type = 'AutocastOptimWrapper'
+
+
+def use_auto_scale_lr(cfg: Config) -> None:
+    """Scale the learning rate with the global batch (``--auto-scale-lr``)."""
+    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        raise KeyError(
+            '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config: the global batch '
+            'that its learning rate is meant for'
+        )
+    cfg.auto_scale_lr.enable = True
+
+
+def test_from_val(cfg: Config) -> None:
+    """Where a config says nothing of testing, test as it validates."""
+    if cfg.get('test_dataloader') is not None:
+        return
+    if cfg.get('val_dataloader') is None:
+        raise KeyError('the config has neither test_dataloader nor val_dataloader')
+    cfg.test_dataloader = cfg.val_dataloader
+    cfg.test_evaluator = cfg.val_evaluator
+    cfg.test_cfg = dict(cfg.get('val_cfg') or {})
+    if cfg.test_cfg.get('type'):
+        cfg.test_cfg.type = cfg.test_cfg.type.replace('ValLoop', 'TestLoop')
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the Runner of a config; without a GPU processes meet over gloo.
+
+    Args:
+        cfg (Config): From :func:`load_config`.
+
+    Returns:
+        Runner: mmengine's, or the config's ``runner_type``.
+    """
+    init_cpu_processes(cfg.get('launcher', 'none'))
+    if 'runner_type' in cfg:
+        return RUNNERS.build(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def check_batches(runner: Runner) -> None:
+    """Refuse a training set that gives not even one batch.
+
+    Raises:
+        ValueError: If an epoch would have no iteration.
+    """
+    loader = runner.train_loop.dataloader
+    if len(loader) == 0:
+        raise ValueError(
+            f'the training set has {len(loader.dataset)} image(s), fewer than a batch of '
+            f'{loader.batch_size} on each of {runner.world_size} process(es): add images or lower '
+            'train_dataloader.batch_size'
+        )

@@ -1,0 +1,119 @@
+"""Data sets that live in memory."""
+
+import mmpretrain.datasets as mmpretrain_datasets
+import numpy as np
+from mmpretrain.datasets import BaseDataset
+from PIL import Image
+
+from mmrel.registry import DATASETS
+
+from .seeding import SeededDraws
+
+
+@DATASETS.register_module()
+class CIFAR10(SeededDraws, mmpretrain_datasets.CIFAR10):
+    """mmpretrain's ``CIFAR10`` (RGB arrays) with seeded draws."""
+
+
+@DATASETS.register_module()
+class CIFAR100(SeededDraws, mmpretrain_datasets.CIFAR100):
+    """mmpretrain's ``CIFAR100`` (RGB arrays) with seeded draws."""
+
+
+class _ArrayDataset(SeededDraws, BaseDataset):
+    """Images in one uint8 array (N, H, W, 3), labels beside it (-1: none)."""
+
+    _images: np.ndarray
+
+    def _load_arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def load_data_list(self) -> list[dict]:
+        """The labels; images stay in the array, not in the serialised list."""
+        self._images, labels = self._load_arrays()
+        return [dict(gt_label=int(y)) if y >= 0 else {} for y in labels]
+
+    def get_data_info(self, idx: int) -> dict:
+        """One sample: its label and its image, RGB (H, W, 3) uint8."""
+        info = super().get_data_info(idx)
+        return dict(info, img=self._images[info['sample_idx']])
+
+
+@DATASETS.register_module()
+class Digits(_ArrayDataset):
+    """scikit-learn's 1,797 handwritten digits, as 32-px RGB images.
+
+    The embedded data set: it comes with a package, nothing is downloaded.
+    A fixed, class-balanced fifth is the test set.
+
+    Args:
+        split (str): 'train' (1,437 images) or 'test' (360). Defaults to
+            'train'.
+        **kwargs: As mmpretrain's ``BaseDataset``.
+
+    Raises:
+        ValueError: If ``split`` is neither.
+    """
+
+    METAINFO = dict(classes=tuple('0123456789'))
+
+    def __init__(self, split: str = 'train', **kwargs) -> None:
+        if split not in ('train', 'test'):
+            raise ValueError(f"dataset.split={split!r} must be 'train' or 'test'")
+        self.split = split
+        kwargs.setdefault('ann_file', '')
+        super().__init__(**kwargs)
+
+    def _load_arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+
+        images, labels = load_digits(return_X_y=True)
+        rows = np.arange(len(labels))
+        train, test = train_test_split(rows, test_size=0.2, random_state=0, stratify=labels)
+        rows = np.sort(train if self.split == 'train' else test)
+        # 17 levels of grey on 8 x 8 pixels.
+        grey = (images[rows].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
+        large = [Image.fromarray(x).resize((32, 32), Image.Resampling.BICUBIC) for x in grey]
+        rgb = np.repeat(np.stack([np.asarray(x) for x in large])[..., None], 3, axis=-1)
+        return rgb, labels[rows]
+
+
+@DATASETS.register_module()
+class STL10(_ArrayDataset):
+    """STL-10 through torchvision: 96-px images of 10 classes.
+
+    Args:
+        data_root (str): Folder that holds, or gets, ``stl10_binary``.
+        split (str): 'train', 'test', 'unlabeled' or 'train+unlabeled' (105,000
+            images, the usual pre-training set). Defaults to 'train+unlabeled'.
+        download (bool): Download the archive if it is not there. Defaults to
+            False.
+        **kwargs: As mmpretrain's ``BaseDataset``.
+    """
+
+    METAINFO = dict(
+        classes=(
+            'airplane', 'bird', 'car', 'cat', 'deer', 'dog', 'horse', 'monkey', 'ship', 'truck',
+        )
+    )  # fmt: skip
+
+    def __init__(
+        self, data_root: str, split: str = 'train+unlabeled', download: bool = False, **kwargs
+    ) -> None:
+        self.split = split
+        self.download = download
+        kwargs.setdefault('ann_file', '')
+        super().__init__(data_root=data_root, **kwargs)
+
+    def _load_arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        from torchvision.datasets import STL10 as TorchvisionSTL10
+
+        try:
+            data = TorchvisionSTL10(self.data_root, split=self.split, download=self.download)
+        except RuntimeError as error:
+            raise FileNotFoundError(
+                f'STL-10 is not in {self.data_root!r} ({error}); set dataset.data_root, or '
+                'dataset.download=True'
+            ) from error
+        return data.data.transpose(0, 2, 3, 1), data.labels

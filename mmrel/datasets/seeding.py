@@ -1,0 +1,86 @@
+"""A sample's random draws follow from (seed, epoch, index) alone.
+
+Not from the number of workers, nor from how often the run was interrupted.
+Persistent workers never see the sampler's epoch, so it travels with the index.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import DefaultSampler
+
+from mmrel.registry import DATA_SAMPLERS
+
+
+class SampleIndex(int):
+    """A sample's index that knows the seed and the epoch it is drawn in.
+
+    Args:
+        index (int): The index in the data set.
+        seed (int): The run's seed.
+        epoch (int): The epoch, from 0.
+    """
+
+    seed: int
+    epoch: int
+
+    def __new__(cls, index: int, seed: int, epoch: int) -> 'SampleIndex':
+        self = super().__new__(cls, index)
+        self.seed = seed
+        self.epoch = epoch
+        return self
+
+    def __reduce__(self) -> tuple:
+        return SampleIndex, (int(self), self.seed, self.epoch)
+
+
+@contextmanager
+def seeded_draws(index: int) -> Iterator[None]:
+    """Seed ``random``, NumPy and torch's CPU generator for one sample.
+
+    The generators are put back afterwards: without workers the draws of the
+    data would otherwise change those of the model.
+
+    Args:
+        index (int): Does something for a :class:`SampleIndex` only; with a
+            plain index the generators run on as they are.
+    """
+    if not isinstance(index, SampleIndex):
+        yield
+        return
+    entropy = (index.seed, index.epoch, int(index))
+    words = np.random.SeedSequence(entropy).generate_state(3).tolist()
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(words[0])
+    np.random.seed(words[1])
+    torch.default_generator.manual_seed(words[2])
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
+
+
+class SeededDraws:
+    """Mixin for data sets: ``__getitem__`` draws from the index's own seed."""
+
+    def __getitem__(self, idx: int) -> Any:
+        with seeded_draws(idx):
+            return super().__getitem__(int(idx))
+
+
+@DATA_SAMPLERS.register_module()
+class EpochSampler(DefaultSampler):
+    """mmengine's ``DefaultSampler`` whose indices carry seed and epoch.
+
+    Args: as ``DefaultSampler``; the Runner fills in data set and seed.
+    """
+
+    def __iter__(self) -> Iterator[SampleIndex]:
+        for index in super().__iter__():
+            yield SampleIndex(index, self.seed, self.epoch)

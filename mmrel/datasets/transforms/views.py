@@ -1,0 +1,194 @@
+"""Views of an image, on Pillow images from decoding to packing.
+
+Pillow and torchvision do the work, so the views do not depend on NumPy's
+integer rules (mmcv's original hue jitter overflows on NumPy 2). All draws come
+from torch's generator, which the data set seeds for each sample.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torchvision.transforms as tv
+import torchvision.transforms.functional as tvf
+from mmcv.transforms import BaseTransform
+from PIL import Image, ImageFilter
+
+from mmrel.datasets.image_file import read_image
+from mmrel.registry import TRANSFORMS
+
+
+def _happens(probability: float) -> bool:
+    return probability > 0 and torch.rand(()).item() < probability
+
+
+def _check_probability(name: str, value: float) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f'{name}={value} must be a probability in [0, 1]')
+    return value
+
+
+@TRANSFORMS.register_module()
+class LoadImage(BaseTransform):
+    """Give the image as a Pillow RGB image.
+
+    Reads ``img_path``, or takes ``img`` where the data set holds arrays (RGB
+    uint8). A broken file stops the run with an error that names it.
+
+    Args:
+        backend_args (dict, optional): mmengine's storage backend.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Fill in ``img`` (Pillow, RGB) and ``ori_shape`` (H, W)."""
+        if 'img' in results:
+            img = Image.fromarray(results['img'])
+        else:
+            img = read_image(results['img_path'], self.backend_args)
+        results['img'] = img
+        results['ori_shape'] = (img.height, img.width)
+        return results
+
+
+@TRANSFORMS.register_module()
+class WeakView(BaseTransform):
+    """ReSSL's weak view: random resized crop and horizontal flip.
+
+    Source: arXiv:2107.09282, Sec. 3.2. Also the training view of linear
+    evaluation.
+
+    Args:
+        size (int): Side of the view in pixels.
+        scale (Sequence[float]): Range of the crop's share of the image's area.
+            Defaults to (0.2, 1.0).
+        flip_prob (float): Defaults to 0.5.
+        interpolation (str): 'bilinear' or 'bicubic'. Defaults to 'bilinear'.
+
+    Raises:
+        ValueError: If a value is outside its range.
+    """
+
+    RATIO = (3 / 4, 4 / 3)
+
+    def __init__(
+        self,
+        size: int,
+        scale: Sequence[float] = (0.2, 1.0),
+        flip_prob: float = 0.5,
+        interpolation: str = 'bilinear',
+    ) -> None:
+        if size < 1:
+            raise ValueError(f'size={size} must be a positive number of pixels')
+        if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
+            raise ValueError(f'scale={scale} must be two shares of the area, 0 < low <= high <= 1')
+        self.size = [size, size]
+        self.scale = tuple(scale)
+        self.flip_prob = _check_probability('flip_prob', flip_prob)
+        self.interpolation = tv.InterpolationMode(interpolation)
+
+    def crop(self, img: Image.Image) -> Image.Image:
+        """A random crop, resized to (size, size)."""
+        box = tv.RandomResizedCrop.get_params(img, self.scale, self.RATIO)
+        return tvf.resized_crop(img, *box, self.size, self.interpolation)
+
+    def flip(self, img: Image.Image) -> Image.Image:
+        """The image or, with ``flip_prob``, its mirror image."""
+        return tvf.hflip(img) if _happens(self.flip_prob) else img
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img`` by a view of it."""
+        results['img'] = self.flip(self.crop(results['img']))
+        return results
+
+
+@TRANSFORMS.register_module()
+class ContrastiveView(WeakView):
+    """The strong view of ReSSL and MoCo v2.
+
+    Crop, colour jitter, greyscale, blur, flip. Source: arXiv:2107.09282,
+    Sec. 3.2.
+
+    Args:
+        size (int): Side of the view in pixels.
+        scale (Sequence[float]): As :class:`WeakView`.
+        flip_prob (float): Defaults to 0.5.
+        interpolation (str): As :class:`WeakView`.
+        jitter (Sequence[float]): Strengths of brightness, contrast, saturation
+            and hue. Defaults to (0.4, 0.4, 0.4, 0.1).
+        jitter_prob (float): Defaults to 0.8.
+        grey_prob (float): Defaults to 0.2.
+        blur_prob (float): 0 for small images. Defaults to 0.5.
+        blur_sigma (Sequence[float]): Range of the blur's standard deviation in
+            pixels. Defaults to (0.1, 2.0).
+    """
+
+    def __init__(
+        self,
+        size: int,
+        scale: Sequence[float] = (0.2, 1.0),
+        flip_prob: float = 0.5,
+        interpolation: str = 'bilinear',
+        jitter: Sequence[float] = (0.4, 0.4, 0.4, 0.1),
+        jitter_prob: float = 0.8,
+        grey_prob: float = 0.2,
+        blur_prob: float = 0.5,
+        blur_sigma: Sequence[float] = (0.1, 2.0),
+    ) -> None:
+        super().__init__(size, scale, flip_prob, interpolation)
+        if len(jitter) != 4:
+            raise ValueError(f'jitter={jitter} must be brightness, contrast, saturation and hue')
+        self.jitter = tv.ColorJitter(*jitter)
+        self.jitter_prob = _check_probability('jitter_prob', jitter_prob)
+        self.grey_prob = _check_probability('grey_prob', grey_prob)
+        self.blur_prob = _check_probability('blur_prob', blur_prob)
+        self.blur_sigma = tuple(blur_sigma)
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img`` by a view of it."""
+        img = self.crop(results['img'])
+        if _happens(self.jitter_prob):
+            img = self.jitter(img)
+        if _happens(self.grey_prob):
+            img = tvf.rgb_to_grayscale(img, num_output_channels=3)
+        if _happens(self.blur_prob):
+            sigma = torch.empty(()).uniform_(*self.blur_sigma).item()
+            img = img.filter(ImageFilter.GaussianBlur(sigma))
+        results['img'] = self.flip(img)
+        return results
+
+
+@TRANSFORMS.register_module()
+class CentralView(BaseTransform):
+    """The view for evaluation: resize the short side, crop the centre.
+
+    Args:
+        size (int): Side of the crop in pixels.
+        resize (int, optional): Length of the short side before it (256 for a
+            crop of 224). Defaults to None: equal to ``size``.
+        interpolation (str): 'bilinear' or 'bicubic'. Defaults to 'bilinear'.
+
+    Raises:
+        ValueError: If ``resize`` is smaller than ``size``.
+    """
+
+    def __init__(
+        self, size: int, resize: int | None = None, interpolation: str = 'bilinear'
+    ) -> None:
+        resize = size if resize is None else resize
+        if resize < size:
+            raise ValueError(f'resize={resize} must be at least size={size}')
+        self.size = size
+        self.resize = resize
+        self.interpolation = tv.InterpolationMode(interpolation)
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img`` by its central view."""
+        img = results['img']
+        if min(img.size) != self.resize:
+            img = tvf.resize(img, self.resize, self.interpolation)
+        if img.size != (self.size, self.size):
+            img = tvf.center_crop(img, self.size)
+        results['img'] = img
+        return results

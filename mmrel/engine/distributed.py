@@ -1,0 +1,58 @@
+"""Several processes, on accelerators or on the CPU."""
+
+import os
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import is_distributed
+from mmengine.model import MMDistributedDataParallel
+from torch import nn
+
+from mmrel.registry import MODEL_WRAPPERS
+
+
+@MODEL_WRAPPERS.register_module()
+class AnyDeviceDataParallel(MMDistributedDataParallel):
+    """mmengine's ``MMDistributedDataParallel`` that also wraps CPU models.
+
+    Args:
+        module (nn.Module): The model.
+        device_ids (list, optional): The Runner gives the local rank; on the
+            CPU it is left out.
+        broadcast_buffers (bool): Defaults to False, as the Runner's default:
+            BN statistics are each rank's own.
+        **kwargs: As ``torch.nn.parallel.DistributedDataParallel``.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        device_ids: list | None = None,
+        broadcast_buffers: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if next(module.parameters()).device.type == 'cpu':
+            device_ids = None
+        super().__init__(
+            module=module, device_ids=device_ids, broadcast_buffers=broadcast_buffers, **kwargs
+        )
+
+
+def init_cpu_processes(launcher: str) -> None:
+    """Join the process group by gloo where there is no accelerator.
+
+    mmengine's own start-up sets a CUDA device first. With an accelerator, or
+    with a single process, this does nothing.
+
+    Args:
+        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+    """
+    if launcher == 'none' or get_device() != 'cpu' or is_distributed():
+        return
+    if launcher == 'slurm':
+        os.environ.setdefault('RANK', os.environ['SLURM_PROCID'])
+        os.environ.setdefault('WORLD_SIZE', os.environ['SLURM_NTASKS'])
+        os.environ.setdefault('LOCAL_RANK', os.environ.get('SLURM_LOCALID', '0'))
+        os.environ.setdefault('MASTER_PORT', '29500')
+    torch.distributed.init_process_group('gloo')

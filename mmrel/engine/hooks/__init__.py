@@ -1,0 +1,6 @@
+from .channels_last_hook import ChannelsLastHook
+from .checkpoint_hook import CheckpointHook
+from .initial_val_hook import InitialValHook
+from .strict_load_hook import StrictLoadHook
+
+__all__ = ['ChannelsLastHook', 'CheckpointHook', 'InitialValHook', 'StrictLoadHook']

@@ -1,0 +1,151 @@
+"""Checkpoints that are whole or not there at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import mmengine.hooks
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.runner import Runner
+
+from mmrel.registry import HOOKS
+
+_ATOMIC = 'mmrel_atomic_local'
+
+
+def write_atomically(content: bytes, path: str) -> None:
+    """Write a file so that, whatever happens, the old or the new one is there.
+
+    Args:
+        content (bytes): What to write.
+        path (str): The file.
+
+    Raises:
+        OSError: If it cannot be written; a file that was there is untouched.
+    """
+    partial = f'{path}.partial'
+    try:
+        with open(partial, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            os.remove(partial)
+        raise
+
+
+@register_backend(_ATOMIC, force=True)
+class _AtomicLocalBackend(LocalBackend):
+    def put(self, obj: bytes | memoryview, filepath: str) -> None:
+        os.makedirs(os.path.dirname(filepath) or '.', exist_ok=True)
+        write_atomically(bytes(obj), filepath)
+
+
+class _RemoveLater:
+    """A storage backend whose removals wait until the new file is written."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.waiting: list[tuple[Any, str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self.waiting.append((self._backend.remove, path))
+
+    def rmtree(self, path: str) -> None:
+        self.waiting.append((self._backend.rmtree, path))
+
+
+@HOOKS.register_module()
+class CheckpointHook(mmengine.hooks.CheckpointHook):
+    """mmengine's ``CheckpointHook`` that never costs the last good checkpoint.
+
+    A file appears under its name only when it is complete, and an old one
+    (``max_keep_ckpts``, ``save_best``) is removed only after that. A full disk
+    or a folder that cannot be written stops the run with one error that names
+    the file and the checkpoint to resume from.
+
+    Args: as mmengine's.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Prepare; local files are written atomically."""
+        super().before_train(runner)
+        if self.backend_args is None and isinstance(self.file_backend, LocalBackend):
+            self.backend_args = dict(backend=_ATOMIC)
+
+    @contextmanager
+    def _careful(self, runner: Runner) -> Iterator[None]:
+        last_good = getattr(self, '_last_good', None) or self._on_disk(runner)
+        backend, self.file_backend = self.file_backend, _RemoveLater(self.file_backend)
+        try:
+            yield
+            for remove, path in self.file_backend.waiting:
+                remove(path)
+        except OSError as error:
+            remedy = (
+                f'the last good checkpoint is {last_good!r}: mend this and run again with --resume'
+                if last_good
+                else 'no checkpoint was written before'
+            )
+            raise RuntimeError(
+                f'a checkpoint could not be written to {self.out_dir!r} ({error}); {remedy}'
+            ) from error
+        finally:
+            self.file_backend = backend
+
+    @staticmethod
+    def _on_disk(runner: Runner) -> str | None:
+        try:
+            with open(os.path.join(runner.work_dir, 'last_checkpoint')) as file:
+                return file.read().strip() or None
+        except OSError:
+            return None
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        # Not mmengine's own: it removes the old file first, and truncates
+        # `last_checkpoint` before it writes it.
+        name = self.filename_tmpl.format(step)
+        with self._careful(runner):
+            outdated = self._keep(runner, step)
+            self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+            runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+            runner.save_checkpoint(
+                self.out_dir,
+                name,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
+            if not is_main_process():
+                return
+            pointer = os.path.join(runner.work_dir, 'last_checkpoint')
+            write_atomically(self.last_ckpt.encode(), pointer)
+            self._last_good = self.last_ckpt
+            if outdated and self.file_backend.isfile(outdated):
+                self.file_backend.remove(outdated)
+
+    def _keep(self, runner: Runner, step: int) -> str | None:
+        """Note a step as kept; the file that is one too many then, if any."""
+        if self.max_keep_ckpts <= 0 or step in self.keep_ckpt_ids:
+            return None
+        outdated = None
+        if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+            oldest = self.filename_tmpl.format(self.keep_ckpt_ids.popleft())
+            outdated = self.file_backend.join_path(self.out_dir, oldest)
+        self.keep_ckpt_ids.append(step)
+        runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        return outdated
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        with self._careful(runner):
+            super()._save_best_checkpoint(runner, metrics)

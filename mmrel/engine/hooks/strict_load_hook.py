@@ -1,0 +1,35 @@
+"""A checkpoint fits the model completely, or the run stops."""
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmrel.registry import HOOKS
+from mmrel.utils.state_dict import compare_state_dict
+
+
+@HOOKS.register_module()
+class StrictLoadHook(Hook):
+    """Raise on missing, unexpected and wrongly shaped keys.
+
+    mmengine only warns, and goes on with random weights where a key is
+    missing. It concerns what the Runner loads: resume, ``load_from``,
+    testing. Remove it (``default_hooks.strict_load=None``) to load a part.
+    """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the checkpoint with the model before it is used.
+
+        Raises:
+            RuntimeError: If they differ; the message lists the keys.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        given = checkpoint.get('state_dict', checkpoint)
+        given = {key.removeprefix('module.'): value for key, value in given.items()}
+        difference = compare_state_dict(model.state_dict(), given)
+        if difference:
+            raise RuntimeError(
+                difference.describe(
+                    f'the checkpoint does not fit {type(model).__name__} of this config'
+                )
+            )

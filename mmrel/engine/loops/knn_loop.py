@@ -1,0 +1,157 @@
+"""kNN evaluation as a val and as a test loop."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import Evaluator
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmrel.evaluation.knn import knn_scores
+from mmrel.models.utils.features import pool_features
+from mmrel.registry import LOOPS
+
+
+def _bank_config(cfg: Config, queries: dict, changes: dict) -> dict:
+    """The training set, read as the queries are, every sample once."""
+    if not isinstance(queries, dict) or not cfg.get('train_dataloader'):
+        raise ValueError('kNN needs bank_dataloader: there is no train_dataloader to make it from')
+    dataset = copy.deepcopy(cfg.train_dataloader['dataset'])
+    dataset['pipeline'] = queries['dataset']['pipeline']
+    dataset['test_mode'] = True
+    bank = dict(queries, dataset=dataset, persistent_workers=False)
+    # Without round-up: a sample that is there twice would vote twice.
+    bank['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
+    return Config._merge_a_into_b(changes, bank)
+
+
+class _KNNLoop(BaseLoop):
+    """Extract the features of a bank and of the queries, let the bank vote.
+
+    The features are the backbone's, pooled; the backbone is the student's. Both
+    loaders should use a pipeline without augmentation.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader | dict): The queries (a test set).
+        evaluator (Evaluator | dict | list): Metrics of the class scores. They
+            are computed for each k, with the prefix ``knn{k}``.
+        bank_dataloader (DataLoader | dict, optional): The bank. A dict is
+            merged into what it is by default: the config's training set, read
+            as ``dataloader`` reads the queries (same pipeline and batch), every
+            sample once. Defaults to None: just that.
+        k (int | Sequence[int]): Neighbours that vote. Defaults to (20, 100, 200).
+        temperature (float): Of the votes. Defaults to 0.07.
+    """
+
+    mode: str
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list,
+        bank_dataloader: DataLoader | dict | None = None,
+        k: int | Sequence[int] = (20, 100, 200),
+        temperature: float = 0.07,
+    ) -> None:
+        if not isinstance(bank_dataloader, DataLoader):
+            bank = _bank_config(runner.cfg, dataloader, bank_dataloader or {})
+            bank_dataloader = runner.build_dataloader(bank, seed=runner.seed)
+        super().__init__(runner, dataloader)
+        self.bank_dataloader = bank_dataloader
+        self.k = (k,) if isinstance(k, int) else tuple(k)
+        if not self.k or min(self.k) < 1 or temperature <= 0:
+            raise ValueError(
+                f'k={k} and temperature={temperature} of {type(self)} must be positive'
+            )
+        self.temperature = temperature
+        metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
+        self.classes = metainfo.get('classes')
+        metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
+        self.evaluators = {}
+        for n in self.k:
+            named = [dict(copy.deepcopy(metric), prefix=f'knn{n}') for metric in metrics]
+            self.evaluators[n] = runner.build_evaluator(named)
+            self.evaluators[n].dataset_meta = metainfo
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """The evaluator of the first k (what mmengine's hooks look at)."""
+        return self.evaluators[self.k[0]]
+
+    def _extract(self, batch: dict) -> tuple[Tensor, list[BaseDataElement]]:
+        model = (
+            self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
+        )
+        data = model.data_preprocessor(batch, False)
+        return pool_features(model.backbone(data['inputs'])), data['data_samples']
+
+    def _labels(self, samples: list[BaseDataElement], loader: DataLoader) -> Tensor:
+        if any('gt_label' not in sample for sample in samples):
+            raise ValueError(
+                f'kNN needs labels, but {type(loader.dataset).__name__} gives none: use a data '
+                f'set with classes, or leave out {self.mode}_dataloader, _cfg and _evaluator'
+            )
+        return torch.cat([sample.gt_label for sample in samples])
+
+    @torch.no_grad()
+    def run(self) -> dict:
+        """Evaluate.
+
+        Returns:
+            dict: Metrics by name, such as ``knn200/accuracy/top1`` in percent.
+        """
+        call = self.runner.call_hook
+        call(f'before_{self.mode}')
+        call(f'before_{self.mode}_epoch')
+        self.runner.model.eval()
+        bank, bank_labels = [], []
+        for batch in self.bank_dataloader:
+            features, samples = self._extract(batch)
+            bank.append(features)
+            bank_labels.append(self._labels(samples, self.bank_dataloader))
+        queries, query_samples = [], []
+        for i, batch in enumerate(self.dataloader):
+            call(f'before_{self.mode}_iter', batch_idx=i, data_batch=batch)
+            features, samples = self._extract(batch)
+            self._labels(samples, self.dataloader)
+            queries.append(features)
+            query_samples += samples
+            call(f'after_{self.mode}_iter', batch_idx=i, data_batch=batch, outputs=samples)
+        features = torch.cat(queries)
+        labels = torch.cat(bank_labels).to(features.device)
+        metrics = self._score(features, torch.cat(bank), labels, query_samples)
+        call(f'after_{self.mode}_epoch', metrics=metrics)
+        call(f'after_{self.mode}')
+        return metrics
+
+    def _score(
+        self, queries: Tensor, bank: Tensor, labels: Tensor, samples: list[BaseDataElement]
+    ) -> dict:
+        num_classes = len(self.classes) if self.classes else int(labels.max()) + 1
+        scores = knn_scores(queries, bank, labels, num_classes, self.k, self.temperature)
+        metrics = {}
+        for n, evaluator in self.evaluators.items():
+            for sample, score in zip(samples, scores[n].cpu(), strict=True):
+                sample.set_pred_score(score).set_pred_label(score.argmax())
+            evaluator.process(data_samples=samples, data_batch=None)
+            metrics.update(evaluator.evaluate(len(self.dataloader.dataset)))
+        return metrics
+
+
+@LOOPS.register_module()
+class KNNValLoop(_KNNLoop):
+    __doc__ = _KNNLoop.__doc__
+    mode = 'val'
+
+
+@LOOPS.register_module()
+class KNNTestLoop(_KNNLoop):
+    __doc__ = _KNNLoop.__doc__
+    mode = 'test'

@@ -1,0 +1,126 @@
+"""Weighted kNN classification on frozen features.
+
+Protocol: features L2-normalised, the k nearest of the bank by cosine, votes
+weighted by exp(similarity / temperature) (InstDisc, arXiv:1805.01978,
+Sec. 3.4; DINO and ReSSL use it with k = 200 and temperature 0.07).
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather, all_reduce, get_rank
+from torch import Tensor
+
+
+def nearest(
+    queries: Tensor, bank: Tensor, k: int, query_block: int = 1024, bank_block: int = 65536
+) -> tuple[Tensor, Tensor]:
+    """The k most similar rows of a bank, without the full similarity matrix.
+
+    Args:
+        queries (Tensor): Unit vectors, (Q, D).
+        bank (Tensor): Unit vectors, (N, D).
+        k (int): At most N are found.
+        query_block (int): Rows of a block. Defaults to 1024.
+        bank_block (int): Columns of a block. Defaults to 65536.
+
+    Returns:
+        tuple[Tensor, Tensor]: Similarities and indices into the bank, both
+        (Q, min(k, N)), best first.
+    """
+    k = min(k, len(bank))
+    similarities, indices = [], []
+    for rows in queries.split(query_block):
+        best = rows.new_empty(len(rows), 0)
+        found = torch.empty(len(rows), 0, dtype=torch.long, device=rows.device)
+        for start in range(0, len(bank), bank_block):
+            similarity = rows @ bank[start : start + bank_block].T
+            value, index = similarity.topk(min(k, similarity.shape[1]), dim=1)
+            best = torch.cat([best, value], 1)
+            found = torch.cat([found, index + start], 1)
+            best, order = best.topk(min(k, best.shape[1]), dim=1)
+            found = found.gather(1, order)
+        similarities.append(best)
+        indices.append(found)
+    if not similarities:
+        empty = queries.new_empty(0, k)
+        return empty, empty.long()
+    return torch.cat(similarities), torch.cat(indices)
+
+
+def vote(
+    similarities: Tensor, labels: Tensor, num_classes: int, k: int, temperature: float
+) -> Tensor:
+    """Class scores from the k nearest neighbours.
+
+    Args:
+        similarities (Tensor): Best first, (Q, >= k or fewer if the bank is
+            small); -inf marks a place without neighbour.
+        labels (Tensor): The neighbours' classes, same shape.
+        num_classes (int): C.
+        k (int): Neighbours that vote.
+        temperature (float): Of the vote's weight.
+
+    Returns:
+        Tensor: Scores (Q, C), 0 for a class without a neighbour; rows sum to 1.
+    """
+    similarities, labels = similarities[:, :k], labels[:, :k]
+    # The softmax scales all of a row's weights alike, and cannot overflow.
+    weights = F.softmax(similarities / temperature, dim=1)
+    scores = weights.new_zeros(len(weights), num_classes)
+    return scores.scatter_add_(1, labels, weights)
+
+
+def knn_scores(
+    queries: Tensor,
+    bank: Tensor,
+    bank_labels: Tensor,
+    num_classes: int,
+    k: Sequence[int] = (200,),
+    temperature: float = 0.07,
+) -> dict[int, Tensor]:
+    """KNN class scores; the ranks share the bank and the work.
+
+    Each rank holds a part of the bank and its own queries. Every rank compares
+    all queries with its part; the k best of all parts are merged.
+
+    Args:
+        queries (Tensor): This rank's features, (Q, D), Q equal on all ranks.
+        bank (Tensor): This rank's part of the bank, (N, D), N may differ.
+        bank_labels (Tensor): Its classes, (N,).
+        num_classes (int): C.
+        k (Sequence[int]): Numbers of neighbours. One larger than the whole
+            bank means all of it. Defaults to (200,).
+        temperature (float): Defaults to 0.07.
+
+    Returns:
+        dict[int, Tensor]: For each k the scores of this rank's queries, (Q, C).
+
+    Raises:
+        ValueError: If the bank is empty on all ranks, or a k or the
+            temperature is not positive.
+    """
+    if min(k) < 1 or temperature <= 0:
+        raise ValueError(f'k={tuple(k)} and temperature={temperature} must be positive')
+    total = torch.tensor([len(bank)], device=queries.device)
+    all_reduce(total)
+    if total.item() == 0:
+        raise ValueError('the kNN bank is empty')
+    most = min(max(k), int(total.item()))
+    queries = F.normalize(queries.float(), dim=1)
+    bank = F.normalize(bank.float(), dim=1)
+    everyone = torch.cat(all_gather(queries.contiguous()))
+    value, index = nearest(everyone, bank, most)
+    label = bank_labels[index]
+    if value.shape[1] < most:
+        # This rank's part is smaller than k; -inf never wins a place.
+        missing = most - value.shape[1]
+        value = F.pad(value, (0, missing), value=-torch.inf)
+        label = F.pad(label, (0, missing))
+    mine = slice(get_rank() * len(queries), (get_rank() + 1) * len(queries))
+    values = torch.cat([part[mine] for part in all_gather(value.contiguous())], 1)
+    labels = torch.cat([part[mine] for part in all_gather(label.contiguous())], 1)
+    values, order = values.topk(most, dim=1)
+    labels = labels.gather(1, order)
+    return {n: vote(values, labels, num_classes, n, temperature) for n in k}

@@ -1,0 +1,6 @@
+from .algorithms import *
+from .backbones import *
+from .heads import *
+from .memories import *
+from .necks import *
+from .utils import *

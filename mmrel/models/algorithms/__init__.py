@@ -1,0 +1,3 @@
+from .ressl import ReSSL
+
+__all__ = ['ReSSL']

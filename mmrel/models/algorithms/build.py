@@ -1,0 +1,54 @@
+"""Building the parts of an algorithm whose widths depend on each other."""
+
+from torch import nn
+
+from mmrel.models.utils.features import feature_dim
+from mmrel.registry import MODELS
+
+
+def build_backbone_and_neck(backbone: dict, neck: dict) -> tuple[nn.Module, nn.Module]:
+    """Build a backbone and a neck whose input follows it.
+
+    Args:
+        backbone (dict): The backbone's config.
+        neck (dict): The neck's config; where ``in_channels`` is left out, it
+            is the number of pooled features of the backbone.
+
+    Returns:
+        tuple[nn.Module, nn.Module]: Backbone and neck.
+    """
+    built = MODELS.build(backbone)
+    neck = dict(neck)
+    neck.setdefault('in_channels', None)
+    if neck['in_channels'] is None:
+        neck['in_channels'] = feature_dim(built)
+    return built, MODELS.build(neck)
+
+
+def build_memory(memory: dict, neck: nn.Module) -> nn.Module:
+    """Build a memory of the neck's embeddings.
+
+    Args:
+        memory (dict): The memory's config; where ``dim`` is left out, it is
+            the neck's output width.
+        neck (nn.Module): The built neck.
+
+    Returns:
+        nn.Module: The memory.
+
+    Raises:
+        ValueError: If ``dim`` is given and is not the neck's output width.
+    """
+    memory = dict(memory)
+    width = getattr(neck, 'out_channels', None)
+    dim = memory.setdefault('dim', width)
+    if dim is None:
+        raise ValueError(
+            f'model.memory.dim is needed: {type(neck).__name__} does not tell its width'
+        )
+    if width is not None and dim != width:
+        raise ValueError(
+            f'model.memory.dim={dim} differs from model.neck.out_channels={width}: '
+            'leave memory.dim out, it follows the neck'
+        )
+    return MODELS.build(memory)

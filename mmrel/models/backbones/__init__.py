@@ -1,0 +1,3 @@
+from .resnet_small_image import ResNetSmallImage
+
+__all__ = ['ResNetSmallImage']

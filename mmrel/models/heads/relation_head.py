@@ -1,0 +1,68 @@
+"""ReSSL's relation loss."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmrel.models.utils.precision import full_precision
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module()
+class RelationHead(BaseModule):
+    """Cross entropy between the teacher's and the student's relations.
+
+    ``H(softmax(s_teacher / t_teacher), softmax(s_student / t_student))``,
+    summed over the memory, averaged over views and rows.
+    Source: ReSSL (arXiv:2107.09282), Eqs. 3 to 5.
+
+    Args:
+        student_temperature (float): Defaults to 0.1.
+        teacher_temperature (float): Lower than the student's: the target is
+            the sharper one. Defaults to 0.04.
+
+    Raises:
+        ValueError: If a temperature is not positive, or the teacher's is not
+            below the student's.
+    """
+
+    def __init__(self, student_temperature: float = 0.1, teacher_temperature: float = 0.04) -> None:
+        super().__init__()
+        if student_temperature <= 0 or teacher_temperature <= 0:
+            raise ValueError(
+                f'head.student_temperature={student_temperature} and '
+                f'head.teacher_temperature={teacher_temperature} must be positive'
+            )
+        if teacher_temperature >= student_temperature:
+            raise ValueError(
+                f'head.teacher_temperature={teacher_temperature} must be below '
+                f'head.student_temperature={student_temperature}: the target has to be the '
+                'sharper distribution (ReSSL uses 0.04 and 0.1)'
+            )
+        self.student_temperature = student_temperature
+        self.teacher_temperature = teacher_temperature
+
+    @full_precision
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """The loss of two sets of similarities to one memory.
+
+        Args:
+            student (Tensor): Similarities of the student's V views,
+                (V, B, K), or of one view, (B, K).
+            teacher (Tensor): Similarities of the teacher's view, (B, K),
+                the target of every student view.
+
+        Returns:
+            Tensor: The loss, a scalar in at least float32.
+        """
+        target = F.softmax(teacher / self.teacher_temperature, dim=-1)
+        log_prob = F.log_softmax(student / self.student_temperature, dim=-1)
+        # The mean over views first: the target's sum then runs once, not V times.
+        if log_prob.ndim == 3:
+            log_prob = log_prob.mean(0)
+        return -torch.mul(target, log_prob).sum(-1).mean()
+
+    def loss(self, student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
+        """:meth:`forward` as the dict of losses that mmengine sums up."""
+        return dict(loss=self(student, teacher))

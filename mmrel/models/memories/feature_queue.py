@@ -1,0 +1,102 @@
+"""A first-in first-out memory of past teacher embeddings."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather
+from torch import Tensor, nn
+
+from mmrel.models.utils.precision import at_least_float32, full_precision
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module()
+class FeatureQueue(nn.Module):
+    """K past embeddings; each step's global batch replaces the oldest.
+
+    Any size goes with any batch: writes wrap round. The buffers ``queue``
+    (D, K) and ``pointer`` are in the checkpoint.
+
+    A step's gradient is taken through the memory as it was when the
+    similarities were computed. A written batch therefore waits until that
+    step's backward is over, that is until the memory is next used or saved: it
+    saves a copy of the whole memory in each step. Look at the memory through
+    :meth:`read` (or the state dict), which include the waiting batch.
+
+    Args:
+        size (int): K, the number of embeddings (65536, 131072, ...).
+        dim (int): D, the width of an embedding: the neck's output.
+
+    Raises:
+        ValueError: If ``size`` or ``dim`` is below 1.
+    """
+
+    queue: Tensor
+    pointer: Tensor
+
+    def __init__(self, size: int, dim: int) -> None:
+        super().__init__()
+        for key, value in (('size', size), ('dim', dim)):
+            if value < 1:
+                raise ValueError(f'memory.{key}={value} must be at least 1')
+        self.size = size
+        self.dim = dim
+        self.register_buffer('queue', F.normalize(torch.randn(dim, size), dim=0))
+        self.register_buffer('pointer', torch.zeros(1, dtype=torch.long))
+        self._waiting: Tensor | None = None
+
+    def read(self) -> Tensor:
+        """The memory, shape (D, K); columns are unit vectors. Do not modify it."""
+        self._flush()
+        return self.queue
+
+    @full_precision
+    def similarity(self, z: Tensor) -> Tensor:
+        """Similarities of embeddings to all of the memory.
+
+        Args:
+            z (Tensor): Shape (..., D).
+
+        Returns:
+            Tensor: ``z @ queue``, shape (..., K), in at least float32.
+        """
+        return z @ self.read()
+
+    @torch.no_grad()
+    def write(self, z: Tensor) -> None:
+        """Let the embeddings of all ranks replace the oldest ones.
+
+        Args:
+            z (Tensor): This rank's embeddings, shape (B, D), B equal on all
+                ranks.
+
+        Raises:
+            ValueError: If the global batch does not fit into the memory.
+        """
+        self._flush()
+        z = torch.cat(all_gather(at_least_float32(z.detach()).contiguous()))
+        if len(z) > self.size:
+            raise ValueError(
+                f'the global batch of {len(z)} is larger than the memory: set '
+                f'model.memory.size (now {self.size}) to at least {len(z)}'
+            )
+        self._waiting = z
+
+    def _flush(self) -> None:
+        if self._waiting is None:
+            return
+        z, self._waiting = self._waiting, None
+        # On the device: the pointer is never read by the host.
+        slots = (self.pointer + torch.arange(len(z), device=z.device)) % self.size
+        self.queue.index_copy_(1, slots, z.T.to(self.queue.dtype))
+        self.pointer.add_(len(z)).remainder_(self.size)
+
+    def _save_to_state_dict(self, *args, **kwargs) -> None:
+        self._flush()
+        super()._save_to_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        self._waiting = None
+        super()._load_from_state_dict(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        return f'size={self.size}, dim={self.dim}'

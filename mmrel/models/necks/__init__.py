@@ -1,0 +1,3 @@
+from .mlp import MLPNeck
+
+__all__ = ['MLPNeck']

@@ -1,0 +1,69 @@
+"""Projectors and predictors: small MLPs on pooled features."""
+
+from collections.abc import Sequence
+
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmrel.models.utils.features import pool_features
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module()
+class MLPNeck(BaseModule):
+    """An MLP on the backbone's pooled features.
+
+    ``num_layers - 1`` times linear, (norm), ReLU, and a last linear layer.
+    ReSSL's projector has two layers and no norm (arXiv:2107.09282, Sec. 4.1).
+
+    Args:
+        in_channels (int): Width of the pooled features. Algorithms of mmrel
+            fill it in from their backbone when a config leaves it out.
+        hidden_channels (int): Width of the hidden layers.
+        out_channels (int): D, width of the embedding.
+        num_layers (int): Number of linear layers. Defaults to 2.
+        norm_cfg (dict, optional): Norm after each hidden linear layer, such
+            as ``dict(type='BN1d')``. Defaults to None: no norm.
+        init_cfg (dict, optional): Initialisation; torch's own by default.
+
+    Raises:
+        ValueError: If ``num_layers`` is below 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int = 2,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if num_layers < 1:
+            raise ValueError(f'neck.num_layers={num_layers} must be at least 1')
+        self.out_channels = out_channels
+        layers: list[nn.Module] = []
+        width = in_channels
+        for _ in range(num_layers - 1):
+            layers.append(nn.Linear(width, hidden_channels))
+            if norm_cfg is not None:
+                layers.append(build_norm_layer(norm_cfg, hidden_channels)[1])
+            layers.append(nn.ReLU(inplace=True))
+            width = hidden_channels
+        layers.append(nn.Linear(width, out_channels))
+        self.mlp = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor | Sequence[Tensor]) -> tuple[Tensor]:
+        """Project features.
+
+        Args:
+            x (Tensor | Sequence[Tensor]): A backbone's output: the last entry
+                counts, maps (B, C, H, W) are average-pooled.
+
+        Returns:
+            tuple[Tensor]: One tensor of shape (B, D), not normalised (a tuple,
+            as mmpretrain's necks return it).
+        """
+        return (self.mlp(pool_features(x)),)

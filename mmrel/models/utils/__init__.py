@@ -1,0 +1,16 @@
+from .features import feature_dim, pool_features
+from .momentum_teacher import MomentumTeacher
+from .norm import SplitBatchNorm2d, SyncBatchNorm
+from .precision import at_least_float32, full_precision
+from .pretrained_init import PretrainedInit
+
+__all__ = [
+    'MomentumTeacher',
+    'PretrainedInit',
+    'SplitBatchNorm2d',
+    'SyncBatchNorm',
+    'at_least_float32',
+    'feature_dim',
+    'full_precision',
+    'pool_features',
+]

@@ -1,0 +1,56 @@
+"""From what a backbone returns to one vector per image."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
+    """Reduce a backbone's output to one vector per image.
+
+    Args:
+        outputs (Tensor | Sequence[Tensor]): What the backbone returned: a
+            tensor or a tuple whose last entry counts. Feature maps
+            (B, C, H, W) are averaged over space; vectors (B, C) pass through.
+
+    Returns:
+        Tensor: Features, shape (B, C).
+
+    Raises:
+        ValueError: If the output is neither a map nor a vector per image.
+    """
+    x = outputs if isinstance(outputs, Tensor) else outputs[-1]
+    if x.ndim == 4:
+        return x.mean(dim=(2, 3))
+    if x.ndim == 2:
+        return x
+    raise ValueError(
+        f'the backbone gave a tensor of shape {tuple(x.shape)}; expected (B, C, H, W) '
+        "or (B, C). For a vision transformer set backbone.out_type='cls_token'."
+    )
+
+
+@torch.no_grad()
+def feature_dim(backbone: nn.Module) -> int:
+    """The number of pooled features of a backbone, found by running it once.
+
+    Args:
+        backbone (nn.Module): Takes (B, 3, H, W). Its ``img_size`` is used
+            where it has one (vision transformers accept no other size).
+
+    Returns:
+        int: C of the pooled features (B, C).
+    """
+    size = getattr(backbone, 'img_size', 64)
+    height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
+    parameter = next(backbone.parameters())
+    image = parameter.new_zeros(1, 3, height, width)
+    modes = {module: module.training for module in backbone.modules()}
+    backbone.eval()
+    try:
+        return pool_features(backbone(image)).shape[1]
+    finally:
+        # One by one: train() would also wake up modules that were frozen.
+        for module, training in modes.items():
+            module.training = training

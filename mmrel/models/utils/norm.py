@@ -1,0 +1,113 @@
+"""Batch norms over other batches than the one at hand.
+
+``SyncBN`` takes its statistics over all ranks, ``SplitBN`` over parts of one
+rank's batch. Both keep the parameters and buffers of plain BN, so checkpoints
+move freely between the three.
+"""
+
+import torch
+import torch.distributed.nn.functional as dist_nn
+import torch.nn.functional as F
+from mmengine.dist import is_distributed
+from torch import Tensor, nn
+
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module(name='SyncBN')
+class SyncBatchNorm(nn.SyncBatchNorm):
+    """``torch.nn.SyncBatchNorm`` that also works on the CPU (gloo).
+
+    torch implements synchronised statistics for accelerators only. On the CPU
+    this layer takes them by two differentiable all-reduces: first of the sums,
+    then of the squared deviations (two passes: the difference of two large
+    numbers would cancel in float32).
+
+    Shape: (B, C, *) to (B, C, *).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        synchronise = self.training and is_distributed()
+        if x.device.type != 'cpu' or not synchronise:
+            return super().forward(x)
+        dims = [0, *range(2, x.ndim)]
+        shape = [1, -1] + [1] * (x.ndim - 2)
+        count = x.new_tensor([x.numel() / x.shape[1]])
+        total = dist_nn.all_reduce(torch.cat([x.sum(dims), count]))
+        count = total[-1].detach()
+        mean = total[:-1] / count
+        centred = x - mean.view(shape)
+        variance = dist_nn.all_reduce(centred.square().sum(dims)) / count
+        with torch.no_grad():
+            self._track(mean, variance * count / (count - 1).clamp(min=1))
+        out = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            out = out * self.weight.view(shape) + self.bias.view(shape)
+        return out
+
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        if not self.track_running_stats:
+            return
+        self.num_batches_tracked.add_(1)
+        factor = self.momentum
+        if factor is None:
+            factor = 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, factor)
+        self.running_var.lerp_(variance, factor)
+
+
+@MODELS.register_module(name='SplitBN')
+class SplitBatchNorm2d(nn.BatchNorm2d):
+    """BN whose statistics are taken over parts of the batch.
+
+    Stands in, on one device, for what plain BN sees on several: ReSSL's and
+    MoCo's small-image settings use 8 splits. Sample i belongs to split
+    ``i % splits``. The running statistics are the mean over the splits. In eval
+    mode it is plain BN.
+
+    Args:
+        num_features (int): C.
+        splits (int): Number of parts. The batch must be a multiple of it.
+            Defaults to 8.
+        **kwargs: As ``torch.nn.BatchNorm2d``.
+
+    Shape: (B, C, H, W) to (B, C, H, W).
+
+    Raises:
+        ValueError: If ``splits`` is below 1, or a training batch is no
+            multiple of it.
+    """
+
+    def __init__(self, num_features: int, splits: int = 8, **kwargs) -> None:
+        super().__init__(num_features, **kwargs)
+        if splits < 1:
+            raise ValueError(f'norm_cfg.splits={splits} must be at least 1')
+        self.splits = splits
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.splits == 1:
+            return super().forward(x)
+        batch, channels, *space = x.shape
+        if batch % self.splits:
+            raise ValueError(
+                f'SplitBN: a batch of {batch} does not split in norm_cfg.splits={self.splits} '
+                'equal parts; choose a batch size that is a multiple of it'
+            )
+        grouped = x.reshape(batch // self.splits, self.splits * channels, *space)
+        mean = self.running_mean.repeat(self.splits)
+        var = self.running_var.repeat(self.splits)
+        out = F.batch_norm(
+            grouped,
+            mean,
+            var,
+            self.weight.repeat(self.splits),
+            self.bias.repeat(self.splits),
+            training=True,
+            momentum=self.momentum,
+            eps=self.eps,
+        )
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)
+            self.running_mean.copy_(mean.view(self.splits, channels).mean(0))
+            self.running_var.copy_(var.view(self.splits, channels).mean(0))
+        return out.reshape(x.shape)

@@ -1,0 +1,36 @@
+"""Losses and similarities in at least float32, whatever the autocast."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Upcast half precision to float32; float32 and float64 pass through."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def full_precision(function: Callable) -> Callable:
+    """Run a function outside autocast, its half-precision arguments upcast.
+
+    Under autocast a matrix product or a softmax over a large memory would run
+    in half precision and underflow.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        device = tensors[0].device.type if tensors else 'cpu'
+        with torch.autocast(device, enabled=False):
+            return function(
+                *(at_least_float32(a) if isinstance(a, Tensor) else a for a in args),
+                **{
+                    k: at_least_float32(v) if isinstance(v, Tensor) else v
+                    for k, v in kwargs.items()
+                },
+            )
+
+    return wrapped

@@ -1,0 +1,62 @@
+"""``init_cfg=dict(type='Pretrained', ...)`` that never leaves a layer random."""
+
+from mmengine.logging import print_log
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+from mmrel.registry import WEIGHT_INITIALIZERS
+from mmrel.utils.state_dict import compare_state_dict
+
+
+@WEIGHT_INITIALIZERS.register_module(name='Pretrained')
+class PretrainedInit:
+    """Initialise a module from a checkpoint, completely or not at all.
+
+    mmengine's initialiser of the same name only warns when keys are missing:
+    a wrong prefix then evaluates random features. Here every parameter and
+    buffer of the module must be in the checkpoint with its shape. Keys of the
+    checkpoint that the module lacks are listed in the log (a classifier or a
+    projector that was left behind).
+
+    Args:
+        checkpoint (str): A path, an http(s) address or ``torchvision://name``.
+        prefix (str, optional): The part of the checkpoint's keys to use, such
+            as ``'backbone.'``. Defaults to None: all.
+        map_location (str): As in ``torch.load``. Defaults to 'cpu'.
+
+    Raises:
+        ValueError: If ``checkpoint`` is empty.
+    """
+
+    def __init__(
+        self, checkpoint: str, prefix: str | None = None, map_location: str = 'cpu'
+    ) -> None:
+        if not checkpoint:
+            raise ValueError(
+                'init_cfg.checkpoint is empty: give the pre-trained checkpoint, such as '
+                '--cfg-options model.backbone.init_cfg.checkpoint=work_dirs/.../epoch_20.pth'
+            )
+        self.checkpoint = checkpoint
+        self.prefix = prefix
+        self.map_location = map_location
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights into ``module``.
+
+        Raises:
+            RuntimeError: If a key of the module is missing or has another shape.
+        """
+        content = CheckpointLoader.load_checkpoint(self.checkpoint, self.map_location)
+        state = content.get('state_dict', content)
+        if self.prefix is not None:
+            prefix = self.prefix.rstrip('.') + '.'
+            state = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+        where = f'{self.checkpoint!r}' + (f' (prefix {self.prefix!r})' if self.prefix else '')
+        difference = compare_state_dict(module.state_dict(), state)
+        if difference.missing or difference.wrong_shape:
+            raise RuntimeError(difference.describe(f'{where} does not fit {type(module).__name__}'))
+        if difference.unexpected:
+            print_log(
+                difference.describe(f'loading {where}: keys that are not used'), logger='current'
+            )
+        module.load_state_dict(state, strict=False)

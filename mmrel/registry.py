@@ -1,0 +1,91 @@
+"""Registries of mmrel: children of mmengine's that fall back to mmpretrain's.
+
+``MODELS.build(dict(type='ResNet', depth=18))`` finds mmpretrain's ``ResNet``;
+a name that mmrel registers itself takes precedence inside the scope ``mmrel``.
+"""
+
+from typing import Any
+
+import mmengine.registry as mmengine_registry
+import mmpretrain.registry as mmpretrain_registry
+from mmengine.registry import DefaultScope, Registry
+
+__all__ = [
+    'DATASETS',
+    'DATA_SAMPLERS',
+    'EVALUATORS',
+    'FUNCTIONS',
+    'HOOKS',
+    'LOG_PROCESSORS',
+    'LOOPS',
+    'METRICS',
+    'MODELS',
+    'MODEL_WRAPPERS',
+    'OPTIMIZERS',
+    'OPTIM_WRAPPERS',
+    'OPTIM_WRAPPER_CONSTRUCTORS',
+    'PARAM_SCHEDULERS',
+    'RUNNERS',
+    'TRANSFORMS',
+    'VISBACKENDS',
+    'VISUALIZERS',
+    'WEIGHT_INITIALIZERS',
+]
+
+
+class _FallbackRegistry(Registry):
+    """A registry that asks a sibling when it and its ancestors lack a name.
+
+    Args:
+        parent (Registry): mmengine's registry of the same kind.
+        fallback (Registry, optional): mmpretrain's registry of the same kind.
+        location (str): The module whose import registers our own names.
+    """
+
+    def __init__(self, parent: Registry, fallback: Registry | None, location: str) -> None:
+        super().__init__(parent.name, parent=parent, scope='mmrel', locations=[location])
+        self._fallback = fallback
+
+    def get(self, key: str) -> type | None:
+        found = super().get(key)
+        if found is None and self._fallback is not None and '.' not in key:
+            found = self._fallback.get(key)
+        return found
+
+    def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
+        # Parts that mmpretrain's classes build inside ours must find our names
+        # too, also where no Runner has set a default scope.
+        scope = None if DefaultScope.get_current_instance() else 'mmrel'
+        with DefaultScope.overwrite_default_scope(scope):
+            return super().build(cfg, *args, **kwargs)
+
+
+def _node(name: str, location: str, mmengine_name: str | None = None) -> Registry:
+    parent = getattr(mmengine_registry, mmengine_name or name)
+    fallback = getattr(mmpretrain_registry, name, None)
+    return _FallbackRegistry(parent, fallback, location)
+
+
+MODELS = _node('MODELS', 'mmrel.models')
+WEIGHT_INITIALIZERS = _node('WEIGHT_INITIALIZERS', 'mmrel.models')
+
+DATASETS = _node('DATASETS', 'mmrel.datasets')
+DATA_SAMPLERS = _node('DATA_SAMPLERS', 'mmrel.datasets')
+TRANSFORMS = _node('TRANSFORMS', 'mmrel.datasets')
+FUNCTIONS = _node('FUNCTIONS', 'mmrel.datasets')
+
+RUNNERS = _node('RUNNERS', 'mmrel.engine')
+LOOPS = _node('LOOPS', 'mmrel.engine')
+HOOKS = _node('HOOKS', 'mmrel.engine')
+MODEL_WRAPPERS = _node('MODEL_WRAPPERS', 'mmrel.engine')
+OPTIMIZERS = _node('OPTIMIZERS', 'mmrel.engine')
+OPTIM_WRAPPERS = _node('OPTIM_WRAPPERS', 'mmrel.engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _node('OPTIM_WRAPPER_CONSTRUCTORS', 'mmrel.engine')
+PARAM_SCHEDULERS = _node('PARAM_SCHEDULERS', 'mmrel.engine')
+LOG_PROCESSORS = _node('LOG_PROCESSORS', 'mmrel.engine')
+
+METRICS = _node('METRICS', 'mmrel.evaluation')
+EVALUATORS = _node('EVALUATORS', 'mmrel.evaluation', 'EVALUATOR')
+
+VISUALIZERS = _node('VISUALIZERS', 'mmrel.visualization')
+VISBACKENDS = _node('VISBACKENDS', 'mmrel.visualization')

@@ -1,0 +1,70 @@
+"""One clear message when the OpenMMLab packages are not as mmrel needs them.
+
+``mmengine``, ``mmcv`` and ``mmpretrain`` come from two families of
+distributions that own the same import names: the maintained ``onedl-`` forks
+and the originals. Exactly one distribution may own each name.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from packaging.version import Version
+
+# import name -> {distribution: (lowest tested, first untested)}
+_FAMILIES = {
+    'mmengine': {
+        'onedl-mmengine': ('0.10.12', '0.11'),
+        'mmengine': ('0.10.7', '0.11'),
+    },
+    'mmcv': {
+        'onedl-mmcv': ('2.3.6', '2.4'),
+        'mmcv': ('2.2.0', '2.3'),
+        'mmcv-lite': ('2.2.0', '2.3'),
+    },
+    'mmpretrain': {
+        'onedl-mmpretrain': ('1.3.6', '1.4'),
+        'mmpretrain': ('1.2.0', '1.3'),
+    },
+}
+
+_REMEDY = (
+    'mmrel needs exactly one distribution of mmengine, mmcv and mmpretrain each. '
+    'To get the maintained forks:\n'
+    '  pip uninstall -y mmengine mmengine-lite mmcv mmcv-lite mmpretrain '
+    'onedl-mmengine onedl-mmcv onedl-mmpretrain\n'
+    "  pip install 'mmrel[onedl]'\n"
+    "To use the originals instead, install 'mmrel[openmmlab]' in the second line."
+)
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def check_dependencies() -> None:
+    """Check that each OpenMMLab package is installed once, in a tested range.
+
+    Raises:
+        ImportError: If a package is missing, installed from two distributions
+            at once, or outside the range that mmrel was tested with. The
+            message lists every fault and the commands that mend them.
+    """
+    faults = []
+    for name, ranges in _FAMILIES.items():
+        found = {d: v for d in ranges if (v := _installed(d)) is not None}
+        if not found:
+            faults.append(f'{name} is missing (one of: {", ".join(ranges)})')
+        elif len(found) > 1:
+            faults.append(
+                f'{name} is installed {len(found)} times: '
+                + ', '.join(f'{d} {v}' for d, v in found.items())
+            )
+        else:
+            ((dist, have),) = found.items()
+            low, high = ranges[dist]
+            if not Version(low) <= Version(have) < Version(high):
+                faults.append(f'{dist} {have} is outside the tested range >={low},<{high}')
+    if faults:
+        raise ImportError('\n'.join(['mmrel cannot start:', *(f'- {f}' for f in faults), _REMEDY]))

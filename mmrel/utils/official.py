@@ -1,0 +1,79 @@
+"""Key maps from the authors' released checkpoints to ours."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+# Pattern and replacement, after the leading ``module.`` is gone; the first
+# that matches counts. torchvision's and mmpretrain's ResNet share their names.
+_KEY_MAPS: dict[str, list[tuple[str, str]]] = {
+    'ressl': [
+        (r'^encoder_q\.net\.', 'backbone.'),
+        (r'^encoder_q\.head\.linear1\.', 'neck.mlp.0.'),
+        (r'^encoder_q\.head\.linear2\.', 'neck.mlp.2.'),
+        (r'^encoder_k\.net\.', 'teacher.backbone.'),
+        (r'^encoder_k\.head\.linear1\.', 'teacher.neck.mlp.0.'),
+        (r'^encoder_k\.head\.linear2\.', 'teacher.neck.mlp.2.'),
+        (r'^queue_ptr$', 'memory.pointer'),
+        (r'^queue$', 'memory.queue'),
+    ],
+}
+
+METHODS = tuple(_KEY_MAPS)
+
+
+def convert_key(method: str, key: str) -> str:
+    """Our name of an official checkpoint's key.
+
+    Args:
+        method (str): One of :data:`METHODS`.
+        key (str): The official key, with or without ``module.``.
+
+    Returns:
+        str: The key in mmrel's algorithm of that method.
+
+    Raises:
+        KeyError: If the key is none of that method's.
+    """
+    bare = key.removeprefix('module.')
+    for pattern, replacement in _KEY_MAPS[method]:
+        if re.match(pattern, bare):
+            return re.sub(pattern, replacement, bare)
+    raise KeyError(f'{key!r} is no key of an official {method} checkpoint')
+
+
+def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the authors' checkpoint into ours.
+
+    Args:
+        method (str): One of :data:`METHODS`.
+        checkpoint (Mapping): The official file's content.
+
+    Returns:
+        dict: ``state_dict`` with our keys and ``meta`` that says where it is
+        from (the official epoch included).
+
+    Raises:
+        KeyError: If the file has no ``model`` entry, or a key of it is unknown;
+            the message lists all of them.
+    """
+    if 'model' not in checkpoint:
+        raise KeyError(
+            f"no 'model' in the checkpoint (it has {sorted(map(str, checkpoint))[:8]}): "
+            f'is this an official {method} file?'
+        )
+    state: dict[str, Tensor] = {}
+    unknown = []
+    for key, value in checkpoint['model'].items():
+        try:
+            state[convert_key(method, key)] = value
+        except KeyError:
+            unknown.append(key)
+    if unknown:
+        raise KeyError(f'{len(unknown)} keys are not of an official {method} file: {unknown[:8]}')
+    meta: dict[str, Any] = dict(converted_from=f'official {method} checkpoint')
+    if isinstance(checkpoint.get('epoch'), int):
+        meta['official_epoch'] = checkpoint['epoch']
+    return dict(meta=meta, state_dict=state)

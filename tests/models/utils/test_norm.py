@@ -1,0 +1,76 @@
+import pytest
+import torch
+from torch import nn
+
+from mmrel.models.utils import SplitBatchNorm2d, SyncBatchNorm
+from mmrel.registry import MODELS
+from tests.distributed import run_ranks
+
+
+def _backward(norm: nn.Module, x: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+    x = x.clone().requires_grad_()
+    y = norm(x)
+    ((y - target) ** 3).sum().backward()
+    return dict(
+        y=y.detach(), x=x.grad, weight=norm.weight.grad, bias=norm.bias.grad,
+        mean=norm.running_mean, var=norm.running_var, count=norm.num_batches_tracked,
+    )  # fmt: skip
+
+
+def _on_rank(rank: int, x: torch.Tensor, target: torch.Tensor) -> dict:
+    half = slice(rank * 4, rank * 4 + 4)
+    norm = SyncBatchNorm(3).double()
+    return _backward(norm, x[half], target[half])
+
+
+def test_sync_bn_on_two_cpu_ranks_is_bn_on_the_whole_batch() -> None:
+    x = torch.randn(8, 3, 5, 5).double() * 3 + 1
+    target = torch.randn_like(x)
+    whole = _backward(nn.BatchNorm2d(3).double(), x, target)
+    parts = run_ranks(_on_rank, 2, x, target)
+    for key in ('y', 'x'):
+        torch.testing.assert_close(torch.cat([p[key] for p in parts]), whole[key])
+    for key in ('weight', 'bias'):
+        torch.testing.assert_close(parts[0][key] + parts[1][key], whole[key])
+    for key in ('mean', 'var', 'count'):
+        for part in parts:
+            torch.testing.assert_close(part[key], whole[key])
+
+
+def test_split_bn_is_bn_of_each_part() -> None:
+    x = torch.randn(8, 3, 5, 5)
+    norm = SplitBatchNorm2d(3, splits=4)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    y = norm(x)
+    means, variances = [], []
+    for part in range(4):
+        plain = nn.BatchNorm2d(3)
+        plain.load_state_dict({**norm.state_dict(), **nn.BatchNorm2d(3).state_dict(),
+                               'weight': norm.weight, 'bias': norm.bias})  # fmt: skip
+        torch.testing.assert_close(y[part::4], plain(x[part::4]))
+        means.append(plain.running_mean)
+        variances.append(plain.running_var)
+    torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(0))
+    torch.testing.assert_close(norm.running_var, torch.stack(variances).mean(0))
+
+
+def test_split_bn_in_eval_mode_is_plain_bn() -> None:
+    x = torch.randn(6, 3, 5, 5)
+    norm = SplitBatchNorm2d(3, splits=4).eval()
+    torch.testing.assert_close(norm(x), nn.BatchNorm2d(3).eval()(x))
+
+
+def test_split_bn_refuses_a_batch_that_does_not_split() -> None:
+    with pytest.raises(ValueError, match=r'batch of 6 .*splits=4'):
+        SplitBatchNorm2d(3, splits=4)(torch.randn(6, 3, 2, 2))
+
+
+@pytest.mark.parametrize('kind', ['SyncBN', 'SplitBN', 'BN'])
+def test_all_norms_share_a_backbones_keys(kind: str) -> None:
+    nets = [
+        MODELS.build(dict(type='ResNet', depth=18, norm_cfg=dict(type=t))) for t in ('BN', kind)
+    ]
+    nets[1].load_state_dict(nets[0].state_dict())
+    wanted = dict(SyncBN=SyncBatchNorm, SplitBN=SplitBatchNorm2d, BN=nn.BatchNorm2d)[kind]
+    assert type(nets[1].bn1) is wanted

@@ -1,0 +1,41 @@
+#!/usr/bin/env python
+"""Evaluate a checkpoint: kNN for self-supervised configs, accuracy for linear ones."""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+from mmengine.dist import is_main_process
+from mmengine.fileio import dump
+
+from mmrel.apis import build_runner, load_config, test_from_val
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder for the log')
+    parser.add_argument('--out', help='also write the metrics to this .json file')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
+    test_from_val(cfg)
+    cfg.load_from = args.checkpoint
+    metrics = build_runner(cfg).test()
+    if args.out and is_main_process():
+        dump(metrics, args.out)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,53 @@
+#!/usr/bin/env python
+"""Train a model from a config."""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+from mmrel.apis import build_runner, check_batches, load_config, use_amp, use_auto_scale_lr
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CKPT',
+        help='go on from a checkpoint; without a name from the last one in the work dir',
+    )
+    parser.add_argument('--amp', action='store_true', help='bf16 mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true', help='scale the rate with the global batch'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
+    if args.amp:
+        use_amp(cfg)
+    if args.auto_scale_lr:
+        use_auto_scale_lr(cfg)
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    runner = build_runner(cfg)
+    check_batches(runner)
+    runner.train()
+
+
+if __name__ == '__main__':
+    main()
