@@ -29,6 +29,7 @@ class SampleIndex(int):
     epoch: int
 
     def __new__(cls, index: int, seed: int, epoch: int) -> 'SampleIndex':
+        """An int with two more attributes."""
         self = super().__new__(cls, index)
         self.seed = seed
         self.epoch = epoch

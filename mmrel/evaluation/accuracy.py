@@ -14,8 +14,9 @@ from mmrel.registry import METRICS
 class Accuracy(mmpretrain_evaluation.Accuracy):
     """mmpretrain's ``Accuracy`` for any number of classes.
 
-    With fewer classes than ``max(topk)`` every class is among the top k: the
-    accuracy is 100, where mmpretrain's raises an error.
+    With fewer classes than ``max(topk)`` every class is among the top k, where
+    mmpretrain's raises an error. As in mmpretrain's, a class whose score is 0
+    is not predicted at any rank: in kNN, one without a vote.
     """
 
     @staticmethod

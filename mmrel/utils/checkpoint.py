@@ -21,11 +21,19 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch.hub import download_url_to_file, get_dir
 
 
+def _history_method(owner: type, name: str) -> Any:
+    """Stands in for ``getattr``, by which a training history names its statistics."""
+    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'GLOBAL getattr of {name!r} on {owner!r} is not allowed')
+
+
 def _safe_globals() -> list[Any]:
     """What an mmengine checkpoint holds besides tensors and plain values."""
     scalar_dtypes = (np.float64, np.float32, np.int64, np.int32, np.bool_)
     return [
         HistoryBuffer,
+        (_history_method, 'builtins.getattr'),
         np.ndarray,
         np.dtype,
         np._core.multiarray._reconstruct,

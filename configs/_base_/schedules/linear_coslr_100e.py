@@ -6,5 +6,4 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=100, begin=0, end=100, convert_to_iter_based=True)
 ]
 train_cfg = dict(by_epoch=True, max_epochs=100, val_interval=10)
-val_cfg = dict()
 auto_scale_lr = dict(base_batch_size=256)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import mmengine.hooks
@@ -11,37 +11,14 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.runner import Runner
 
 from mmrel.registry import HOOKS
+from mmrel.utils.files import write_atomically
 
 _ATOMIC = 'mmrel_atomic_local'
-
-
-def write_atomically(content: bytes, path: str) -> None:
-    """Write a file so that, whatever happens, the old or the new one is there.
-
-    Args:
-        content (bytes): What to write.
-        path (str): The file.
-
-    Raises:
-        OSError: If it cannot be written; a file that was there is untouched.
-    """
-    partial = f'{path}.partial'
-    try:
-        with open(partial, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError:
-        with suppress(OSError):
-            os.remove(partial)
-        raise
 
 
 @register_backend(_ATOMIC, force=True)
 class _AtomicLocalBackend(LocalBackend):
     def put(self, obj: bytes | memoryview, filepath: str) -> None:
-        os.makedirs(os.path.dirname(filepath) or '.', exist_ok=True)
         write_atomically(bytes(obj), filepath)
 
 

@@ -147,11 +147,13 @@ class _KNNLoop(BaseLoop):
 
 @LOOPS.register_module()
 class KNNValLoop(_KNNLoop):
-    __doc__ = _KNNLoop.__doc__
+    """kNN as ``val_cfg`` (arguments: see the base class)."""
+
     mode = 'val'
 
 
 @LOOPS.register_module()
 class KNNTestLoop(_KNNLoop):
-    __doc__ = _KNNLoop.__doc__
+    """kNN as ``test_cfg`` (arguments: see the base class)."""
+
     mode = 'test'

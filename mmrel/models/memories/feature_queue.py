@@ -99,4 +99,5 @@ class FeatureQueue(nn.Module):
         super()._load_from_state_dict(*args, **kwargs)
 
     def extra_repr(self) -> str:
+        """What ``print`` shows."""
         return f'size={self.size}, dim={self.dim}'

@@ -1,14 +1,14 @@
 from .features import feature_dim, pool_features
 from .momentum_teacher import MomentumTeacher
-from .norm import SplitBatchNorm2d, SyncBatchNorm
+from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
 
 __all__ = [
+    'CpuSyncBatchNorm',
     'MomentumTeacher',
     'PretrainedInit',
     'SplitBatchNorm2d',
-    'SyncBatchNorm',
     'at_least_float32',
     'feature_dim',
     'full_precision',

@@ -8,27 +8,38 @@ move freely between the three.
 import torch
 import torch.distributed.nn.functional as dist_nn
 import torch.nn.functional as F
+from mmengine.device import get_device
 from mmengine.dist import is_distributed
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmrel.registry import MODELS
 
 
-@MODELS.register_module(name='SyncBN')
-class SyncBatchNorm(nn.SyncBatchNorm):
-    """``torch.nn.SyncBatchNorm`` that also works on the CPU (gloo).
+@MODELS.register_module(name='CpuSyncBN')
+class CpuSyncBatchNorm(_BatchNorm):
+    """BN over the batch of all ranks, on the CPU.
 
-    torch implements synchronised statistics for accelerators only. On the CPU
-    this layer takes them by two differentiable all-reduces: first of the sums,
-    then of the squared deviations (two passes: the difference of two large
-    numbers would cancel in float32).
+    torch implements synchronised statistics for accelerators only. Here they
+    come from two differentiable all-reduces: first of the sums, then of the
+    squared deviations (the difference of two large numbers would cancel in
+    float32). On a machine without accelerator a config's ``SyncBN`` is this
+    class, so the same config runs on both.
 
-    Shape: (B, C, *) to (B, C, *).
+    Args:
+        num_features (int): C.
+        **kwargs: As ``torch.nn.BatchNorm2d``.
+
+    Shape: (B, C, ...) to the same.
     """
 
+    def _check_input_dim(self, x: Tensor) -> None:
+        if x.ndim < 2:
+            raise ValueError(f'SyncBN expects at least 2 dimensions, not {tuple(x.shape)}')
+
     def forward(self, x: Tensor) -> Tensor:
-        synchronise = self.training and is_distributed()
-        if x.device.type != 'cpu' or not synchronise:
+        """Normalise; in train mode with the statistics of all ranks."""
+        if not self.training or not is_distributed():
             return super().forward(x)
         dims = [0, *range(2, x.ndim)]
         shape = [1, -1] + [1] * (x.ndim - 2)
@@ -54,6 +65,10 @@ class SyncBatchNorm(nn.SyncBatchNorm):
             factor = 1.0 / float(self.num_batches_tracked)
         self.running_mean.lerp_(mean, factor)
         self.running_var.lerp_(variance, factor)
+
+
+if get_device() == 'cpu':
+    MODELS.register_module(name='SyncBN', module=CpuSyncBatchNorm)
 
 
 @MODELS.register_module(name='SplitBN')
@@ -85,6 +100,7 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
         self.splits = splits
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise; in train mode each split by its own statistics."""
         if not self.training or self.splits == 1:
             return super().forward(x)
         batch, channels, *space = x.shape

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmrel.models.utils import SplitBatchNorm2d, SyncBatchNorm
+from mmrel.models.utils import CpuSyncBatchNorm, SplitBatchNorm2d
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
 
@@ -19,7 +19,7 @@ def _backward(norm: nn.Module, x: torch.Tensor, target: torch.Tensor) -> dict[st
 
 def _on_rank(rank: int, x: torch.Tensor, target: torch.Tensor) -> dict:
     half = slice(rank * 4, rank * 4 + 4)
-    norm = SyncBatchNorm(3).double()
+    norm = CpuSyncBatchNorm(3).double()
     return _backward(norm, x[half], target[half])
 
 
@@ -66,11 +66,11 @@ def test_split_bn_refuses_a_batch_that_does_not_split() -> None:
         SplitBatchNorm2d(3, splits=4)(torch.randn(6, 3, 2, 2))
 
 
-@pytest.mark.parametrize('kind', ['SyncBN', 'SplitBN', 'BN'])
+@pytest.mark.parametrize('kind', ['CpuSyncBN', 'SplitBN', 'BN'])
 def test_all_norms_share_a_backbones_keys(kind: str) -> None:
     nets = [
         MODELS.build(dict(type='ResNet', depth=18, norm_cfg=dict(type=t))) for t in ('BN', kind)
     ]
     nets[1].load_state_dict(nets[0].state_dict())
-    wanted = dict(SyncBN=SyncBatchNorm, SplitBN=SplitBatchNorm2d, BN=nn.BatchNorm2d)[kind]
+    wanted = dict(CpuSyncBN=CpuSyncBatchNorm, SplitBN=SplitBatchNorm2d, BN=nn.BatchNorm2d)[kind]
     assert type(nets[1].bn1) is wanted

@@ -1,0 +1,15 @@
+# One weak view for training, the central view for testing.
+_base_ = ['cifar100_two_views.py']
+
+train_dataloader = dict(
+    batch_size=256,
+    drop_last=False,
+    dataset=dict(
+        pipeline=[
+            dict(type='LoadImage'),
+            dict(type='WeakView', size=32),
+            dict(type='PackInputs'),
+        ]
+    ),
+)
+val_cfg = dict(_delete_=True)

@@ -1,0 +1,16 @@
+# One weak view for training, the central view for testing.
+_base_ = ['stl10_two_views.py']
+
+train_dataloader = dict(
+    batch_size=256,
+    drop_last=False,
+    dataset=dict(
+        split='train',
+        pipeline=[
+            dict(type='LoadImage'),
+            dict(type='WeakView', size=64),
+            dict(type='PackInputs'),
+        ],
+    ),
+)
+val_cfg = dict(_delete_=True)

@@ -1,0 +1,15 @@
+_base_ = [
+    '../../_base_/models/resnet18_small_linear.py',
+    '../../_base_/datasets/imagefolder32_linear.py',
+    '../../_base_/schedules/linear_coslr_100e.py',
+    '../../_base_/default_runtime.py',
+]
+
+# num_classes: the number of your classes.
+model = dict(
+    backbone=dict(stem_channels=16, base_channels=16),
+    head=dict(in_channels=128, num_classes=10),
+)
+train_dataloader = dict(num_workers=2)
+# Small images: a rate of 1.0 does slightly better than 0.3.
+optim_wrapper = dict(optimizer=dict(lr=1.0))

@@ -1,0 +1,16 @@
+_base_ = [
+    '../../_base_/models/resnet18_small_linear.py',
+    '../../_base_/datasets/digits_linear.py',
+    '../../_base_/schedules/linear_coslr_100e.py',
+    '../../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(stem_channels=16, base_channels=16), head=dict(in_channels=128, num_classes=10)
+)
+train_dataloader = dict(batch_size=64, num_workers=2)
+optim_wrapper = dict(optimizer=dict(lr=1.0))
+param_scheduler = [
+    dict(type='CosineAnnealingLR', T_max=20, begin=0, end=20, convert_to_iter_based=True)
+]
+train_cfg = dict(max_epochs=20, val_interval=5)

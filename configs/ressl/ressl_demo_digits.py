@@ -1,0 +1,18 @@
+# The demo: scikit-learn's digits, 2 CPU cores, some two minutes.
+_base_ = [
+    '../_base_/models/ressl_resnet18_small.py',
+    '../_base_/datasets/digits_two_views.py',
+    '../_base_/schedules/sgd_coslr_20e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(stem_channels=16, base_channels=16, norm_cfg=dict(_delete_=True, type='BN')),
+    head=dict(teacher_temperature=0.04),
+    memory=dict(size=1024),
+)
+train_dataloader = dict(batch_size=64, num_workers=2)
+train_cfg = dict(val_interval=2)
+
+default_hooks = dict(logger=dict(interval=11), checkpoint=dict(interval=5))
+custom_hooks = [dict(type='ChannelsLastHook'), dict(type='InitialValHook')]

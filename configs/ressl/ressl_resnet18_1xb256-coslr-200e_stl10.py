@@ -1,0 +1,13 @@
+_base_ = [
+    '../_base_/models/ressl_resnet18_small.py',
+    '../_base_/datasets/stl10_two_views.py',
+    '../_base_/schedules/sgd_coslr_200e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(max_pool=True),
+    head=dict(teacher_temperature=0.04),
+    memory=dict(size=16384),
+    teacher=dict(momentum=0.996),
+)

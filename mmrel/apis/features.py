@@ -1,0 +1,78 @@
+"""Features of a trained model, with the images that they were made from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmrel.models.utils.features import pool_features
+
+
+@dataclass
+class ImageFeatures:
+    """Images and what the backbone made of them, row by row.
+
+    Args:
+        images (Tensor): RGB before the data preprocessor, uint8, (N, 3, H, W).
+        features (Tensor): Pooled, float32, (N, C).
+        labels (Tensor): Classes, (N,).
+    """
+
+    images: Tensor
+    features: Tensor
+    labels: Tensor
+
+
+def batch_features(model: BaseModel, batch: dict) -> tuple[Tensor, list[BaseDataElement]]:
+    """Pooled backbone features of one batch.
+
+    Args:
+        model (BaseModel): With ``data_preprocessor`` and ``backbone``; no
+            wrapper around it.
+        batch (dict): From a data loader.
+
+    Returns:
+        tuple[Tensor, list[BaseDataElement]]: Features (B, C), and the
+        samples.
+    """
+    data = model.data_preprocessor(batch, False)
+    return pool_features(model.backbone(data['inputs'])), data['data_samples']
+
+
+@torch.no_grad()
+def extract_features(model: BaseModel, loader: Iterable[dict]) -> ImageFeatures:
+    """Pooled backbone features of all images of a loader, on the CPU.
+
+    Args:
+        model (BaseModel): As for :func:`batch_features`. It is put into
+            evaluation mode.
+        loader (Iterable[dict]): Batches with one view and one label an image.
+
+    Returns:
+        ImageFeatures: In the loader's order.
+
+    Raises:
+        ValueError: If there is no batch, or one has no labels or no single
+            uint8 view.
+    """
+    model.eval()
+    images, features, labels = [], [], []
+    for batch in loader:
+        view = batch['inputs']
+        if not isinstance(view, Tensor) or view.ndim != 4 or view.dtype != torch.uint8:
+            raise ValueError(
+                "the loader's inputs must be one uint8 tensor (B, 3, H, W): use a pipeline with "
+                "one view of fixed size, and collate_fn=dict(type='default_collate')"
+            )
+        feature, samples = batch_features(model, batch)
+        if any('gt_label' not in sample for sample in samples):
+            raise ValueError('the data set gives no labels: use one with classes')
+        images.append(view.cpu())
+        features.append(feature.float().cpu())
+        labels.append(torch.cat([sample.gt_label for sample in samples]).cpu())
+    if not images:
+        raise ValueError('the data set is empty')
+    return ImageFeatures(torch.cat(images), torch.cat(features), torch.cat(labels))

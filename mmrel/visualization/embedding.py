@@ -1,0 +1,92 @@
+"""A map of the features in two dimensions."""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+_MAX_POINTS = 2000
+_MAX_LEGEND = 30
+
+
+def embed_tsne(features: Tensor, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """t-SNE of the L2-normalised features, from a PCA start.
+
+    Args:
+        features (Tensor): One row an image, (N, D). Of more than 2,000 a
+            random choice is taken.
+        seed (int): Of the choice and of t-SNE. Defaults to 0.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Points (M, 2), and their rows of
+        ``features`` (M,).
+
+    Raises:
+        ValueError: If there are fewer than 3 features, or all are equal.
+    """
+    from sklearn.manifold import TSNE
+
+    if len(features) < 3:
+        raise ValueError(f't-SNE needs 3 features or more, and got {len(features)}')
+    rows = np.arange(len(features))
+    if len(rows) > _MAX_POINTS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, _MAX_POINTS, replace=False))
+    unit = F.normalize(features.float(), dim=1).cpu().numpy()[rows]
+    if np.ptp(unit, axis=0).max() == 0:
+        raise ValueError('all features point in one direction: the network has collapsed')
+    # scikit-learn asks for a perplexity below the number of points; a third of it is sensible.
+    perplexity = min(30.0, (len(rows) - 1) / 3)
+    tsne = TSNE(init='pca', perplexity=perplexity, random_state=seed)
+    return tsne.fit_transform(unit), rows
+
+
+def plot_tsne(
+    features: Tensor,
+    labels: Tensor,
+    classes: Sequence[str] | None,
+    out: str | PathLike,
+    seed: int = 0,
+) -> None:
+    """Draw the t-SNE map, one colour a class.
+
+    Args:
+        features (Tensor): One row an image, (N, D).
+        labels (Tensor): Their classes, (N,).
+        classes (Sequence[str], optional): The classes' names; None: their
+            numbers. There is a legend for up to 30 classes.
+        out (str | PathLike): The PNG to write.
+        seed (int): As :func:`embed_tsne`. Defaults to 0.
+
+    Raises:
+        ValueError: If features and labels differ in number, or as
+            :func:`embed_tsne`.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    if len(features) != len(labels):
+        raise ValueError(f'{len(features)} features and {len(labels)} labels')
+    points, rows = embed_tsne(features, seed)
+    shown = labels.cpu().numpy()[rows]
+    present = np.unique(shown)
+    columns = -(-len(present) // 16) if len(present) <= _MAX_LEGEND else 0
+    figure = Figure(figsize=(6 + 1.2 * columns, 6), layout='constrained')
+    axes = figure.subplots()
+    if len(present) <= 20:
+        colours = matplotlib.colormaps['tab10' if len(present) <= 10 else 'tab20']
+    else:
+        colours = matplotlib.colormaps['gist_rainbow'].resampled(len(present))
+    for i, label in enumerate(present):
+        x, y = points[shown == label].T
+        name = str(label) if classes is None else classes[label][:24]
+        axes.scatter(x, y, s=14, color=colours(i), alpha=0.8, linewidths=0, label=name)
+    if columns:
+        figure.legend(
+            loc='outside right upper', ncols=columns, markerscale=2, frameon=False, title='class'
+        )
+    axes.set(xticks=[], yticks=[], title=f't-SNE of {len(rows):,} images, {len(present)} classes')
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=150, format='png')

@@ -1,0 +1,88 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmrel.evaluation import Accuracy, knn_scores, nearest
+from tests.distributed import run_ranks
+
+
+def _slow_scores(q: np.ndarray, bank: np.ndarray, y: np.ndarray, c: int, k: int, t: float):
+    """One query at a time, with a dict of votes."""
+    bank = bank / np.linalg.norm(bank, axis=1, keepdims=True)
+    rows = []
+    for x in q / np.linalg.norm(q, axis=1, keepdims=True):
+        sims = bank @ x
+        votes = dict.fromkeys(range(c), 0.0)
+        for j in np.argsort(-sims)[:k]:
+            votes[int(y[j])] += math.exp(sims[j] / t)
+        rows.append([votes[i] / sum(votes.values()) for i in range(c)])
+    return torch.tensor(rows)
+
+
+def _data(n: int = 70, q: int = 24) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return torch.randn(q, 8), torch.randn(n, 8), torch.randint(0, 5, (n,))
+
+
+@pytest.mark.parametrize('k', [1, 7, 70, 200])
+def test_equals_the_slow_reference(k: int) -> None:
+    queries, bank, labels = _data()
+    ours = knn_scores(queries, bank, labels, 6, (k,), 0.07)[k]
+    slow = _slow_scores(queries.numpy(), bank.numpy(), labels.numpy(), 6, k, 0.07)
+    torch.testing.assert_close(ours, slow.float(), atol=1e-5, rtol=1e-4)
+    assert ours[:, 5].eq(0).all()  # no neighbour of this class
+
+
+@pytest.mark.parametrize(('rows', 'columns'), [(1, 1), (5, 7), (100, 13)])
+def test_blocks_do_not_matter(rows: int, columns: int) -> None:
+    queries, bank, _ = _data()
+    value, index = nearest(queries, bank, 9, rows, columns)
+    full = (queries @ bank.T).topk(9)
+    torch.testing.assert_close(value, full.values)
+    torch.testing.assert_close(index, full.indices)
+
+
+def test_ties_and_identical_features_do_not_crash() -> None:
+    scores = knn_scores(torch.ones(3, 4), torch.ones(8, 4), torch.arange(8) % 2, 2, (4, 8))
+    torch.testing.assert_close(scores[8], torch.full((3, 2), 0.5))
+    torch.testing.assert_close(scores[4].sum(1), torch.ones(3))
+
+
+def _on_rank(rank: int, queries: torch.Tensor, bank: torch.Tensor, labels: torch.Tensor) -> dict:
+    half = slice(rank * 12, rank * 12 + 12)
+    # Uneven parts: the second holds fewer rows than k.
+    part = slice(0, 61) if rank == 0 else slice(61, None)
+    scores = knn_scores(queries[half], bank[part], labels[part], 5, (5, 20))
+    return {str(k): v for k, v in scores.items()}
+
+
+def test_two_ranks_score_as_one() -> None:
+    queries, bank, labels = _data()
+    alone = knn_scores(queries, bank, labels, 5, (5, 20))
+    parts = run_ranks(_on_rank, 2, queries, bank, labels)
+    for k in (5, 20):
+        torch.testing.assert_close(torch.cat([p[str(k)] for p in parts]), alone[k])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [(dict(k=(0,)), 'k='), (dict(temperature=0), 'temperature=0')],
+)
+def test_config_errors(change: dict, message: str) -> None:
+    queries, bank, labels = _data()
+    with pytest.raises(ValueError, match=message):
+        knn_scores(queries, bank, labels, 5, **change)
+
+
+def test_empty_bank() -> None:
+    with pytest.raises(ValueError, match='bank is empty'):
+        knn_scores(torch.randn(2, 4), torch.randn(0, 4), torch.zeros(0).long(), 2)
+
+
+def test_accuracy_with_fewer_classes_than_top_k() -> None:
+    scores = F.one_hot(torch.tensor([0, 1, 1, 2]), 3).float().softmax(1)
+    target = torch.tensor([0, 1, 2, 2])
+    top1, top5 = Accuracy.calculate(scores, target, (1, 5))
+    assert (top1[0].item(), top5[0].item()) == (75.0, 100.0)

@@ -1,0 +1,43 @@
+import pytest
+
+from mmrel.utils import dependencies
+
+GOOD = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmpretrain': '1.3.6'}
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch):
+    def _install(**changes: str | None) -> None:
+        found = dict(GOOD, **{k.replace('_', '-'): v for k, v in changes.items()})
+        monkeypatch.setattr(dependencies, '_installed', found.get)
+
+    return _install
+
+
+def test_the_two_families_are_accepted(install) -> None:
+    install()
+    dependencies.check_dependencies()
+    gone = dict.fromkeys(('onedl_mmengine', 'onedl_mmcv', 'onedl_mmpretrain'))
+    install(**gone, mmengine='0.10.7', mmcv_lite='2.2.0', mmpretrain='1.2.0')
+    dependencies.check_dependencies()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(onedl_mmcv=None), 'mmcv is missing'),
+        (dict(mmengine='0.10.7'), 'mmengine is installed 2 times'),
+        (dict(onedl_mmpretrain='1.2.0'), r'onedl-mmpretrain 1\.2\.0 is outside .*>=1\.3\.6,<1\.4'),
+    ],
+)
+def test_a_fault_is_named_with_its_remedy(install, change: dict, message: str) -> None:
+    install(**change)
+    with pytest.raises(ImportError, match=message) as caught:
+        dependencies.check_dependencies()
+    assert "pip install 'mmrel[onedl]'" in str(caught.value)
+
+
+def test_all_faults_are_in_one_error(install) -> None:
+    install(onedl_mmcv=None, mmengine='0.10.7')
+    with pytest.raises(ImportError, match=r'mmengine is installed 2 times(.|\n)*mmcv is missing'):
+        dependencies.check_dependencies()

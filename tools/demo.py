@@ -1,0 +1,73 @@
+#!/usr/bin/env python
+"""ReSSL on scikit-learn's digits: train, evaluate and draw, in some minutes on 2 cores."""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mmrel.visualization import find_scalars, read_scalars
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / 'configs/ressl/ressl_demo_digits.py'
+LINEAR = ROOT / 'configs/ressl/benchmarks/resnet18-w16_1xb64-linear-coslr-20e_digits.py'
+
+
+def run_step(console: Console, name: str, work_dir: Path, tool: str, *arguments: object) -> None:
+    """Run a tool in ``work_dir``, show its progress, and leave the program if it fails."""
+    console.rule(name)
+    command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
+    process = subprocess.Popen(
+        command, cwd=work_dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    last: deque[str] = deque(maxlen=40)
+    # Of the log only the lines of progress; all of it is in the work dir.
+    for line in process.stdout:
+        last.append(line)
+        if 'Epoch(' in line:
+            console.print(line[line.index('Epoch(') :].rstrip(), markup=False, soft_wrap=True)
+    if process.wait() != 0:
+        sys.stderr.writelines(last)
+        sys.exit(f'demo: step {name!r} failed with exit status {process.returncode}')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--work-dir', default='work_dirs/demo', help='folder for all results')
+    work_dir = Path(parser.parse_args().work_dir).resolve()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    pretrain, linear, pictures = (work_dir / name for name in ('pretrain', 'linear', 'pictures'))
+    console = Console()
+    start = time.monotonic()
+
+    run_step(console, 'ReSSL pre-training', work_dir, 'train.py', CONFIG, '--work-dir', pretrain)
+    # Relative to work_dir: in --cfg-options a path must not have spaces or commas.
+    checkpoint = f'pretrain/{Path((pretrain / "last_checkpoint").read_text().strip()).name}'
+    run_step(
+        console, 'linear evaluation', work_dir, 'train.py', LINEAR, '--work-dir', linear,
+        '--cfg-options', f'model.backbone.init_cfg.checkpoint={checkpoint}',
+    )  # fmt: skip
+    run_step(
+        console, 'pictures', work_dir, 'visualize.py', CONFIG, checkpoint,
+        '--work-dir', pretrain, '--out', pictures,
+    )  # fmt: skip
+
+    knn = [line['knn200/top1'] for line in read_scalars(*find_scalars(pretrain)).val]
+    accuracy = read_scalars(*find_scalars(linear)).val[-1]['accuracy/top1']
+    table = Table('test accuracy on digits', 'top-1 (%)')
+    table.add_row('kNN (k = 200), untrained', f'{knn[0]:.1f}')
+    table.add_row('kNN (k = 200), after ReSSL', f'{knn[-1]:.1f}')
+    table.add_row('linear, after ReSSL', f'{accuracy:.1f}')
+    console.rule(f'done in {time.monotonic() - start:.0f} s')
+    console.print(table)
+    for name in ('curves', 'neighbours', 'tsne'):
+        console.print(str(pictures / f'{name}.png'), markup=False, soft_wrap=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""Turn a checkpoint of the authors' release into one of mmrel."""
+
+import argparse
+
+from mmrel.utils import load_checkpoint_file
+from mmrel.utils.files import save_atomically
+from mmrel.utils.official import METHODS, convert_checkpoint
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('method', choices=METHODS, help='which release')
+    parser.add_argument('src', help="the authors' file")
+    parser.add_argument('dst', help='the file to write')
+    args = parser.parse_args()
+    converted = convert_checkpoint(args.method, load_checkpoint_file(args.src))
+    save_atomically(converted, args.dst)
+    print(f'{args.dst}: {len(converted["state_dict"])} entries')
+
+
+if __name__ == '__main__':
+    main()

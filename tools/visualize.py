@@ -1,0 +1,84 @@
+#!/usr/bin/env python
+"""Draw a checkpoint's nearest neighbours, its t-SNE map and its training curves."""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from mmengine.config import Config, DictAction
+from torch.utils.data import DataLoader, Subset
+
+from mmrel.apis import build_runner, load_config
+from mmrel.apis.features import ImageFeatures, extract_features
+from mmrel.visualization import (
+    choose_queries,
+    find_scalars,
+    plot_curves,
+    plot_neighbours,
+    plot_tsne,
+    read_scalars,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', required=True, help='folder for the pictures')
+    parser.add_argument('--work-dir', help='work dir of the training; its logs give curves.png too')
+    parser.add_argument(
+        '--max-images', type=int, default=2000, help='a random choice of so many (2000)'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    args = parser.parse_args()
+    if args.max_images < 3:
+        parser.error(f'--max-images {args.max_images}: 3 or more are needed')
+    return args
+
+
+def extract(cfg: Config, max_images: int) -> tuple[ImageFeatures, list[str] | None]:
+    """Features of images of the config's val_dataloader, and the classes' names."""
+    if not cfg.get('val_dataloader'):
+        raise KeyError('the config has no val_dataloader, which gives the images to draw')
+    runner = build_runner(cfg)
+    runner.load_or_resume()
+    loader = runner.build_dataloader(cfg.val_dataloader)
+    dataset = loader.dataset
+    # At random: the first ones of a folder are all of one class.
+    rows = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:max_images]
+    chosen = DataLoader(
+        Subset(dataset, rows.sort().values.tolist()),
+        batch_size=loader.batch_size,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+    )
+    return extract_features(runner.model, chosen), dataset.metainfo.get('classes')
+
+
+def main() -> None:
+    args = parse_args()
+    out = Path(args.out)
+    written = [out / 'neighbours.png', out / 'tsne.png']
+    # First, since it is quick to fail.
+    if args.work_dir is not None:
+        written.append(out / 'curves.png')
+        plot_curves(read_scalars(*find_scalars(args.work_dir)), written[-1])
+    # A Runner writes logs; those of this one are of no use to anyone.
+    with TemporaryDirectory() as scratch:
+        cfg = load_config(args.config, args.cfg_options, scratch)
+        cfg.load_from = args.checkpoint
+        cfg.resume = False
+        cfg.log_level = 'WARNING'
+        data, classes = extract(cfg, args.max_images)
+    queries = choose_queries(data.labels)
+    plot_neighbours(data.images, data.features, data.labels, queries, written[0], classes=classes)
+    plot_tsne(data.features, data.labels, classes, written[1])
+    for path in written:
+        print(f'wrote {path}')
+
+
+if __name__ == '__main__':
+    main()
