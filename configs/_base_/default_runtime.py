@@ -24,8 +24,7 @@ env_cfg = dict(
 )
 model_wrapper_cfg = dict(type='AnyDeviceDataParallel')
 
-# For TensorBoard: --cfg-options visualizer.vis_backends.1.type=TensorboardVisBackend
-# on the command line, or in a config of your own
+# With TensorBoard, in a config of your own:
 # visualizer = dict(vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 visualizer = dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 

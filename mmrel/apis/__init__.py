@@ -6,10 +6,13 @@ from .config import (
     use_amp,
     use_auto_scale_lr,
 )
+from .features import ImageFeatures, extract_features
 
 __all__ = [
+    'ImageFeatures',
     'build_runner',
     'check_batches',
+    'extract_features',
     'load_config',
     'test_from_val',
     'use_amp',

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.model import BaseModel
-from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmrel.models.utils.features import pool_features
+from mmrel.models.utils.features import batch_features
 
 
 @dataclass
@@ -24,22 +23,6 @@ class ImageFeatures:
     images: Tensor
     features: Tensor
     labels: Tensor
-
-
-def batch_features(model: BaseModel, batch: dict) -> tuple[Tensor, list[BaseDataElement]]:
-    """Pooled backbone features of one batch.
-
-    Args:
-        model (BaseModel): With ``data_preprocessor`` and ``backbone``; no
-            wrapper around it.
-        batch (dict): From a data loader.
-
-    Returns:
-        tuple[Tensor, list[BaseDataElement]]: Features (B, C), and the
-        samples.
-    """
-    data = model.data_preprocessor(batch, False)
-    return pool_features(model.backbone(data['inputs'])), data['data_samples']
 
 
 @torch.no_grad()

@@ -31,12 +31,16 @@ class _ArrayDataset(SeededDraws, BaseDataset):
     def load_data_list(self) -> list[dict]:
         """The labels; images stay in the array, not in the serialised list."""
         self._images, labels = self._load_arrays()
-        return [dict(gt_label=int(y)) if y >= 0 else {} for y in labels]
+        return [
+            dict(row=row, **(dict(gt_label=int(y)) if y >= 0 else {}))
+            for row, y in enumerate(labels)
+        ]
 
     def get_data_info(self, idx: int) -> dict:
         """One sample: its label and its image, RGB (H, W, 3) uint8."""
         info = super().get_data_info(idx)
-        return dict(info, img=self._images[info['sample_idx']])
+        # Not by `sample_idx`: it counts within `indices`, where a part is used.
+        return dict(info, img=self._images[info.pop('row')])
 
 
 @DATASETS.register_module()

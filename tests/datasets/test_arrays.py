@@ -34,6 +34,16 @@ def test_digits_are_enlarged_not_changed() -> None:
     assert error.min() < 1
 
 
+def test_a_part_keeps_images_and_labels_together() -> None:
+    whole = _digits('train')
+    part = DATASETS.build(
+        dict(type='Digits', indices=[5, 100, 200], pipeline=[dict(type='LoadImage')])
+    )
+    for i, row in enumerate((5, 100, 200)):
+        assert part[i]['gt_label'] == whole[row]['gt_label']
+        np.testing.assert_array_equal(np.asarray(part[i]['img']), np.asarray(whole[row]['img']))
+
+
 def test_stl10_says_what_to_do_when_it_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'dataset\.download=True'):
         DATASETS.build(dict(type='STL10', data_root=str(tmp_path)))

@@ -1,6 +1,8 @@
 # One weak view for training, the central view for testing.
 _base_ = ['imagefolder32_two_views.py']
 
+# Of one image each: mmpretrain's classifier brings its own.
+data_preprocessor = dict(type='ClsDataPreprocessor')
 train_dataloader = dict(
     batch_size=256,
     drop_last=False,

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmrel.evaluation.knn import knn_scores
-from mmrel.models.utils.features import pool_features
+from mmrel.models.utils.features import batch_features
 from mmrel.registry import LOOPS
 
 
@@ -85,13 +85,6 @@ class _KNNLoop(BaseLoop):
         """The evaluator of the first k (what mmengine's hooks look at)."""
         return self.evaluators[self.k[0]]
 
-    def _extract(self, batch: dict) -> tuple[Tensor, list[BaseDataElement]]:
-        model = (
-            self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
-        )
-        data = model.data_preprocessor(batch, False)
-        return pool_features(model.backbone(data['inputs'])), data['data_samples']
-
     def _labels(self, samples: list[BaseDataElement], loader: DataLoader) -> Tensor:
         if any('gt_label' not in sample for sample in samples):
             raise ValueError(
@@ -110,16 +103,19 @@ class _KNNLoop(BaseLoop):
         call = self.runner.call_hook
         call(f'before_{self.mode}')
         call(f'before_{self.mode}_epoch')
-        self.runner.model.eval()
+        model = (
+            self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
+        )
+        model.eval()
         bank, bank_labels = [], []
         for batch in self.bank_dataloader:
-            features, samples = self._extract(batch)
+            features, samples = batch_features(model, batch)
             bank.append(features)
             bank_labels.append(self._labels(samples, self.bank_dataloader))
         queries, query_samples = [], []
         for i, batch in enumerate(self.dataloader):
             call(f'before_{self.mode}_iter', batch_idx=i, data_batch=batch)
-            features, samples = self._extract(batch)
+            features, samples = batch_features(model, batch)
             self._labels(samples, self.dataloader)
             queries.append(features)
             query_samples += samples

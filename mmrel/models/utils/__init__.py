@@ -1,4 +1,4 @@
-from .features import feature_dim, pool_features
+from .features import batch_features, feature_dim, pool_features
 from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
@@ -10,6 +10,7 @@ __all__ = [
     'PretrainedInit',
     'SplitBatchNorm2d',
     'at_least_float32',
+    'batch_features',
     'feature_dim',
     'full_precision',
     'pool_features',

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 
@@ -29,6 +31,22 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
         f'the backbone gave a tensor of shape {tuple(x.shape)}; expected (B, C, H, W) '
         "or (B, C). For a vision transformer set backbone.out_type='cls_token'."
     )
+
+
+def batch_features(model: BaseModel, batch: dict) -> tuple[Tensor, list[BaseDataElement]]:
+    """Pooled backbone features of one batch.
+
+    Args:
+        model (BaseModel): With ``data_preprocessor`` and ``backbone``; no
+            wrapper around it.
+        batch (dict): From a data loader.
+
+    Returns:
+        tuple[Tensor, list[BaseDataElement]]: Features (B, C), and the
+        samples.
+    """
+    data = model.data_preprocessor(batch, False)
+    return pool_features(model.backbone(data['inputs'])), data['data_samples']
 
 
 @torch.no_grad()

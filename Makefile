@@ -1,0 +1,55 @@
+# `make demo` and `make test` do all the set-up on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ORIGINALS := .venv-originals
+# A tested pair, so that pip does not search; requirements/runtime.txt has the ranges.
+TORCH := torch==2.14.1 torchvision==0.29.1
+
+.PHONY: help install demo test test-all test-originals format lint clean
+
+help:
+	@echo "make demo            install, train ReSSL on the digits, evaluate, draw pictures"
+	@echo "make test            install what tests need, lint, run the quick tests"
+	@echo "make test-all        the slow tests too"
+	@echo "make test-originals  the tests with the original OpenMMLab packages"
+	@echo "make format          format the code"
+
+$(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet -e '.[onedl,visualization,tests]'
+	touch $@
+
+$(ORIGINALS)/.installed: setup.py $(wildcard requirements/*.txt)
+	$(PYTHON) -m venv $(ORIGINALS)
+	$(ORIGINALS)/bin/pip install --quiet --upgrade pip
+	$(ORIGINALS)/bin/pip install --quiet $(TORCH)
+	$(ORIGINALS)/bin/pip install --quiet -e '.[openmmlab,visualization,tests]'
+	touch $@
+
+install: $(VENV)/.installed
+
+demo: install
+	$(BIN)/python tools/demo.py
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+test: lint
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+test-originals: $(ORIGINALS)/.installed
+	$(ORIGINALS)/bin/python -m pytest
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(ORIGINALS) build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,48 @@
+"""Running the project's commands as a user does, for tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TINY = ROOT / 'tests' / 'data' / 'tiny.py'
+TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
+
+
+def environment() -> dict[str, str]:
+    """One thread a process; `python` is the one that runs the tests."""
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    return dict(os.environ, PATH=path, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
+
+
+def command(tool: str, *arguments: Any) -> list[str]:
+    """The words of a command: a tool of the project and its arguments."""
+    start = ['bash'] if tool.endswith('.sh') else [sys.executable]
+    return [*start, str(ROOT / 'tools' / tool), *map(str, arguments)]
+
+
+def run(tool: str, *arguments: Any, fails: bool = False, **kwargs: Any) -> str:
+    """Run a command; what it printed. It must succeed, or fail if ``fails``."""
+    done = subprocess.run(
+        command(tool, *arguments),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=300,
+        check=False,
+        **kwargs,
+    )
+    output = done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, output[-4000:]
+    return output
+
+
+def folders(root: Path) -> list[str]:
+    """`--cfg-options` that point a config to one folder for training and test."""
+    return [
+        '--cfg-options',
+        f'train_dataloader.dataset.data_root={root}',
+        f'val_dataloader.dataset.data_root={root}',
+    ]

@@ -1,0 +1,13 @@
+# A linear classifier on the network of tiny.py.
+_base_ = ['../../configs/ressl/benchmarks/resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py']
+
+model = dict(
+    backbone=dict(stem_channels=4, base_channels=4),
+    head=dict(in_channels=32, num_classes=3),
+)
+train_dataloader = dict(batch_size=8, num_workers=0, persistent_workers=False)
+val_dataloader = dict(batch_size=8, num_workers=0)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', T_max=4, begin=0, end=4, convert_to_iter_based=True)
+]
+train_cfg = dict(max_epochs=4, val_interval=4)
