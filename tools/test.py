@@ -9,6 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import dump
 
 from mmrel.apis import build_runner, load_config, test_from_val
+from mmrel.engine import leave_processes
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,6 +36,7 @@ def main() -> None:
     metrics = build_runner(cfg).test()
     if args.out and is_main_process():
         dump(metrics, args.out)
+    leave_processes()
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ import os
 from mmengine.config import DictAction
 
 from mmrel.apis import build_runner, check_batches, load_config, use_amp, use_auto_scale_lr
+from mmrel.engine import leave_processes
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,6 +48,7 @@ def main() -> None:
     runner = build_runner(cfg)
     check_batches(runner)
     runner.train()
+    leave_processes()
 
 
 if __name__ == '__main__':

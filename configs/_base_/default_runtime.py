@@ -22,7 +22,8 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),  # without a GPU the tools take gloo
 )
-model_wrapper_cfg = dict(type='AnyDeviceDataParallel')
+# With its scope: the Runner looks this one up from the root.
+model_wrapper_cfg = dict(type='mmrel.AnyDeviceDataParallel')
 
 # With TensorBoard, in a config of your own:
 # visualizer = dict(vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])

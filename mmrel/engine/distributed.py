@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import is_distributed
+from mmengine.dist import barrier, is_distributed
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
@@ -56,3 +56,13 @@ def init_cpu_processes(launcher: str) -> None:
         os.environ.setdefault('LOCAL_RANK', os.environ.get('SLURM_LOCALID', '0'))
         os.environ.setdefault('MASTER_PORT', '29500')
     torch.distributed.init_process_group('gloo')
+
+
+def leave_processes() -> None:
+    """Leave the process group together, at the end of a command.
+
+    A gloo process whose peer is gone first may abort while it exits.
+    """
+    if is_distributed():
+        barrier()
+        torch.distributed.destroy_process_group()

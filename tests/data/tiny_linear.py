@@ -8,6 +8,6 @@ model = dict(
 train_dataloader = dict(batch_size=8, num_workers=0, persistent_workers=False)
 val_dataloader = dict(batch_size=8, num_workers=0)
 param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=4, begin=0, end=4, convert_to_iter_based=True)
+    dict(type='CosineAnnealingLR', T_max=12, begin=0, end=12, convert_to_iter_based=True)
 ]
-train_cfg = dict(max_epochs=4, val_interval=4)
+train_cfg = dict(max_epochs=12, val_interval=12)

@@ -1,0 +1,105 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from mmpretrain.models import ResNet
+
+from mmrel.registry import MODELS
+from mmrel.utils import load_checkpoint_file
+from tests.commands import run
+
+
+def _ressl() -> torch.nn.Module:
+    return MODELS.build(
+        dict(
+            type='ReSSL',
+            backbone=dict(type='ResNet', depth=18),
+            neck=dict(type='MLPNeck', hidden_channels=32, out_channels=16),
+            head=dict(type='RelationHead'),
+            memory=dict(type='FeatureQueue', size=64),
+        )
+    )
+
+
+def _official() -> dict[str, torch.Tensor]:
+    """A file as the authors' program writes it, made with torchvision's names."""
+    import torchvision
+
+    state = {}
+    for side in 'qk':
+        net = torchvision.models.resnet18()
+        net.fc = torch.nn.Identity()
+        head = torch.nn.ModuleDict(
+            dict(linear1=torch.nn.Linear(512, 32), linear2=torch.nn.Linear(32, 16))
+        )
+        state |= {f'module.encoder_{side}.net.{k}': v for k, v in net.state_dict().items()}
+        state |= {f'module.encoder_{side}.head.{k}': v for k, v in head.state_dict().items()}
+    state['module.queue'] = torch.randn(16, 64)
+    state['module.queue_ptr'] = torch.tensor([24])
+    return state
+
+
+def test_official_checkpoint_becomes_ours(tmp_path: Path) -> None:
+    official = _official()
+    torch.save(dict(model=official, optimizer=dict(state={}), epoch=199), tmp_path / 'src.pth')
+    run(
+        'model_converters/official_to_mmrel.py', 'ressl', tmp_path / 'src.pth', tmp_path / 'dst.pth'
+    )
+    converted = load_checkpoint_file(tmp_path / 'dst.pth')
+    model = _ressl()
+    model.load_state_dict(converted['state_dict'])  # strict: nothing missing, nothing left over
+    assert converted['meta']['official_epoch'] == 199
+    for ours, theirs in (
+        (model.backbone.layer3[0].conv1.weight, 'module.encoder_q.net.layer3.0.conv1.weight'),
+        (model.teacher.neck.mlp[2].bias, 'module.encoder_k.head.linear2.bias'),
+        (model.memory.read(), 'module.queue'),
+        (model.memory.pointer, 'module.queue_ptr'),
+    ):
+        torch.testing.assert_close(ours.data, official[theirs], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (dict(state_dict={}), "no 'model' in the checkpoint"),
+        (dict(model={'module.encoder_q.fc.weight': torch.zeros(1)}), 'encoder_q.fc.weight'),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: dict, message: str) -> None:
+    torch.save(content, tmp_path / 'src.pth')
+    output = run(
+        'model_converters/official_to_mmrel.py', 'ressl', tmp_path / 'src.pth',
+        tmp_path / 'dst.pth', fails=True,
+    )  # fmt: skip
+    assert message in output
+    assert not (tmp_path / 'dst.pth').exists()
+
+
+def test_published_file_is_what_others_load(tmp_path: Path) -> None:
+    model = _ressl()
+    content = dict(meta=dict(epoch=3, cfg='...'), state_dict=model.state_dict(), optimizer={})
+    torch.save(content, tmp_path / 'epoch_3.pth')
+    run('model_converters/publish_model.py', tmp_path / 'epoch_3.pth', tmp_path / 'out.pth')
+    (path,) = tmp_path.glob('out-*.pth')
+    digest = path.stem.removeprefix('out-')
+    assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest)
+    assert len(digest) == 8
+    published = load_checkpoint_file(path)
+    assert all(k.startswith('backbone.') for k in published['state_dict'])
+    init = dict(type='Pretrained', checkpoint=str(path), prefix='backbone.')
+    other = ResNet(18, init_cfg=init)
+    other.init_weights()
+    for key, value in model.backbone.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[key], value, rtol=0, atol=0, msg=key)
+    assert set(other.state_dict()) == {
+        k.removeprefix('backbone.') for k in published['state_dict']
+    }  # no key left over
+
+
+def test_publishing_a_file_without_a_backbone(tmp_path: Path) -> None:
+    torch.save(dict(state_dict=dict(weight=torch.zeros(1))), tmp_path / 'a.pth')
+    output = run(
+        'model_converters/publish_model.py', tmp_path / 'a.pth', tmp_path / 'b.pth', fails=True
+    )
+    assert "no key starts with 'backbone.'" in output
