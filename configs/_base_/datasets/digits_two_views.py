@@ -15,14 +15,14 @@ train_dataloader = dict(
                         dict(
                             type='ContrastiveView',
                             size=32,
-                            scale=(0.4, 1.0),
+                            scale=(0.6, 1.0),
                             jitter=(0.4, 0.4, 0.0, 0.0),
                             grey_prob=0.0,
                             blur_prob=0.0,
                             flip_prob=0.0,
                         )
                     ],
-                    [dict(type='WeakView', size=32, scale=(0.4, 1.0), flip_prob=0.0)],
+                    [dict(type='WeakView', size=32, scale=(0.6, 1.0), flip_prob=0.0)],
                 ],
             ),
             dict(type='PackInputs'),

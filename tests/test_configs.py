@@ -1,0 +1,74 @@
+"""Every config is complete: it reads, builds, and is in the zoo."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import yaml
+from mmengine.config import Config
+
+from mmrel.registry import DATA_SAMPLERS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
+
+
+def _zoo() -> list[dict]:
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    files = [ROOT / path for path in index['Import']]
+    return [model for file in files for model in yaml.safe_load(file.read_text())['Models']]
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_config_builds(path: Path, mmrel_scope: None) -> None:
+    cfg = Config.fromfile(path)
+    model = dict(cfg.model)
+    model.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
+    built = MODELS.build(model)
+    trained = sum(p.numel() for p in built.parameters() if p.requires_grad)
+    assert trained > 1000
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        for transform in loader.dataset.pipeline:
+            TRANSFORMS.build(transform)
+        assert loader.collate_fn.type == 'default_collate'
+    assert DATA_SAMPLERS.get(cfg.train_dataloader.sampler.type).__name__ == 'EpochSampler'
+    METRICS.build(cfg.val_evaluator)
+    assert OPTIM_WRAPPERS.get(cfg.optim_wrapper.type) is not None
+    for hook in cfg.get('custom_hooks', []):
+        HOOKS.build(hook)
+    assert {'checkpoint', 'strict_load', 'sampler_seed'} <= cfg.default_hooks.keys()
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_schedule_covers_the_run(path: Path) -> None:
+    cfg = Config.fromfile(path)
+    spans = [(s.begin, s.end) for s in cfg.param_scheduler]
+    assert spans[0][0] == 0
+    assert spans[-1][1] == cfg.train_cfg.max_epochs
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(spans))
+    cosine = cfg.param_scheduler[-1]
+    assert cosine.T_max == cosine.end - cosine.begin
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_config_is_in_the_zoo(path: Path) -> None:
+    assert path.stem in {model['Name'] for model in _zoo()}
+
+
+def test_the_zoo_names_files_that_exist() -> None:
+    names = {model['Name'] for model in _zoo()}
+    for model in _zoo():
+        assert (ROOT / model['Config']).is_file()
+        assert set(model.get('Downstream', [])) <= names
+
+
+def test_published_settings_of_the_imagenet_config() -> None:
+    cfg = Config.fromfile(ROOT / 'configs/ressl/ressl_resnet50_8xb32-coslr-200e_in1k.py')
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (0.05, 0.9, 1e-4)
+    assert cfg.optim_wrapper.paramwise_cfg == dict(norm_decay_mult=0.0, bias_decay_mult=0.0)
+    assert (cfg.model.memory.size, cfg.model.teacher.momentum) == (131072, 0.999)
+    assert (cfg.model.neck.hidden_channels, cfg.model.neck.out_channels) == (4096, 512)
+    assert (cfg.model.head.student_temperature, cfg.model.head.teacher_temperature) == (0.1, 0.04)
+    assert cfg.train_dataloader.batch_size == 32
+    assert cfg.train_cfg.max_epochs == 200
