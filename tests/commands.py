@@ -30,7 +30,7 @@ def run(tool: str, *arguments: Any, fails: bool = False, **kwargs: Any) -> str:
         capture_output=True,
         text=True,
         env=environment(),
-        timeout=300,
+        timeout=900,
         check=False,
         **kwargs,
     )
