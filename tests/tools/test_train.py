@@ -119,6 +119,19 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(images: Path, tmp_path: Pat
     assert _last(tmp_path) == 'epoch_4.pth'
 
 
+def test_a_checkpoint_that_cannot_be_written_and_the_best_one(images: Path, tmp_path: Path) -> None:
+    best = 'default_hooks.checkpoint.save_best=knn3/top1'
+    keep = 'default_hooks.checkpoint.max_keep_ckpts=1'
+    (tmp_path / 'epoch_3.pth.partial').mkdir()
+    output = run('train.py', TINY, '--work-dir', tmp_path, *folders(images), best, keep, fails=True)
+    good = tmp_path / 'epoch_2.pth'
+    assert f'the last good checkpoint is {str(good)!r}' in output
+    assert load_checkpoint_file(good)['meta']['epoch'] == 2
+    assert [p.name for p in tmp_path.glob('epoch_*.pth')] == ['epoch_2.pth']
+    (best_file,) = tmp_path.glob('best_knn3_top1_epoch_*.pth')
+    assert 'optimizer' not in load_checkpoint_file(best_file)
+
+
 def test_amp_and_channels_last_and_tensorboard(images: Path, tmp_path: Path) -> None:
     child = tmp_path / 'child.py'
     child.write_text(
@@ -191,6 +204,16 @@ def test_a_checkpoint_that_does_not_fit(images: Path, trained: Path, tmp_path: P
     assert '1 missing in the checkpoint: backbone.conv1.weight' in output
     assert '1 unexpected in the checkpoint: extra.weight' in output
     assert 'memory.queue (model (8, 20), checkpoint (8, 7))' in output
+
+
+def test_images_without_classes(images: Path, tmp_path: Path) -> None:
+    run(
+        'train.py', TINY, '--work-dir', tmp_path, '--cfg-options',
+        f'train_dataloader.dataset.data_root={images}',
+        'train_dataloader.dataset.with_label=False', 'train_cfg.max_epochs=1',
+        'val_dataloader=None', 'val_evaluator=None', 'val_cfg=None',
+    )  # fmt: skip
+    assert _last(tmp_path) == 'epoch_1.pth'
 
 
 class _Attack:

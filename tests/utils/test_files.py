@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmrel.utils.files import save_atomically, write_atomically
+
+
+def test_writes_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / 'new' / 'file'
+    write_atomically(b'one', str(path))
+    write_atomically(b'two', str(path))
+    assert path.read_bytes() == b'two'
+    assert [p.name for p in path.parent.iterdir()] == ['file']
+
+
+def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / 'file'
+    write_atomically(b'good', str(path))
+    (tmp_path / 'file.partial').mkdir()  # in the way of the new one, also for root
+    with pytest.raises(OSError, match=r'file\.partial'):
+        write_atomically(b'bad', str(path))
+    assert path.read_bytes() == b'good'
+
+
+def test_save_atomically_is_torch_save(tmp_path: Path) -> None:
+    save_atomically(dict(x=torch.arange(3)), str(tmp_path / 'a.pth'))
+    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    torch.testing.assert_close(loaded['x'], torch.arange(3))
