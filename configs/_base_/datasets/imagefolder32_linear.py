@@ -3,15 +3,5 @@ _base_ = ['imagefolder32_two_views.py']
 
 # Of one image each: mmpretrain's classifier brings its own.
 data_preprocessor = dict(type='ClsDataPreprocessor')
-train_dataloader = dict(
-    batch_size=256,
-    drop_last=False,
-    dataset=dict(
-        pipeline=[
-            dict(type='LoadImage'),
-            dict(type='WeakView', size=32),
-            dict(type='PackInputs'),
-        ]
-    ),
-)
+train_dataloader = dict(drop_last=False, dataset=dict(pipeline={{_base_.linear_pipeline}}))
 val_cfg = dict(_delete_=True)

@@ -4,15 +4,6 @@ _base_ = ['stl10_two_views.py']
 # Of one image each: mmpretrain's classifier brings its own.
 data_preprocessor = dict(type='ClsDataPreprocessor')
 train_dataloader = dict(
-    batch_size=256,
-    drop_last=False,
-    dataset=dict(
-        split='train',
-        pipeline=[
-            dict(type='LoadImage'),
-            dict(type='WeakView', size=64),
-            dict(type='PackInputs'),
-        ],
-    ),
+    drop_last=False, dataset=dict(split='train', pipeline={{_base_.linear_pipeline}})
 )
 val_cfg = dict(_delete_=True)

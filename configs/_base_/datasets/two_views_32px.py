@@ -14,6 +14,12 @@ train_pipeline = [
     ),
     dict(type='PackInputs'),
 ]
+# For linear evaluation.
+linear_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='WeakView', size=32),
+    dict(type='PackInputs'),
+]
 val_pipeline = [
     dict(type='LoadImage'),
     dict(type='CentralView', size=32),
