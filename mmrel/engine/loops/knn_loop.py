@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import all_reduce
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
@@ -121,16 +122,25 @@ class _KNNLoop(BaseLoop):
             query_samples += samples
             call(f'after_{self.mode}_iter', batch_idx=i, data_batch=batch, outputs=samples)
         features = torch.cat(queries)
-        labels = torch.cat(bank_labels).to(features.device)
-        metrics = self._score(features, torch.cat(bank), labels, query_samples)
+        # A rank has no part of a bank that is smaller than the number of ranks.
+        part = torch.cat([features[:0], *bank])
+        labels = torch.cat([torch.zeros(0, dtype=torch.long), *bank_labels]).to(features.device)
+        metrics = self._score(features, part, labels, query_samples)
         call(f'after_{self.mode}_epoch', metrics=metrics)
         call(f'after_{self.mode}')
         return metrics
 
+    def _num_classes(self, labels: Tensor) -> int:
+        if self.classes:
+            return len(self.classes)
+        highest = labels.max() if len(labels) else labels.new_tensor(-1)
+        all_reduce(highest, 'max')
+        return int(highest) + 1
+
     def _score(
         self, queries: Tensor, bank: Tensor, labels: Tensor, samples: list[BaseDataElement]
     ) -> dict:
-        num_classes = len(self.classes) if self.classes else int(labels.max()) + 1
+        num_classes = self._num_classes(labels)
         scores = knn_scores(queries, bank, labels, num_classes, self.k, self.temperature)
         metrics = {}
         for n, evaluator in self.evaluators.items():
