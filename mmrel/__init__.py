@@ -1,6 +1,6 @@
 """mmrel: relational representation learning and one-shot architecture search."""
 
-from mmrel.utils.dependencies import check_dependencies
+from mmrel.dependencies import check_dependencies
 
 # Before anything imports mmengine: a broken installation gets one message,
 # not the traceback of whichever package happens to fail first.

@@ -1,4 +1,3 @@
 from .checkpoint import load_checkpoint_file, use_safe_loading
-from .dependencies import check_dependencies
 
-__all__ = ['check_dependencies', 'load_checkpoint_file', 'use_safe_loading']
+__all__ = ['load_checkpoint_file', 'use_safe_loading']

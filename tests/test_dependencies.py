@@ -1,6 +1,9 @@
+import subprocess
+import sys
+
 import pytest
 
-from mmrel.utils import dependencies
+from mmrel import dependencies
 
 GOOD = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmpretrain': '1.3.6'}
 
@@ -41,3 +44,28 @@ def test_all_faults_are_in_one_error(install) -> None:
     install(onedl_mmcv=None, mmengine='0.10.7')
     with pytest.raises(ImportError, match=r'mmengine is installed 2 times(.|\n)*mmcv is missing'):
         dependencies.check_dependencies()
+
+
+_WITHOUT_MMENGINE = """
+import importlib.metadata as metadata
+import sys
+
+sys.modules['mmengine'] = None  # what an import of a missing package meets
+version = metadata.version
+
+def without(name):
+    if 'mmengine' in name:
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+
+metadata.version = without
+import mmrel
+"""
+
+
+def test_importing_mmrel_without_mmengine_says_so_first() -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', _WITHOUT_MMENGINE], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert '\nImportError: mmrel cannot start:\n- mmengine is missing' in done.stderr
