@@ -3,6 +3,7 @@ import colorsys
 import numpy as np
 import pytest
 import torch
+import torchvision.transforms.functional as tvf
 from PIL import Image
 
 from mmrel.datasets.transforms import CentralView, ContrastiveView, LoadImage, WeakView
@@ -40,6 +41,25 @@ def test_hue_shift_is_right_on_this_numpy(shift: float) -> None:
         # Pillow keeps the hue in 8 bits: a step is 6 levels of a full-range colour,
         # and torchvision rounds the shift to a step too.
         assert np.abs(found - expected).max() <= 12
+
+
+@pytest.mark.parametrize('hue', [-0.3, 0.2])
+def test_mmpretrains_jitter_runs_on_numpy_2(mmrel_scope: None, hue: float) -> None:
+    jitter = TRANSFORMS.build(dict(type='ColorJitter', hue=(hue, hue)))
+    rgb = _image()
+    bgr = np.asarray(rgb)[..., ::-1]
+    found = jitter(dict(img=bgr))['img'][..., ::-1]
+    np.testing.assert_array_equal(found, np.asarray(tvf.adjust_hue(rgb, hue)))
+
+
+def test_mmpretrains_jitter_is_as_before_without_hue(mmrel_scope: None) -> None:
+    cfg = dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4)
+    outputs = []
+    for scope in ('', 'mmpretrain.'):
+        np.random.seed(3)
+        jitter = TRANSFORMS.build(dict(cfg, type=f'{scope}ColorJitter'))
+        outputs.append(jitter(dict(img=np.asarray(_image())))['img'])
+    np.testing.assert_array_equal(*outputs)
 
 
 def test_weak_view_is_a_crop_or_its_mirror_image() -> None:
