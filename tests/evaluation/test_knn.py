@@ -3,9 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
-from mmrel.evaluation import Accuracy, knn_scores, nearest
+from mmrel.evaluation import knn_scores, nearest
 from tests.distributed import run_ranks
 
 
@@ -79,10 +78,3 @@ def test_config_errors(change: dict, message: str) -> None:
 def test_empty_bank() -> None:
     with pytest.raises(ValueError, match='bank is empty'):
         knn_scores(torch.randn(2, 4), torch.randn(0, 4), torch.zeros(0).long(), 2)
-
-
-def test_accuracy_with_fewer_classes_than_top_k() -> None:
-    scores = F.one_hot(torch.tensor([0, 1, 1, 2]), 3).float().softmax(1)
-    target = torch.tensor([0, 1, 2, 2])
-    top1, top5 = Accuracy.calculate(scores, target, (1, 5))
-    assert (top1[0].item(), top5[0].item()) == (75.0, 100.0)
