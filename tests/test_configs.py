@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 
 from mmrel.registry import DATA_SAMPLERS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 
@@ -33,7 +34,7 @@ def test_config_builds(path: Path, mmrel_scope: None) -> None:
         assert loader.collate_fn.type == 'default_collate'
     assert DATA_SAMPLERS.get(cfg.train_dataloader.sampler.type).__name__ == 'EpochSampler'
     METRICS.build(cfg.val_evaluator)
-    assert OPTIM_WRAPPERS.get(cfg.optim_wrapper.type) is not None
+    assert issubclass(OPTIM_WRAPPERS.get(cfg.optim_wrapper.type), OptimWrapper)
     for hook in cfg.get('custom_hooks', []):
         HOOKS.build(hook)
     assert {'checkpoint', 'strict_load', 'sampler_seed'} <= cfg.default_hooks.keys()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import barrier, is_distributed
-from mmengine.model import MMDistributedDataParallel
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from torch import nn
 
 from mmrel.registry import MODEL_WRAPPERS
@@ -37,6 +37,11 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
         super().__init__(
             module=module, device_ids=device_ids, broadcast_buffers=broadcast_buffers, **kwargs
         )
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model itself, where the Runner has wrapped it for several processes."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def init_cpu_processes(launcher: str) -> None:

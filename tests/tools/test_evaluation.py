@@ -8,12 +8,6 @@ import torch
 
 from mmrel.utils import load_checkpoint_file
 from tests.commands import TINY, TINY_LINEAR, folders, run
-from tests.images import make_folder
-
-
-@pytest.fixture(scope='module')
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_folder(tmp_path_factory.mktemp('data') / 'images', classes=3, each=16)
 
 
 @pytest.fixture(scope='module')

@@ -18,13 +18,6 @@ from tests.commands import TINY, command, environment, folders, run
 
 
 @pytest.fixture(scope='module')
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.images import make_folder
-
-    return make_folder(tmp_path_factory.mktemp('data') / 'images', classes=3, each=16)
-
-
-@pytest.fixture(scope='module')
 def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of four epochs without interruption."""
     work_dir = tmp_path_factory.mktemp('trained')

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mmrel.engine.distributed import unwrap
 from mmrel.registry import HOOKS
 
 
@@ -29,7 +29,7 @@ class ChannelsLastHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Convert the weights, and from now on each batch."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         model.to(memory_format=torch.channels_last)
         model.data_preprocessor.register_forward_hook(self._convert)
 

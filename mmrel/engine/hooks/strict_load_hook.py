@@ -1,9 +1,9 @@
 """A checkpoint fits the model completely, or the run stops."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmrel.engine.distributed import unwrap
 from mmrel.registry import HOOKS
 from mmrel.utils.state_dict import compare_state_dict
 
@@ -23,7 +23,7 @@ class StrictLoadHook(Hook):
         Raises:
             RuntimeError: If they differ; the message lists the keys.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         given = checkpoint.get('state_dict', checkpoint)
         given = {key.removeprefix('module.'): value for key, value in given.items()}
         difference = compare_state_dict(model.state_dict(), given)

@@ -7,12 +7,12 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import all_reduce
 from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mmrel.engine.distributed import unwrap
 from mmrel.evaluation.knn import knn_scores
 from mmrel.models.utils.features import batch_features
 from mmrel.registry import LOOPS
@@ -99,14 +99,12 @@ class _KNNLoop(BaseLoop):
         """Evaluate.
 
         Returns:
-            dict: Metrics by name, such as ``knn200/accuracy/top1`` in percent.
+            dict: Metrics by name, such as ``knn200/top1`` in percent.
         """
         call = self.runner.call_hook
         call(f'before_{self.mode}')
         call(f'before_{self.mode}_epoch')
-        model = (
-            self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
-        )
+        model = unwrap(self.runner.model)
         model.eval()
         bank, bank_labels = [], []
         for batch in self.bank_dataloader:
