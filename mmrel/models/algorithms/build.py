@@ -25,6 +25,34 @@ def build_backbone_and_neck(backbone: dict, neck: dict) -> tuple[nn.Module, nn.M
     return built, MODELS.build(neck)
 
 
+def build_predictor(predictor: dict | None, neck: nn.Module) -> nn.Module | None:
+    """Build a predictor between two projections of the neck's width.
+
+    Args:
+        predictor (dict, optional): The predictor's config; where
+            ``in_channels`` and ``out_channels`` are left out, they are the
+            neck's output width. None: no predictor.
+        neck (nn.Module): The built neck.
+
+    Returns:
+        nn.Module, optional: The predictor.
+
+    Raises:
+        ValueError: If a width is given and is not the neck's.
+    """
+    if predictor is None:
+        return None
+    predictor = dict(predictor)
+    for key in ('in_channels', 'out_channels'):
+        width = predictor.setdefault(key, neck.out_channels)
+        if width != neck.out_channels:
+            raise ValueError(
+                f'model.predictor.{key}={width} differs from model.neck.out_channels='
+                f'{neck.out_channels}: leave it out, it follows the neck'
+            )
+    return MODELS.build(predictor)
+
+
 def build_memory(memory: dict, neck: nn.Module) -> nn.Module:
     """Build a memory of the neck's embeddings.
 

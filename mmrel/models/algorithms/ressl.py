@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmrel.models.utils import MomentumTeacher, full_precision
 from mmrel.registry import MODELS
 
-from .build import build_backbone_and_neck, build_memory
+from .build import build_backbone_and_neck, build_memory, build_predictor
 
 _normalize = full_precision(F.normalize)
 
@@ -21,18 +21,26 @@ _normalize = full_precision(F.normalize)
 class ReSSL(BaseSelfSupervisor):
     """Match the student's relations to a memory with a momentum teacher's.
 
-    Source: ReSSL (arXiv:2107.09282), Sec. 3.
+    Source: ReSSL (arXiv:2107.09282), Sec. 3; the predictor and, as a head, the
+    InfoNCE warm-up: its extended version (arXiv:2203.08717).
 
     Args:
         backbone (dict): The backbone's config.
         neck (dict): The projector's config. ``in_channels`` may be left out:
             it follows the backbone.
-        head (dict): The head's config; its loss takes the student's
-            similarities (V, B, K) and the teacher's (B, K).
+        head (dict): The head's config; its loss takes the similarities of the
+            student's views to the memory (V, B, K), those of the teacher's
+            view (B, K), and those of the student's views to the teacher's view
+            of the same image (V, B).
         memory (dict): The memory's config. ``dim`` may be left out: it
             follows the neck.
         teacher (dict, optional): Arguments of :class:`MomentumTeacher`:
             ``momentum`` and ``end_momentum``. Defaults to None: its defaults.
+        predictor (dict, optional): Config of a further MLP on the student's
+            projection; the teacher has none. ``in_channels`` and
+            ``out_channels`` may be left out: they are the neck's width. BYOL's
+            shape is ``dict(type='MLPNeck', hidden_channels=4096,
+            norm_cfg=dict(type='BN1d'))``. Defaults to None: no predictor.
         batch_shuffle (bool): Shuffle the batch across ranks before the
             teacher's forward, so that BN statistics cannot tell which samples
             belong together (MoCo's trick). Not needed where the backbone's
@@ -50,6 +58,7 @@ class ReSSL(BaseSelfSupervisor):
         head: dict,
         memory: dict,
         teacher: dict | None = None,
+        predictor: dict | None = None,
         batch_shuffle: bool = True,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -62,6 +71,7 @@ class ReSSL(BaseSelfSupervisor):
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
         )
+        self.predictor = build_predictor(predictor, self.neck)
         self.memory = build_memory(memory, self.neck)
         self.teacher = MomentumTeacher(self._student(), **(teacher or {}))
         self.batch_shuffle = batch_shuffle
@@ -84,7 +94,10 @@ class ReSSL(BaseSelfSupervisor):
         Returns:
             Tensor: Unit vectors, shape (B, D), in at least float32.
         """
-        return _normalize(self.neck(self.backbone(image))[0], dim=1)
+        z = self.neck(self.backbone(image))
+        if self.predictor is not None:
+            z = self.predictor(z)
+        return _normalize(z[0], dim=1)
 
     @torch.no_grad()
     def embed_teacher(self, image: Tensor) -> Tensor:
@@ -114,7 +127,9 @@ class ReSSL(BaseSelfSupervisor):
         z_teacher = self.embed_teacher(weak)
         z_student = torch.stack([self.embed(view) for view in strong])
         losses = self.head.loss(
-            self.memory.similarity(z_student), self.memory.similarity(z_teacher)
+            self.memory.similarity(z_student),
+            self.memory.similarity(z_teacher),
+            (z_student * z_teacher).sum(-1),
         )
         self.memory.write(z_teacher)
         return losses

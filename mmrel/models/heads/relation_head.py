@@ -63,6 +63,17 @@ class RelationHead(BaseModule):
             log_prob = log_prob.mean(0)
         return -torch.mul(target, log_prob).sum(-1).mean()
 
-    def loss(self, student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
-        """:meth:`forward` as the dict of losses that mmengine sums up."""
+    def loss(
+        self, student: Tensor, teacher: Tensor, positive: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """:meth:`forward` as the dict of losses that mmengine sums up.
+
+        Args:
+            student (Tensor): As :meth:`forward`.
+            teacher (Tensor): As :meth:`forward`.
+            positive (Tensor, optional): Not used; heads that contrast take it.
+
+        Returns:
+            dict[str, Tensor]: ``loss``.
+        """
         return dict(loss=self(student, teacher))

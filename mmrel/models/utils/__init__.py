@@ -3,6 +3,7 @@ from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
+from .progress import run_position
 
 __all__ = [
     'CpuSyncBatchNorm',
@@ -14,4 +15,5 @@ __all__ = [
     'feature_dim',
     'full_precision',
     'pool_features',
+    'run_position',
 ]

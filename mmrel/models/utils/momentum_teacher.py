@@ -5,8 +5,9 @@ import math
 from collections.abc import Mapping
 
 import torch
-from mmengine.logging import MessageHub
 from torch import Tensor, nn
+
+from .progress import run_position
 
 
 class MomentumTeacher(nn.Module):
@@ -53,14 +54,8 @@ class MomentumTeacher(nn.Module):
         """The momentum m of the current step."""
         if self.end_momentum is None:
             return self.base_momentum
-        hub = MessageHub.get_current_instance()
-        max_iters = hub.get_info('max_iters')
-        if not max_iters:
-            raise RuntimeError(
-                'teacher.end_momentum needs the length of the run, which mmengine puts in its '
-                'message hub: train with a Runner, or leave end_momentum out'
-            )
-        progress = min(hub.get_info('iter', 0) / max_iters, 1.0)
+        done, max_iters, _ = run_position('teacher.end_momentum')
+        progress = min(done / max_iters, 1.0)
         cosine = (1 + math.cos(math.pi * progress)) / 2
         return self.end_momentum - (self.end_momentum - self.base_momentum) * cosine
 

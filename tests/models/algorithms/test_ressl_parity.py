@@ -83,9 +83,9 @@ def test_parity_ressl(path: Path) -> None:
     similarities: list[torch.Tensor] = []
     head_loss = model.head.loss
 
-    def spy(student: torch.Tensor, teacher: torch.Tensor) -> dict:
+    def spy(student: torch.Tensor, teacher: torch.Tensor, positive: torch.Tensor) -> dict:
         similarities[:] = [student, teacher]
-        return head_loss(student, teacher)
+        return head_loss(student, teacher, positive)
 
     model.head.loss = spy
     for step, expected in enumerate(case['steps']):

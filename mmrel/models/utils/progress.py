@@ -1,0 +1,30 @@
+"""How far a run is, for what follows a schedule inside the model."""
+
+from mmengine.logging import MessageHub
+
+
+def run_position(key: str) -> tuple[int, int, int]:
+    """The iteration, and the run's length in iterations and in epochs.
+
+    They are read from mmengine's message hub, where the Runner puts them before
+    each iteration; iteration and hub are in the checkpoint, so a resumed run
+    goes on at the same place.
+
+    Args:
+        key (str): The config key that needs them, for the error.
+
+    Returns:
+        tuple[int, int, int]: Iterations done, all iterations, all epochs (an
+        iteration-based run is one epoch).
+
+    Raises:
+        RuntimeError: If no Runner has told the length of the run.
+    """
+    hub = MessageHub.get_current_instance()
+    max_iters = hub.get_info('max_iters')
+    if not max_iters:
+        raise RuntimeError(
+            f'{key} needs the length of the run, which mmengine puts in its message hub: train '
+            f'with a Runner, or leave {key} out'
+        )
+    return hub.get_info('iter', 0), max_iters, hub.get_info('max_epochs', 1)
