@@ -3,7 +3,7 @@ _base_ = ['../../configs/ressl/benchmarks/resnet18-w16_1xb256-linear-coslr-100e_
 
 model = dict(
     backbone=dict(stem_channels=4, base_channels=4),
-    head=dict(in_channels=32, num_classes=3),
+    head=dict(num_classes=3),
 )
 train_dataloader = dict(batch_size=8, num_workers=0, persistent_workers=False)
 val_dataloader = dict(batch_size=8, num_workers=0)

@@ -8,7 +8,7 @@ _base_ = [
 # num_classes: the number of your classes.
 model = dict(
     backbone=dict(stem_channels=16, base_channels=16),
-    head=dict(in_channels=128, num_classes=10),
+    head=dict(num_classes=10),
 )
 train_dataloader = dict(num_workers=2)
 # Small images: a rate of 1.0 does slightly better than 0.3.

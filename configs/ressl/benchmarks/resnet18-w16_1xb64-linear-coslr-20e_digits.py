@@ -5,9 +5,7 @@ _base_ = [
     '../../_base_/default_runtime.py',
 ]
 
-model = dict(
-    backbone=dict(stem_channels=16, base_channels=16), head=dict(in_channels=128, num_classes=10)
-)
+model = dict(backbone=dict(stem_channels=16, base_channels=16), head=dict(num_classes=10))
 train_dataloader = dict(batch_size=64, num_workers=2)
 optim_wrapper = dict(optimizer=dict(lr=1.0))
 param_scheduler = [

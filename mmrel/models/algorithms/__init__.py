@@ -1,3 +1,4 @@
+from .linear_classifier import LinearClassifier
 from .ressl import ReSSL
 
-__all__ = ['ReSSL']
+__all__ = ['LinearClassifier', 'ReSSL']
