@@ -9,7 +9,7 @@ from mmpretrain.models.selfsup import BaseSelfSupervisor
 from mmpretrain.models.utils import batch_shuffle_ddp, batch_unshuffle_ddp
 from torch import Tensor, nn
 
-from mmrel.models.utils import MomentumTeacher, full_precision
+from mmrel.models.utils import MomentumTeacher, full_precision, scale_gradient
 from mmrel.registry import MODELS
 
 from .build import build_backbone_and_neck, build_memory, build_predictor
@@ -21,8 +21,13 @@ _normalize = full_precision(F.normalize)
 class ReSSL(BaseSelfSupervisor):
     """Match the student's relations to a memory with a momentum teacher's.
 
-    Source: ReSSL (arXiv:2107.09282), Sec. 3; the predictor and, as a head, the
-    InfoNCE warm-up: its extended version (arXiv:2203.08717).
+    Source: ReSSL (arXiv:2107.09282), Sec. 3; predictor and warm-up are of its
+    extended version (arXiv:2203.08717).
+
+    The warm-up contrasts the projections z, as the paper has it; the head
+    matches the predictions q = predictor(z). While the warm-up's share is s, the
+    head's gradient passes to the projections by 1 - s, and to the predictor in
+    full: it learns from the start, and is ready when the head takes over (ours).
 
     Args:
         backbone (dict): The backbone's config.
@@ -31,7 +36,7 @@ class ReSSL(BaseSelfSupervisor):
         head (dict): The head's config; its loss takes the similarities of the
             student's views to the memory (V, B, K), those of the teacher's
             view (B, K), and those of the student's views to the teacher's view
-            of the same image (V, B).
+            of the same image (V, B), which contrasting heads use.
         memory (dict): The memory's config. ``dim`` may be left out: it
             follows the neck.
         teacher (dict, optional): Arguments of :class:`MomentumTeacher`:
@@ -41,6 +46,9 @@ class ReSSL(BaseSelfSupervisor):
             ``out_channels`` may be left out: they are the neck's width. BYOL's
             shape is ``dict(type='MLPNeck', hidden_channels=4096,
             norm_cfg=dict(type='BN1d'))``. Defaults to None: no predictor.
+        warmup (dict, optional): Config of the loss of the first epochs, such as
+            ``dict(type='InfoNCEWarmup', epochs=10)``. Defaults to None: the
+            head's loss from the start.
         batch_shuffle (bool): Shuffle the batch across ranks before the
             teacher's forward, so that BN statistics cannot tell which samples
             belong together (MoCo's trick). Not needed where the backbone's
@@ -59,6 +67,7 @@ class ReSSL(BaseSelfSupervisor):
         memory: dict,
         teacher: dict | None = None,
         predictor: dict | None = None,
+        warmup: dict | None = None,
         batch_shuffle: bool = True,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -72,6 +81,7 @@ class ReSSL(BaseSelfSupervisor):
             init_cfg=init_cfg,
         )
         self.predictor = build_predictor(predictor, self.neck)
+        self.warmup = None if warmup is None else MODELS.build(warmup)
         self.memory = build_memory(memory, self.neck)
         self.teacher = MomentumTeacher(self._student(), **(teacher or {}))
         self.batch_shuffle = batch_shuffle
@@ -85,8 +95,20 @@ class ReSSL(BaseSelfSupervisor):
         super().init_weights()
         self.teacher.copy_from(self._student())
 
-    def embed(self, image: Tensor) -> Tensor:
-        """The student's embeddings of a view.
+    def project(self, image: Tensor) -> Tensor:
+        """The student's projections of a view, not normalised.
+
+        Args:
+            image (Tensor): Shape (B, 3, H, W).
+
+        Returns:
+            Tensor: Shape (B, D).
+        """
+        return self.neck(self.backbone(image))[0]
+
+    @torch.no_grad()
+    def embed_teacher(self, image: Tensor) -> Tensor:
+        """The teacher's embeddings of a view.
 
         Args:
             image (Tensor): Shape (B, 3, H, W).
@@ -94,18 +116,37 @@ class ReSSL(BaseSelfSupervisor):
         Returns:
             Tensor: Unit vectors, shape (B, D), in at least float32.
         """
-        z = self.neck(self.backbone(image))
-        if self.predictor is not None:
-            z = self.predictor(z)
-        return _normalize(z[0], dim=1)
-
-    @torch.no_grad()
-    def embed_teacher(self, image: Tensor) -> Tensor:
-        """The teacher's embeddings of a view, shapes as :meth:`embed`."""
         if self.batch_shuffle:
             image, restore = batch_shuffle_ddp(image)
         z = _normalize(self.teacher.neck(self.teacher.backbone(image))[0], dim=1)
         return batch_unshuffle_ddp(z, restore) if self.batch_shuffle else z
+
+    def _predict(self, projections: list[Tensor]) -> list[Tensor]:
+        """Predictions of each view's projections; without a predictor these."""
+        if self.predictor is None:
+            return projections
+        return [self.predictor(projection)[0] for projection in projections]
+
+    def _relations(
+        self, embeddings: list[Tensor], z_teacher: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the heads' losses take, from (B, D) of each view and (B, D)."""
+        z = torch.stack([_normalize(embedding, dim=1) for embedding in embeddings])
+        similarity = self.memory.similarity
+        return similarity(z), similarity(z_teacher), (z * z_teacher).sum(-1)
+
+    def _warmup_losses(self, projections: list[Tensor], z_teacher: Tensor) -> dict[str, Tensor]:
+        share = self.warmup.share()
+        warmup = main = z_teacher.new_zeros(())
+        if share > 0:
+            warmup = share * self.warmup.loss(*self._relations(projections, z_teacher))['loss']
+        if self.predictor is not None:
+            passed = [scale_gradient(projection, 1.0 - share) for projection in projections]
+            main = self.head.loss(*self._relations(self._predict(passed), z_teacher))['loss']
+        elif share < 1:
+            relations = self._relations(projections, z_teacher)
+            main = (1.0 - share) * self.head.loss(*relations)['loss']
+        return dict(loss_warmup=warmup, loss_main=main)
 
     def loss(
         self, inputs: Sequence[Tensor], data_samples: Any = None, **kwargs: Any
@@ -120,16 +161,16 @@ class ReSSL(BaseSelfSupervisor):
             **kwargs: Not used.
 
         Returns:
-            dict[str, Tensor]: What the head returns.
+            dict[str, Tensor]: What the head returns; with a warm-up its part
+            ``loss_warmup`` and the head's ``loss_main``, which mmengine sums up.
         """
         *strong, weak = inputs
         self.teacher.update(self._student())
         z_teacher = self.embed_teacher(weak)
-        z_student = torch.stack([self.embed(view) for view in strong])
-        losses = self.head.loss(
-            self.memory.similarity(z_student),
-            self.memory.similarity(z_teacher),
-            (z_student * z_teacher).sum(-1),
-        )
+        projections = [self.project(view) for view in strong]
+        if self.warmup is None:
+            losses = self.head.loss(*self._relations(self._predict(projections), z_teacher))
+        else:
+            losses = self._warmup_losses(projections, z_teacher)
         self.memory.write(z_teacher)
         return losses

@@ -1,5 +1,4 @@
-from .info_nce_head import InfoNCEHead
+from .info_nce_head import InfoNCEHead, InfoNCEWarmup
 from .relation_head import RelationHead
-from .warmup_head import WarmupHead
 
-__all__ = ['InfoNCEHead', 'RelationHead', 'WarmupHead']
+__all__ = ['InfoNCEHead', 'InfoNCEWarmup', 'RelationHead']

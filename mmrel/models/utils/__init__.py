@@ -1,4 +1,5 @@
 from .features import batch_features, feature_dim, pool_features
+from .gradient import scale_gradient
 from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
@@ -16,4 +17,5 @@ __all__ = [
     'full_precision',
     'pool_features',
     'run_position',
+    'scale_gradient',
 ]
