@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ TINY = ROOT / 'tests' / 'data' / 'tiny.py'
 TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
 
 
-def environment() -> dict[str, str]:
-    """One thread a process; `python` is the one that runs the tests."""
+def environment(paths: Sequence[Path] = ()) -> dict[str, str]:
+    """One thread a process; `python` is the one that runs the tests; `paths` are searched too."""
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    return dict(os.environ, PATH=path, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
+    return dict(
+        os.environ,
+        PATH=path,
+        PYTHONPATH=os.pathsep.join(map(str, [ROOT, *paths])),
+        OMP_NUM_THREADS='1',
+    )
 
 
 def command(tool: str, *arguments: Any) -> list[str]:
@@ -23,13 +29,15 @@ def command(tool: str, *arguments: Any) -> list[str]:
     return [*start, str(ROOT / 'tools' / tool), *map(str, arguments)]
 
 
-def run(tool: str, *arguments: Any, fails: bool = False, **kwargs: Any) -> str:
+def run(
+    tool: str, *arguments: Any, fails: bool = False, paths: Sequence[Path] = (), **kwargs: Any
+) -> str:
     """Run a command; what it printed. It must succeed, or fail if ``fails``."""
     done = subprocess.run(
         command(tool, *arguments),
         capture_output=True,
         text=True,
-        env=environment(),
+        env=environment(paths),
         timeout=900,
         check=False,
         **kwargs,

@@ -37,3 +37,9 @@ def real_images() -> Path:
 def make_folder(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes a folder of random JPEGs, one sub-folder a class."""
     return lambda name='images', **sizes: write_folder(tmp_path / name, **sizes)
+
+
+@pytest.fixture(scope='session')
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 3 classes with 16 images each; not to be changed."""
+    return write_folder(tmp_path_factory.mktemp('data') / 'images', classes=3, each=16)

@@ -1,0 +1,65 @@
+"""tools/analysis/study.py: rows are kept, a second start does the rest."""
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from tests.commands import TINY, folders, run
+
+STUDY = (
+    "metric = 'knn3/top1'\n"
+    "options = {{'train_cfg.max_epochs': 2, 'default_hooks.checkpoint.interval': 2}}\n"
+    'variants = {{\n'
+    "    'base': dict(config='{config}', seeds=[0, 1]),\n"
+    "    'cold': dict(config='{config}', seeds=[0], panel='other',\n"
+    "                 options={{'model.head.teacher_temperature': 0.03}}),\n"
+    '}}\n'
+)
+
+
+def _study(path: Path, config: Path = TINY) -> Path:
+    path.write_text(STUDY.format(config=config))
+    return path
+
+
+def test_finished_runs_are_kept_and_the_rest_is_done(images: Path, tmp_path: Path) -> None:
+    study, work_dir = _study(tmp_path / 'study.py'), tmp_path / 'w'
+    arguments = ['analysis/study.py', study, '--work-dir', work_dir, *folders(images)]
+    run(*arguments, '--only', 'cold')
+    first = (work_dir / 'rows.jsonl').read_text()
+    # A stop in the middle of a line must cost that line alone.
+    (work_dir / 'rows.jsonl').write_text(first + '{"variant": "ba\n')
+    output = run(*arguments[:4], '--jobs', '2', *arguments[4:])
+    lines = (work_dir / 'rows.jsonl').read_text().splitlines()
+    assert lines[0] == first.strip()
+    rows = [json.loads(line) for line in [lines[0], *lines[2:]]]
+    assert sorted((r['variant'], r['seed']) for r in rows) == [
+        ('base', 0), ('base', 1), ('cold', 0),
+    ]  # fmt: skip
+    for row in rows:
+        assert [step for step, _ in row['curve']] == [0, 2]
+        assert [epoch for epoch, _ in row['loss']] == [1, 2]
+    base = sorted((r for r in rows if r['variant'] == 'base'), key=lambda r: r['seed'])
+    assert base[0]['loss'] != base[1]['loss'], 'the seed did not reach the run'
+    values = [row['curve'][-1][1] for row in base]
+    assert f'| {values[0]:.1f}, {values[1]:.1f} | {sum(values) / 2:.1f} |' in output
+    with Image.open(work_dir / 'study.png') as picture:
+        assert picture.width > 2 * 700  # two panels
+    log = (work_dir / 'cold' / 'seed0' / 'log.txt').read_text()
+    assert 'teacher_temperature=0.03' in log
+
+
+def test_bad_studies_are_named(images: Path, tmp_path: Path) -> None:
+    missing = _study(tmp_path / 'missing.py', Path('configs/none.py'))
+    tail = ['--work-dir', tmp_path / 'w']
+    output = run('analysis/study.py', missing, *tail, fails=True)
+    assert "config 'configs/none.py' does not exist" in output
+    study = _study(tmp_path / 'study.py')
+    assert "--only ['bose']" in run('analysis/study.py', study, *tail, '--only', 'bose', fails=True)
+    output = run(
+        'analysis/study.py', study, *tail, *folders(tmp_path / 'nowhere'), '--only', 'cold',
+        fails=True,
+    )  # fmt: skip
+    assert 'a run failed' in output
+    assert 'nowhere' in output

@@ -1,0 +1,147 @@
+#!/usr/bin/env python
+"""Train variants of configs with several seeds; keep each finished run, draw and tabulate all.
+
+A study is a Python file with `variants` (name -> dict(config=..., options={...}, seeds=[...])),
+`options` (for all of them) and `metric`. Finished runs are rows of WORK_DIR/rows.jsonl: a study
+that was stopped goes on where it was, with the run in progress resumed from its last checkpoint.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mmrel.visualization import find_scalars, plot_study, read_scalars, study_table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('study', help='file of the study')
+    parser.add_argument('--work-dir', required=True, help='folder for rows, runs and the picture')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
+    parser.add_argument('--only', nargs='+', metavar='VARIANT', help='these variants only')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='for all runs, such as your folders'
+    )
+    args = parser.parse_args()
+    if args.jobs < 1:
+        parser.error(f'--jobs {args.jobs}: 1 or more')
+    return args
+
+
+def read_study(path: str, only: list[str] | None) -> Config:
+    """The study file, checked."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'study {path!r} does not exist')
+    study = Config.fromfile(path)
+    for key in ('variants', 'metric'):
+        if key not in study:
+            raise KeyError(f'the study {path!r} has no {key!r}')
+    unknown = set(only or []) - study.variants.keys()
+    if unknown:
+        raise KeyError(f'--only {sorted(unknown)}: the study has {list(study.variants)}')
+    for name, variant in study.variants.items():
+        if not (ROOT / variant.config).is_file():
+            raise FileNotFoundError(f'variant {name!r}: config {variant.config!r} does not exist')
+        if name.strip('.') == '' or '/' in name:
+            raise ValueError(f'variant {name!r} cannot name a folder')
+    return study
+
+
+def train(
+    config: str, options: dict, seed: int, work_dir: Path, threads: int, started: list
+) -> None:
+    """One run of tools/train.py; its output goes to WORK_DIR/log.txt."""
+    options = dict(options, **{'randomness.seed': seed})
+    words = [f'{k}={v}' for k, v in options.items()]
+    command = [sys.executable, str(ROOT / 'tools/train.py'), str(ROOT / config)]
+    command += ['--work-dir', str(work_dir), '--resume', '--cfg-options', *words]
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with (work_dir / 'log.txt').open('a') as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        started.append(process)
+        if process.wait() != 0:
+            last = (work_dir / 'log.txt').read_text().strip().splitlines()[-1:]
+            raise RuntimeError(f'a run failed ({"".join(last)}): see {work_dir / "log.txt"}')
+
+
+def read_run(work_dir: Path, metric: str) -> dict:
+    """The curves of a finished run."""
+    scalars = read_scalars(*find_scalars(work_dir))
+    curve = [[line['step'], line[metric]] for line in scalars.val if metric in line]
+    if not curve:
+        raise KeyError(f'no {metric!r} in the logs of {work_dir}')
+    ends = {line['epoch']: line for line in scalars.train if 'loss_epoch' in line}
+    return dict(curve=curve, loss=[[epoch, line['loss_epoch']] for epoch, line in ends.items()])
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Rows that are whole; a stopped study may leave half a line at the end."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def main() -> None:
+    args = parse_args()
+    study = read_study(args.study, args.only)
+    work_dir = Path(args.work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    rows_path = work_dir / 'rows.jsonl'
+    rows = read_rows(rows_path)
+    done = {(row['variant'], row['seed']) for row in rows}
+    names = args.only or list(study.variants)
+    todo = [(n, s) for n in names for s in study.variants[n].seeds if (n, s) not in done]
+    threads = max(1, (os.cpu_count() or 1) // args.jobs)
+    lock, started = threading.Lock(), []
+
+    def finish(name: str, seed: int) -> None:
+        variant = study.variants[name]
+        options = {**study.get('options', {}), **variant.get('options', {})}
+        options.update(args.cfg_options or {})
+        folder, start = work_dir / name / f'seed{seed}', time.time()
+        train(variant.config, options, seed, folder, threads, started)
+        row = dict(variant=name, seed=seed, **read_run(folder, study.metric))
+        row['seconds'] = round(time.time() - start, 1)
+        with lock:
+            rows.append(row)
+            with rows_path.open('a') as file:
+                file.write(json.dumps(row) + '\n')
+
+    columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
+    with Progress(*columns, TimeElapsedColumn()) as progress, ThreadPoolExecutor(args.jobs) as pool:
+        task = progress.add_task(f'runs (of all {len(todo) + len(done)})', total=len(todo))
+        futures = [pool.submit(finish, *run) for run in todo]
+        try:
+            for future in futures:
+                future.result()
+                progress.advance(task)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            for process in started:
+                process.terminate()
+            raise
+    shown = [row for row in rows if row['variant'] in study.variants]
+    print(study_table(shown, list(study.variants)))
+    plot_study(shown, study, work_dir / 'study.png')
+    print(f'wrote {work_dir / "study.png"}')
+
+
+if __name__ == '__main__':
+    main()
