@@ -1,10 +1,31 @@
 """Installation of mmrel."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+
+
+class BuildWithConfigs(build_py):
+    """Put what stands beside the package under ``mmrel/.mim``, as OpenMMLab does.
+
+    An editable installation reads the repository itself (mmrel/utils/package.py).
+    """
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / 'mmrel' / '.mim'
+        # What an earlier build left there may since have been renamed.
+        shutil.rmtree(target, ignore_errors=True)
+        compiled = shutil.ignore_patterns('__pycache__', '*.py[cod]')
+        for folder in ('configs', 'tools'):
+            shutil.copytree(ROOT / folder, target / folder, ignore=compiled)
+        shutil.copy2(ROOT / 'model-index.yml', target)
 
 
 def requirements(name: str) -> list[str]:
@@ -28,6 +49,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmrel', 'mmrel.*']),
+    cmdclass=dict(build_py=BuildWithConfigs),
     python_requires='>=3.11',
     install_requires=requirements('runtime'),
     extras_require={

@@ -1,0 +1,97 @@
+"""What `pip install` without -e puts in place is whole."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mmrel.utils.package import package_root
+from tests.commands import ROOT, environment
+
+FOLDERS = ('configs', 'tools')
+
+
+def _python(cwd: Path, *arguments: str, path: Path | None = None) -> str:
+    env = environment()
+    env.pop('PYTHONPATH')
+    if path is not None:
+        env['PYTHONPATH'] = str(path)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    return done.stdout
+
+
+def _files(root: Path) -> dict[str, bytes]:
+    """The files below configs/ and tools/, and model-index.yml, by their place."""
+    paths = [p for folder in FOLDERS for p in (root / folder).rglob('*') if p.is_file()]
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in [*paths, root / 'model-index.yml']
+        if '__pycache__' not in path.parts
+    }
+
+
+@pytest.fixture(scope='module')
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the source archive, unpacked: all that a user gets from an index."""
+    work = tmp_path_factory.mktemp('package')
+    source = work / 'source'
+    ignored = shutil.ignore_patterns('__pycache__')
+    for folder in (*FOLDERS, 'mmrel', 'requirements'):
+        shutil.copytree(ROOT / folder, source / folder, ignore=ignored)
+    for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE',
+                 'model-index.yml'):  # fmt: skip
+        shutil.copy2(ROOT / name, source)
+    build = "from setuptools.build_meta import build_sdist; build_sdist('dist')"
+    _python(source, '-c', build)
+    (archive,) = (source / 'dist').glob('*.tar.gz')
+    with tarfile.open(archive) as tar:
+        tar.extractall(work / 'archive', filter='data')
+    (extracted,) = (work / 'archive').iterdir()
+    # As if an earlier build had left a config that is gone since.
+    stale = extracted / 'build' / 'lib' / 'mmrel' / '.mim' / 'configs' / 'gone.py'
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    _python(
+        extracted, '-m', 'pip', 'wheel', '.', '--no-deps', '--no-build-isolation', '--quiet',
+        '--no-index', '--wheel-dir', str(work),
+    )  # fmt: skip
+    (wheel,) = work.glob('*.whl')
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(work / 'site')
+    return work / 'site'
+
+
+@pytest.mark.slow
+def test_wheel_carries_configs_and_tools(unpacked: Path) -> None:
+    assert _files(unpacked / 'mmrel' / '.mim') == _files(ROOT)
+
+
+@pytest.mark.slow
+def test_installed_package_finds_its_configs(unpacked: Path, tmp_path: Path) -> None:
+    code = (
+        'from mmengine.config import Config\n'
+        'from mmrel.utils.package import package_root\n'
+        'print(package_root())\n'
+        "name = 'ressl_resnet18-w16_1xb64-zeroinit-coslr-20e_imagefolder32'\n"
+        "cfg = Config.fromfile(package_root() / 'configs' / 'ressl' / f'{name}.py')\n"
+        'print(cfg.model.backbone.type)\n'
+    )
+    output = _python(tmp_path, '-c', code, path=unpacked).split()
+    assert output == [str(unpacked / 'mmrel' / '.mim'), 'ResNetSmallImage']
+
+
+@pytest.mark.slow
+def test_installed_tools_run(unpacked: Path, tmp_path: Path) -> None:
+    tool = unpacked / 'mmrel' / '.mim' / 'tools' / 'model_converters' / 'publish_model.py'
+    assert 'a training checkpoint' in _python(tmp_path, str(tool), '--help', path=unpacked)
+
+
+def test_checkout_is_used_as_it_is() -> None:
+    assert package_root() == ROOT
