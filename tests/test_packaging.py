@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mmrel.apis import list_models
 from mmrel.utils.package import package_root
 from tests.commands import ROOT, environment
 
@@ -74,17 +75,16 @@ def test_wheel_carries_configs_and_tools(unpacked: Path) -> None:
 
 
 @pytest.mark.slow
-def test_installed_package_finds_its_configs(unpacked: Path, tmp_path: Path) -> None:
+def test_installed_package_builds_models_by_name(unpacked: Path, tmp_path: Path) -> None:
     code = (
-        'from mmengine.config import Config\n'
+        'from mmrel.apis import get_model, list_models\n'
         'from mmrel.utils.package import package_root\n'
-        'print(package_root())\n'
-        "name = 'ressl_resnet18-w16_1xb64-zeroinit-coslr-20e_imagefolder32'\n"
-        "cfg = Config.fromfile(package_root() / 'configs' / 'ressl' / f'{name}.py')\n"
-        'print(cfg.model.backbone.type)\n'
+        'print(package_root(), *list_models())\n'
+        "print(type(get_model('ressl_demo_digits').backbone).__name__)\n"
     )
-    output = _python(tmp_path, '-c', code, path=unpacked).split()
-    assert output == [str(unpacked / 'mmrel' / '.mim'), 'ResNetSmallImage']
+    first, second = _python(tmp_path, '-c', code, path=unpacked).splitlines()
+    assert first.split() == [str(unpacked / 'mmrel' / '.mim'), *list_models()]
+    assert second == 'ResNetSmallImage'
 
 
 @pytest.mark.slow

@@ -7,12 +7,15 @@ from .config import (
     use_auto_scale_lr,
 )
 from .features import ImageFeatures, extract_features
+from .zoo import get_model, list_models
 
 __all__ = [
     'ImageFeatures',
     'build_runner',
     'check_batches',
     'extract_features',
+    'get_model',
+    'list_models',
     'load_config',
     'test_from_val',
     'use_amp',

@@ -9,6 +9,26 @@ from mmengine.runner import Runner
 from mmrel.engine import init_cpu_processes
 
 
+def merge_options(cfg: Config, cfg_options: dict | None) -> None:
+    """Change a config by dotted keys, in place.
+
+    Args:
+        cfg (Config): The config.
+        cfg_options (dict, optional): Dotted keys and their values.
+
+    Raises:
+        KeyError: If an option names a section that the config does not have.
+    """
+    for key in cfg_options or {}:
+        section = key.split('.')[0]
+        if '.' in key and section not in cfg:
+            raise KeyError(
+                f'--cfg-options {key}: the config has no section {section!r}; it has '
+                f'{", ".join(sorted(cfg))}'
+            )
+    cfg.merge_from_dict(cfg_options or {})
+
+
 def load_config(
     path: str,
     cfg_options: dict | None = None,
@@ -34,14 +54,7 @@ def load_config(
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config {path!r} does not exist')
     cfg = Config.fromfile(path)
-    for key in cfg_options or {}:
-        section = key.split('.')[0]
-        if '.' in key and section not in cfg:
-            raise KeyError(
-                f'--cfg-options {key}: the config has no section {section!r}; it has '
-                f'{", ".join(sorted(cfg))}'
-            )
-    cfg.merge_from_dict(cfg_options or {})
+    merge_options(cfg, cfg_options)
     cfg.launcher = launcher
     if work_dir is not None:
         cfg.work_dir = work_dir

@@ -1,0 +1,201 @@
+"""Models by the names of their configs."""
+
+import copy
+import difflib
+import fnmatch
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmrel.registry import MODELS
+from mmrel.utils.package import package_root
+from mmrel.utils.weights import load_weights
+
+from .config import load_config, merge_options
+
+
+@cache
+def _read_zoo(root: Path) -> dict[str, dict]:
+    """Name -> entry of the metafiles that ``model-index.yml`` imports."""
+    index = yaml.safe_load((root / 'model-index.yml').read_text())
+    metafiles = [yaml.safe_load((root / path).read_text()) for path in index['Import']]
+    return {entry['Name']: entry for meta in metafiles for entry in meta['Models']}
+
+
+def _zoo() -> dict[str, dict]:
+    return _read_zoo(package_root())
+
+
+def list_models(pattern: str | None = None, with_pretrained: bool = False) -> list[str]:
+    """The names of the models, to be used in :func:`get_model`.
+
+    Args:
+        pattern (str, optional): Of the names' beginnings, with wildcards, as
+            in mmpretrain: 'ressl', 'ressl_*cifar10', '*linear*'. Defaults to
+            None: all.
+        with_pretrained (bool): Only those with released weights. Defaults to
+            False.
+
+    Returns:
+        list[str]: Sorted.
+    """
+    names = fnmatch.filter(_zoo(), '*' if pattern is None else f'{pattern}*')
+    return sorted(name for name in names if not with_pretrained or _zoo()[name].get('Weights'))
+
+
+def _config(model: str | os.PathLike | Config, cfg_options: dict | None) -> Config:
+    """The config of a name, a path, or a copy of the given one."""
+    if isinstance(model, Config):
+        cfg = copy.deepcopy(model)
+        merge_options(cfg, cfg_options)
+        return cfg
+    if not isinstance(model, str | os.PathLike):
+        raise TypeError(
+            f'model must be a name, the path of a config or a Config, not {type(model).__name__}'
+        )
+    name = os.fspath(model)
+    if name in _zoo():
+        name = str(package_root() / _zoo()[name]['Config'])
+    elif not name.endswith('.py'):
+        near = difflib.get_close_matches(name, _zoo(), n=3, cutoff=0.4)
+        hint = f'did you mean {" or ".join(near)}?' if near else ''
+        raise ValueError(
+            f'no model is called {name!r}; {hint or "none is like it."} mmrel.apis.list_models() '
+            'has all names; the path of a config ends in .py'
+        )
+    return load_config(name, cfg_options)
+
+
+def _released_weights(cfg: Config) -> str:
+    """The weights that come with a config: its ``load_from``, else the metafile's."""
+    if cfg.get('load_from'):
+        return cfg.load_from
+    file = Path(cfg.filename).resolve() if cfg.filename else None
+    for name, entry in _zoo().items():
+        if file != (package_root() / entry['Config']).resolve():
+            continue
+        weights = entry.get('Weights')
+        if weights:
+            return weights if '://' in weights else str(package_root() / weights)
+        raise ValueError(
+            f'pretrained=True: no weights of {name} are released yet; train it and give the path '
+            'of the checkpoint, pretrained=PATH'
+        )
+    raise ValueError(
+        'pretrained=True: the config is none of the zoo and has no load_from; give the path of '
+        'the checkpoint, pretrained=PATH'
+    )
+
+
+@contextmanager
+def _no_init_log() -> Iterator[None]:
+    """mmengine lists how every single parameter was initialised; not here."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _is_open(init: dict) -> bool:
+    return init.get('type') == 'Pretrained' and not init.get('checkpoint')
+
+
+def _start(model: nn.Module) -> None:
+    """Initialise as at the start of a training; a checkpoint still to be given is left out."""
+    for module in model.modules():
+        init = getattr(module, 'init_cfg', None) or []
+        inits = [init] if isinstance(init, dict) else init
+        if any(map(_is_open, inits)):
+            module.init_cfg = [x for x in inits if not _is_open(x)] or None
+    with _no_init_log():
+        model.init_weights()
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """Check that tensors can be put on a device.
+
+    Args:
+        device (str | torch.device): Such as 'cpu' or 'cuda:1'.
+
+    Returns:
+        torch.device: The device.
+
+    Raises:
+        ValueError: If there is none of that name here.
+    """
+    try:
+        return torch.empty(1, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"device={str(device)!r} cannot be used ({reason}); 'cpu' can") from error
+
+
+def get_model(
+    model: str | os.PathLike | Config,
+    pretrained: bool | str | os.PathLike = False,
+    device: str | torch.device | None = None,
+    cfg_options: dict | None = None,
+) -> BaseModel:
+    """Build a model, ready for inference, without a Runner.
+
+    Args:
+        model (str | PathLike | Config): A name of :func:`list_models`, the
+            path of a config, or a Config (it is not changed).
+        pretrained (bool | str | PathLike): The path or address of a training
+            checkpoint, which must fit the whole model, or of a published file
+            with a backbone alone, which leaves the rest untrained. True: the
+            released weights (the config's ``load_from``, else ``Weights`` in
+            its metafile). False: the start of a training, random but for what
+            ``init_cfg`` names. Defaults to False.
+        device (str | torch.device, optional): Where it goes. Defaults to None:
+            the CPU.
+        cfg_options (dict, optional): Changes of the config: dotted keys and
+            their values.
+
+    Returns:
+        BaseModel: In evaluation mode, with its data preprocessor; the config
+        is its ``_config``, as in mmpretrain.
+
+    Raises:
+        ValueError: If the name is unknown (the message has the closest ones),
+            no weights are released, or the device cannot be used.
+        FileNotFoundError: If there is no such config or checkpoint.
+        RuntimeError: If the checkpoint does not fit or would run code.
+
+    Example:
+        >>> from mmrel.apis import get_model
+        >>> model = get_model('resnet50_8xb32-linear-coslr-100e_in1k')
+        >>> model.backbone.depth, model.training
+        (50, False)
+    """
+    cfg = _config(model, cfg_options)
+    if pretrained is True:
+        pretrained = _released_weights(cfg)
+    target = None if device is None else usable_device(device)
+    if 'model' not in cfg:
+        raise KeyError(f'the config has no section model; it has {", ".join(sorted(cfg))}')
+    model_cfg = copy.deepcopy(cfg.model)
+    if cfg.get('data_preprocessor') is not None:
+        model_cfg.setdefault('data_preprocessor', copy.deepcopy(cfg.data_preprocessor))
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrel'):
+        built = MODELS.build(model_cfg)
+        if pretrained:
+            load_weights(built, os.fspath(pretrained))
+        else:
+            _start(built)
+    built._config = cfg
+    return built.to(target or 'cpu').eval()

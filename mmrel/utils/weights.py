@@ -1,0 +1,52 @@
+"""Loading a checkpoint into a built model, completely or not at all."""
+
+from collections.abc import Mapping
+
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+from .state_dict import compare_state_dict
+
+_BACKBONE = 'backbone.'
+
+
+def load_weights(model: nn.Module, checkpoint: str) -> None:
+    """Load a training checkpoint, or a published file with a backbone alone.
+
+    A file whose keys all start with ``backbone.`` (:func:`.publish.publish`)
+    fills the backbone and leaves the rest as it is; any other file must fit the
+    whole model.
+
+    Args:
+        model (nn.Module): No wrapper around it. It is changed only if the file
+            fits.
+        checkpoint (str): A path, or an address that mmengine's
+            ``CheckpointLoader`` knows. Nothing that it carries is run.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        RuntimeError: If the file is damaged, would run code, or does not fit;
+            the message lists the keys.
+    """
+    content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent')
+    state = content.get('state_dict', content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state:
+        raise RuntimeError(f'checkpoint {checkpoint!r} holds no weights: no state_dict is in it')
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    expected = model.state_dict()
+    backbone_alone = all(key.startswith(_BACKBONE) for key in state)
+    if backbone_alone:
+        expected = {k: v for k, v in expected.items() if k.startswith(_BACKBONE)}
+    difference = compare_state_dict(expected, state)
+    if difference:
+        part = 'the backbone' if backbone_alone else 'the whole'
+        remedy = (
+            ''
+            if backbone_alone
+            else "\n  A file with the backbone's weights alone (tools/model_converters/"
+            'publish_model.py) fits every config with that backbone.'
+        )
+        title = f'checkpoint {checkpoint!r} does not fit {part} of {type(model).__name__}'
+        raise RuntimeError(difference.describe(title) + remedy)
+    # Not strict: files of old torch lack num_batches_tracked, all else was compared.
+    model.load_state_dict(state, strict=False)
