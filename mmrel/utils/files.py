@@ -2,10 +2,39 @@
 
 import io
 import os
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
+
+
+def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]]) -> None:
+    """Write files that belong together; none is replaced before all are complete.
+
+    Args:
+        writers (Mapping[str, Callable]): For each path a function that writes
+            the content to an open binary file. Folders are made if needed.
+
+    Raises:
+        OSError: If one cannot be written; files that were there are untouched.
+            Whatever a writer raises goes through, with the same effect.
+    """
+    partials = {path: f'{path}.partial' for path in writers}
+    try:
+        for path, write in writers.items():
+            os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+            with open(partials[path], 'wb') as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, partial in partials.items():
+            os.replace(partial, path)
+    except BaseException:
+        for partial in partials.values():
+            with suppress(OSError):
+                os.remove(partial)
+        raise
 
 
 def write_atomically(content: bytes, path: str) -> None:
@@ -18,18 +47,7 @@ def write_atomically(content: bytes, path: str) -> None:
     Raises:
         OSError: If it cannot be written; a file that was there is untouched.
     """
-    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-    partial = f'{path}.partial'
-    try:
-        with open(partial, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError:
-        with suppress(OSError):
-            os.remove(partial)
-        raise
+    write_together({path: lambda file: file.write(content)})
 
 
 def save_atomically(content: Any, path: str) -> None:

@@ -1,9 +1,11 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
 
-from mmrel.utils.files import save_atomically, write_atomically
+from mmrel.utils.files import save_atomically, write_atomically, write_together
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -27,3 +29,22 @@ def test_save_atomically_is_torch_save(tmp_path: Path) -> None:
     save_atomically(dict(x=torch.arange(3)), str(tmp_path / 'a.pth'))
     loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
     torch.testing.assert_close(loaded['x'], torch.arange(3))
+
+
+def test_files_that_belong_together_are_replaced_together(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in 'ab']
+
+    def write(first: bytes, second: Callable[[BinaryIO], Any]) -> None:
+        write_together({str(paths[0]): lambda f: f.write(first), str(paths[1]): second})
+
+    write(b'a1', lambda f: f.write(b'b1'))
+    assert [p.read_bytes() for p in paths] == [b'a1', b'b1']
+
+    def stop(file: BinaryIO) -> None:
+        file.write(b'half')
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(b'a2', stop)
+    assert [p.read_bytes() for p in paths] == [b'a1', b'b1']
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['a', 'b']
