@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmrel.models.utils.features import batch_features
@@ -26,6 +27,30 @@ class ImageFeatures:
 
 
 @torch.no_grad()
+def view_features(model: BaseModel, batch: dict) -> tuple[Tensor, list[BaseDataElement]]:
+    """Pooled backbone features of a batch with one view an image, on the CPU.
+
+    Args:
+        model (BaseModel): As for :func:`batch_features`, in evaluation mode.
+        batch (dict): From a data loader.
+
+    Returns:
+        tuple[Tensor, list[BaseDataElement]]: Features, float32, (B, C), and the
+        samples.
+
+    Raises:
+        ValueError: If the inputs are not one uint8 tensor.
+    """
+    view = batch['inputs']
+    if not isinstance(view, Tensor) or view.ndim != 4 or view.dtype != torch.uint8:
+        raise ValueError(
+            "the loader's inputs must be one uint8 tensor (B, 3, H, W): use a pipeline with "
+            "one view of fixed size, and collate_fn=dict(type='default_collate')"
+        )
+    features, samples = batch_features(model, batch)
+    return features.float().cpu(), samples
+
+
 def extract_features(model: BaseModel, loader: Iterable[dict]) -> ImageFeatures:
     """Pooled backbone features of all images of a loader, on the CPU.
 
@@ -44,17 +69,11 @@ def extract_features(model: BaseModel, loader: Iterable[dict]) -> ImageFeatures:
     model.eval()
     images, features, labels = [], [], []
     for batch in loader:
-        view = batch['inputs']
-        if not isinstance(view, Tensor) or view.ndim != 4 or view.dtype != torch.uint8:
-            raise ValueError(
-                "the loader's inputs must be one uint8 tensor (B, 3, H, W): use a pipeline with "
-                "one view of fixed size, and collate_fn=dict(type='default_collate')"
-            )
-        feature, samples = batch_features(model, batch)
+        feature, samples = view_features(model, batch)
         if any('gt_label' not in sample for sample in samples):
             raise ValueError('the data set gives no labels: use one with classes')
-        images.append(view.cpu())
-        features.append(feature.float().cpu())
+        images.append(batch['inputs'].cpu())
+        features.append(feature)
         labels.append(torch.cat([sample.gt_label for sample in samples]).cpu())
     if not images:
         raise ValueError('the data set is empty')

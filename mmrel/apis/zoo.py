@@ -90,11 +90,11 @@ def _released_weights(cfg: Config) -> str:
             return weights if '://' in weights else str(package_root() / weights)
         raise ValueError(
             f'pretrained=True: no weights of {name} are released yet; train it and give the path '
-            'of the checkpoint, pretrained=PATH'
+            'of the checkpoint, pretrained=PATH or --pretrained PATH'
         )
     raise ValueError(
         'pretrained=True: the config is none of the zoo and has no load_from; give the path of '
-        'the checkpoint, pretrained=PATH'
+        'the checkpoint, pretrained=PATH or --pretrained PATH'
     )
 
 
