@@ -55,7 +55,8 @@ setup(
     extras_require={
         'onedl': requirements('mminstall'),
         'openmmlab': requirements('openmmlab'),
-        'tests': requirements('tests'),
+        'parquet': requirements('parquet'),
+        'tests': requirements('tests') + requirements('parquet'),
         'visualization': requirements('visualization'),
     },
 )

@@ -13,18 +13,20 @@ TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
 
 
 def environment(paths: Sequence[Path] = ()) -> dict[str, str]:
-    """One thread a process; `python` is the one that runs the tests; `paths` are searched too."""
+    """One thread a process; `python` is the one that runs the tests; modules in `paths` go first."""
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     return dict(
         os.environ,
         PATH=path,
-        PYTHONPATH=os.pathsep.join(map(str, [ROOT, *paths])),
+        PYTHONPATH=os.pathsep.join(map(str, [*paths, ROOT])),
         OMP_NUM_THREADS='1',
     )
 
 
 def command(tool: str, *arguments: Any) -> list[str]:
-    """The words of a command: a tool of the project and its arguments."""
+    """The words of a command: a tool or a module of the project, and its arguments."""
+    if tool.startswith('mmrel.'):
+        return [sys.executable, '-m', tool, *map(str, arguments)]
     start = ['bash'] if tool.endswith('.sh') else [sys.executable]
     return [*start, str(ROOT / 'tools' / tool), *map(str, arguments)]
 

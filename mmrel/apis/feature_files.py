@@ -1,0 +1,114 @@
+"""Features on disk: .npy with a list of paths beside it, or .parquet."""
+
+import os
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+from mmrel.utils.files import write_together
+
+ENDINGS = ('.npy', '.parquet')
+
+
+def _ending(path: str) -> str:
+    ending = os.path.splitext(path)[1]
+    if ending not in ENDINGS:
+        raise ValueError(
+            f'features cannot be written to {path!r}: the ending must be {" or ".join(ENDINGS)}'
+        )
+    return ending
+
+
+def check_feature_file(path: str) -> None:
+    """Whether features can be written to a file, asked before there are any.
+
+    Args:
+        path (str): The file to be; its folder is made if needed.
+
+    Raises:
+        ValueError: If the ending is not supported.
+        ImportError: If it needs a package that is missing.
+        OSError: If the folder cannot be made or written, or the path is one.
+    """
+    if _ending(path) == '.parquet':
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as error:
+            raise ImportError(
+                f'{path!r} needs pyarrow ({error}): pip install pyarrow, or write a .npy file'
+            ) from error
+    folder = os.path.dirname(path) or '.'
+    os.makedirs(folder, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f'folder {folder!r} cannot be written')
+    if os.path.isdir(path):
+        raise IsADirectoryError(f'{path!r} is a folder: give the name of a file')
+
+
+def check_paths(path: str, names: Sequence[str]) -> None:
+    """Whether the images' paths can be written beside their features.
+
+    Args:
+        path (str): The file to be.
+        names (Sequence[str]): The images' paths.
+
+    Raises:
+        ValueError: If one cannot be told apart in a list with a path a line, or
+            is no text for Parquet.
+    """
+    for name in names:
+        if _ending(path) == '.npy' and ('\n' in name or '\r' in name):
+            raise ValueError(f'path {name!r} has a line break: rename it, or write .parquet')
+        if _ending(path) == '.parquet' and not name.isprintable():
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f'path {name!r} is no UTF-8: rename it, or write .npy') from None
+
+
+def paths_file(path: str) -> str:
+    """The list of paths beside a .npy file: features.npy -> features.paths.txt."""
+    return f'{os.path.splitext(path)[0]}.paths.txt'
+
+
+def partial_file(path: str) -> str:
+    """Where finished rows go if the rest fails: features.npy -> features.partial.npy."""
+    stem, ending = os.path.splitext(path)
+    return f'{stem}.partial{ending}'
+
+
+def write_features(path: str, features: np.ndarray, names: Sequence[str]) -> None:
+    """Write features and the paths of their images, whole or not at all.
+
+    Args:
+        path (str): Ends in .npy (the paths go to :func:`paths_file`, one a
+            line) or .parquet (columns ``path`` and ``feature``, a list of fixed
+            size).
+        features (ndarray): float32, (N, C).
+        names (Sequence[str]): The N paths.
+
+    Raises:
+        OSError: If it cannot be written; files that were there are untouched.
+    """
+    if len(features) != len(names):
+        raise ValueError(f'{len(features)} features of {len(names)} images')
+    if _ending(path) == '.npy':
+        lines = ''.join(f'{name}\n' for name in names).encode(errors='surrogateescape')
+        write_together(
+            {
+                path: lambda file: np.save(file, features, allow_pickle=False),
+                paths_file(path): lambda file: file.write(lines),
+            }
+        )
+    else:
+        write_together({path: lambda file: _write_parquet(file, features, names)})
+
+
+def _write_parquet(file: BinaryIO, features: np.ndarray, names: Sequence[str]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    values = pa.array(np.ascontiguousarray(features).reshape(-1), pa.float32())
+    column = pa.FixedSizeListArray.from_arrays(values, features.shape[1])
+    pq.write_table(pa.table(dict(path=pa.array(names, pa.string()), feature=column)), file)
