@@ -7,11 +7,14 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from mmrel.apis import list_models
+from mmrel.apis import get_model, list_models
 from mmrel.utils.package import package_root
 from tests.commands import ROOT, environment
+from tests.images import make_folder
 
 FOLDERS = ('configs', 'tools')
 
@@ -82,9 +85,22 @@ def test_installed_package_builds_models_by_name(unpacked: Path, tmp_path: Path)
         'print(package_root(), *list_models())\n'
         "print(type(get_model('ressl_demo_digits').backbone).__name__)\n"
     )
-    first, second = _python(tmp_path, '-c', code, path=unpacked).splitlines()
+    # The last two lines: mmpretrain prints one of its own when its data sets are imported.
+    *_, first, second = _python(tmp_path, '-c', code, path=unpacked).splitlines()
     assert first.split() == [str(unpacked / 'mmrel' / '.mim'), *list_models()]
     assert second == 'ResNetSmallImage'
+
+
+@pytest.mark.slow
+def test_installed_command_extracts_by_name(unpacked: Path, tmp_path: Path) -> None:
+    weights = tmp_path / 'digits.pth'
+    torch.save(dict(state_dict=get_model('ressl_demo_digits').state_dict()), weights)
+    images = make_folder(tmp_path / 'images', classes=1, each=3)
+    _python(
+        tmp_path, '-m', 'mmrel.apis.extract', 'ressl_demo_digits', str(images), '--pretrained',
+        str(weights), '--out', 'features.npy', path=unpacked,
+    )  # fmt: skip
+    assert np.load(tmp_path / 'features.npy').shape == (3, 128)
 
 
 @pytest.mark.slow
