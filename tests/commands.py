@@ -13,7 +13,7 @@ TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
 
 
 def environment(paths: Sequence[Path] = ()) -> dict[str, str]:
-    """One thread a process; `python` is the one that runs the tests; modules in `paths` go first."""
+    """One thread a process, the tests' own `python`; modules in `paths` go first."""
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     return dict(
         os.environ,

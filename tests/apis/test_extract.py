@@ -159,7 +159,15 @@ def test_command_without_pyarrow(images: Path, checkpoint: Path, tmp_path: Path)
     (tmp_path / 'pyarrow' / '__init__.py').write_text(code)
     out = tmp_path / 'features.parquet'
     output = run(
-        EXTRACT, TINY, images, '--pretrained', checkpoint, '--out', out, fails=True, paths=[tmp_path]
+        EXTRACT,
+        TINY,
+        images,
+        '--pretrained',
+        checkpoint,
+        '--out',
+        out,
+        fails=True,
+        paths=[tmp_path],
     )
     assert 'pip install pyarrow' in output
     assert 'Traceback' not in output

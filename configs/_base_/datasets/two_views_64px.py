@@ -6,6 +6,11 @@ linear_pipeline = [
     dict(type='WeakView', size=64),
     dict(type='PackInputs'),
 ]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='CentralView', size=64),
+    dict(type='PackInputs'),
+]
 
 train_dataloader = dict(
     dataset=dict(
@@ -23,12 +28,4 @@ train_dataloader = dict(
         ]
     )
 )
-val_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            dict(type='LoadImage'),
-            dict(type='CentralView', size=64),
-            dict(type='PackInputs'),
-        ]
-    )
-)
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
