@@ -1,6 +1,7 @@
 """Features of images, for use outside of a training."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ from mmrel.utils.weights import load_weights
 
 from .features import view_features
 from .zoo import get_model, usable_device
+
+_SECONDS_BETWEEN_LINES = 30
 
 
 @dataclass
@@ -241,11 +244,17 @@ class FeatureExtractor:
             disable=not self.progress,
         ) as bar:
             task = bar.add_task('features', total=len(rows.images))
+            # In a file of output the bar comes at the end only.
+            silent, said = self.progress and not bar.console.is_terminal, time.monotonic()
             for batch in loader:
                 if batch.rows:
                     rows.add(batch.rows, view_features(self.model, batch.data)[0].numpy())
                 self._note_broken(batch, rows)
                 bar.advance(task, len(batch.rows) + len(batch.broken))
+                if silent and time.monotonic() - said > _SECONDS_BETWEEN_LINES:
+                    said = time.monotonic()
+                    count = f'{len(rows.rows)} of {len(rows.images)}'
+                    print_log(f'features of {count} images', logger='current')
 
     def _note_broken(self, batch: ReadImages, rows: _Rows) -> None:
         for row, reason in batch.broken.items():
