@@ -1,4 +1,5 @@
 from .features import batch_features, feature_dim, pool_features
+from .graph import connected_components, nearest_neighbour, similarity_components, weak_labels
 from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
@@ -12,8 +13,12 @@ __all__ = [
     'SplitBatchNorm2d',
     'at_least_float32',
     'batch_features',
+    'connected_components',
     'feature_dim',
     'full_precision',
+    'nearest_neighbour',
     'pool_features',
     'run_position',
+    'similarity_components',
+    'weak_labels',
 ]
