@@ -1,4 +1,5 @@
 from .features import batch_features, feature_dim, pool_features
+from .gather import gather
 from .graph import connected_components, nearest_neighbour, similarity_components, weak_labels
 from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
@@ -16,6 +17,7 @@ __all__ = [
     'connected_components',
     'feature_dim',
     'full_precision',
+    'gather',
     'nearest_neighbour',
     'pool_features',
     'run_position',
