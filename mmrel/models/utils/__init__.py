@@ -1,11 +1,18 @@
 from .features import batch_features, feature_dim, pool_features
 from .gather import gather
-from .graph import connected_components, nearest_neighbour, similarity_components, weak_labels
+from .graph import (
+    connected_components,
+    label_purity,
+    nearest_neighbour,
+    similarity_components,
+    weak_labels,
+)
 from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
 from .progress import run_position
+from .similarity import logsumexp_similarity
 
 __all__ = [
     'CpuSyncBatchNorm',
@@ -18,6 +25,8 @@ __all__ = [
     'feature_dim',
     'full_precision',
     'gather',
+    'label_purity',
+    'logsumexp_similarity',
     'nearest_neighbour',
     'pool_features',
     'run_position',

@@ -96,3 +96,41 @@ def weak_labels(rows: Tensor, columns: Tensor) -> Tensor:
     """
     neighbour = nearest_neighbour(rows, columns, get_rank() * len(rows))
     return connected_components(torch.cat(all_gather(neighbour)))
+
+
+def _number_equal(keys: Tensor) -> Tensor:
+    """How many entries have an entry's key, itself included, (n,)."""
+    ordered, order = keys.sort()
+    starts = torch.ones_like(ordered)
+    starts[1:] = ordered[1:] != ordered[:-1]
+    run = starts.cumsum(0) - 1
+    number = torch.zeros_like(keys).scatter_add_(0, run, torch.ones_like(keys))
+    return torch.empty_like(keys).scatter_(0, order, number[run])
+
+
+@torch.no_grad()
+def label_purity(labels: Tensor, classes: Tensor) -> Tensor:
+    """How far weak labels agree with classes.
+
+    A sample's positives are the other samples with its weak label. Its share
+    is that of its positives which have its class; the purity is the mean of the
+    shares. (So it is the chance that a positive, drawn as the loss weights
+    them, is of the right class.)
+
+    Args:
+        labels (Tensor): Weak labels, (n,), in [0, n).
+        classes (Tensor): Classes, (n,) int64, below 2^32; -1: not known.
+            Samples without a class, or without a positive that has one, do not
+            count.
+
+    Returns:
+        Tensor: A scalar in [0, 1], float32; 0 if no sample counts.
+    """
+    known = classes >= 0
+    alone = -1 - torch.arange(len(labels), device=labels.device)
+    same = _number_equal(torch.where(known, labels * 2**32 + classes, alone)) - 1
+    members = torch.zeros_like(labels).scatter_add_(0, labels, known.long())
+    others = members[labels] - 1
+    counts = known & (others > 0)
+    share = same / others.clamp(min=1)
+    return (share * counts).sum() / counts.sum().clamp(min=1)

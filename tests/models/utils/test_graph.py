@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmrel.models.utils import (
     connected_components,
+    label_purity,
     nearest_neighbour,
     similarity_components,
     weak_labels,
@@ -144,3 +145,23 @@ def test_ranks_label_the_same_graph() -> None:
     one, two = run_ranks(_on_rank, 2, tied, apart)
     torch.testing.assert_close(one, two, rtol=0, atol=0)
     np.testing.assert_array_equal(one['apart'].numpy(), _scipy(_nearest(apart.numpy())))
+
+
+@pytest.mark.parametrize('n', [2, 9, 300])
+def test_purity_is_the_slow_one(n: int) -> None:
+    draw = np.random.default_rng(n)
+    labels, classes = draw.integers(0, max(1, n // 4), n), draw.integers(-1, 4, n)
+    shares = []
+    for i in np.flatnonzero(classes >= 0):
+        positives = [j for j in range(n) if j != i and labels[j] == labels[i] and classes[j] >= 0]
+        if positives:
+            shares.append(np.mean([classes[j] == classes[i] for j in positives]))
+    ours = label_purity(torch.from_numpy(labels), torch.from_numpy(classes))
+    assert ours.item() == pytest.approx(np.mean(shares) if shares else 0.0, abs=1e-6)
+
+
+def test_purity_of_labels_that_are_the_classes() -> None:
+    classes = torch.arange(5).repeat(4)
+    assert label_purity(classes, classes + 2**31).item() == 1
+    assert label_purity(torch.zeros_like(classes), classes).item() == pytest.approx(3 / 19)
+    assert label_purity(classes, torch.full_like(classes, -1)).item() == 0
