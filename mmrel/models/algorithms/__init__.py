@@ -1,3 +1,4 @@
 from .ressl import ReSSL
+from .wcl import WCL
 
-__all__ = ['ReSSL']
+__all__ = ['ReSSL', 'WCL']
