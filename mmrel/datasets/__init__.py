@@ -1,6 +1,7 @@
 from .arrays import CIFAR10, CIFAR100, STL10, Digits
 from .folders import ImageFolder, ImageNet, TinyImageNet
 from .image_file import BrokenImageError
+from .label_split import draw_label_split, format_label_split, read_label_split
 from .multi_crop import KNNMultiCropDataset
 from .seeding import EpochSampler, SampleIndex, SeededDraws
 from .transforms import *
@@ -18,4 +19,7 @@ __all__ = [
     'SampleIndex',
     'SeededDraws',
     'TinyImageNet',
+    'draw_label_split',
+    'format_label_split',
+    'read_label_split',
 ]
