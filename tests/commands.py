@@ -10,6 +10,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / 'tests' / 'data' / 'tiny.py'
 TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
+TINY_LOWSHOT = ROOT / 'tests' / 'data' / 'tiny_lowshot.py'
+TINY_WCL = ROOT / 'tests' / 'data' / 'tiny_wcl.py'
 
 
 def environment(paths: Sequence[Path] = ()) -> dict[str, str]:

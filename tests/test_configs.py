@@ -8,7 +8,16 @@ import yaml
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 
-from mmrel.registry import DATA_SAMPLERS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmrel.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    TRANSFORMS,
+)
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
@@ -29,12 +38,18 @@ def test_config_builds(path: Path, mmrel_scope: None) -> None:
     trained = sum(p.numel() for p in built.parameters() if p.requires_grad)
     assert trained > 1000
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        for transform in loader.dataset.pipeline:
+        dataset = loader.dataset
+        assert DATASETS.get(dataset.type) is not None
+        pipelines = [dataset.get('crop_pipeline', [])]
+        while 'pipeline' not in dataset:
+            dataset = dataset.dataset
+        for transform in sum(pipelines, dataset.pipeline):
             TRANSFORMS.build(transform)
         assert loader.collate_fn.type == 'default_collate'
     assert DATA_SAMPLERS.get(cfg.train_dataloader.sampler.type).__name__ == 'EpochSampler'
     METRICS.build(cfg.val_evaluator)
     assert issubclass(OPTIM_WRAPPERS.get(cfg.optim_wrapper.type), OptimWrapper)
+    assert OPTIMIZERS.get(cfg.optim_wrapper.optimizer.type) is not None
     for hook in cfg.get('custom_hooks', []):
         HOOKS.build(hook)
     assert {'checkpoint', 'strict_load', 'sampler_seed'} <= cfg.default_hooks.keys()
@@ -73,3 +88,44 @@ def test_published_settings_of_the_imagenet_config() -> None:
     assert (cfg.model.head.student_temperature, cfg.model.head.teacher_temperature) == (0.1, 0.04)
     assert cfg.train_dataloader.batch_size == 32
     assert cfg.train_cfg.max_epochs == 200
+
+
+def test_published_settings_of_wcl() -> None:
+    root = ROOT / 'configs/wcl'
+    cfg = Config.fromfile(root / 'wcl_resnet50_32xb128-coslr-100e_in1k.py')
+    optimizer = cfg.optim_wrapper.optimizer
+    batch = 32 * cfg.train_dataloader.batch_size
+    assert batch == cfg.auto_scale_lr.base_batch_size == 4096
+    assert optimizer.lr == pytest.approx(0.075 * batch**0.5)
+    assert (optimizer.type, optimizer.momentum, optimizer.weight_decay) == ('LARS', 0.9, 1e-6)
+    assert (optimizer.eta, optimizer.exclude_bias_and_norm) == (0.001, True)
+    neck = cfg.model.neck
+    assert (neck.num_layers, neck.hidden_channels, neck.out_channels) == (3, 4096, 256)
+    assert neck.norm_cfg.type == cfg.model.backbone.norm_cfg.type == 'SyncBN'
+    assert cfg.model.head.temperature == cfg.model.graph_head.temperature == 0.1
+    # MoCo's views for the first ten epochs, SimCLR's from the eleventh on.
+    first, second = (
+        TRANSFORMS.build(pipeline[1].transforms[0][0])
+        for pipeline in (
+            cfg.train_dataloader.dataset.pipeline,
+            cfg.custom_hooks[0].schedule[0].train_pipeline,
+        )
+    )
+    assert cfg.custom_hooks[0].schedule[0].action_epoch == 11
+    for view, scale, jitter in (
+        (first, (0.2, 1.0), (0.4, 0.4, 0.4, 0.1)),
+        (second, (0.08, 1.0), (0.8, 0.8, 0.8, 0.2)),
+    ):
+        assert view.scale == scale
+        ranges = (view.jitter.brightness, view.jitter.contrast, view.jitter.saturation)
+        assert [high for _, high in ranges] == pytest.approx([1 + j for j in jitter[:3]])
+        assert view.jitter.hue == (-jitter[3], jitter[3])
+        assert (view.jitter_prob, view.grey_prob, view.blur_prob) == (0.8, 0.2, 0.5)
+        assert view.blur_sigma == (0.1, 2.0)
+    epochs = [Config.fromfile(p).train_cfg.max_epochs for p in sorted(root.glob('*resnet50*.py'))]
+    assert sorted(epochs) == [100, 200, 800]
+    linear = Config.fromfile(root / 'benchmarks/resnet50_32xb128-linear-coslr-80e_in1k.py')
+    sgd = linear.optim_wrapper.optimizer
+    assert (sgd.lr, sgd.nesterov, sgd.weight_decay) == (3.2, True, 0.0)
+    assert 32 * linear.train_dataloader.batch_size == 4096
+    assert linear.train_cfg.max_epochs == 80

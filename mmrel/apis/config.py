@@ -1,5 +1,6 @@
 """From a config file and command-line switches to a Runner that is safe to start."""
 
+import math
 import os
 
 from mmengine.config import Config
@@ -74,11 +75,23 @@ def use_amp(cfg: Config) -> None:
 
 
 def use_auto_scale_lr(cfg: Config) -> None:
-    """Scale the learning rate with the global batch (``--auto-scale-lr``)."""
+    """Scale the learning rate with the global batch (``--auto-scale-lr``).
+
+    ``auto_scale_lr.rule`` is 'linear' (mmengine's, the default) or 'sqrt' (what
+    goes with LARS).
+
+    Raises:
+        KeyError: If the config does not say which batch its rate is meant for.
+        ValueError: If the rule is another one.
+    """
     if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
         raise KeyError(
             '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config: the global batch '
             'that its learning rate is meant for'
+        )
+    if cfg.auto_scale_lr.get('rule', 'linear') not in ('linear', 'sqrt'):
+        raise ValueError(
+            f"auto_scale_lr.rule={cfg.auto_scale_lr.rule!r} is neither 'linear' nor 'sqrt'"
         )
     cfg.auto_scale_lr.enable = True
 
@@ -106,9 +119,24 @@ def build_runner(cfg: Config) -> Runner:
         Runner: mmengine's, or the config's ``runner_type``.
     """
     init_cpu_processes(cfg.get('launcher', 'none'))
-    if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    _apply_scaling_rule(runner)
+    return runner
+
+
+def _apply_scaling_rule(runner: Runner) -> None:
+    """Let mmengine, which scales by batch / base, scale by the root of it."""
+    settings = runner.auto_scale_lr or {}
+    if not settings.get('enable') or settings.get('rule', 'linear') != 'sqrt':
+        return
+    base = settings['base_batch_size']
+    batch = runner.world_size * runner.cfg.train_dataloader.batch_size
+    ratio = math.sqrt(batch / base)
+    runner.auto_scale_lr = dict(settings, base_batch_size=batch / ratio)
+    runner.logger.info(
+        f"auto_scale_lr.rule='sqrt': the rate is meant for a batch of {base}, this run has "
+        f'{batch}: it is multiplied by {ratio:.4g}'
+    )
 
 
 def check_batches(runner: Runner) -> None:

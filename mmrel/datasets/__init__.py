@@ -1,6 +1,8 @@
 from .arrays import CIFAR10, CIFAR100, STL10, Digits
 from .folders import ImageFolder, ImageNet, TinyImageNet
 from .image_file import BrokenImageError
+from .label_split import draw_label_split, format_label_split, read_label_split
+from .multi_crop import KNNMultiCropDataset
 from .seeding import EpochSampler, SampleIndex, SeededDraws
 from .transforms import *
 
@@ -11,9 +13,13 @@ __all__ = [
     'Digits',
     'EpochSampler',
     'ImageFolder',
+    'KNNMultiCropDataset',
     'ImageNet',
     'STL10',
     'SampleIndex',
     'SeededDraws',
     'TinyImageNet',
+    'draw_label_split',
+    'format_label_split',
+    'read_label_split',
 ]

@@ -7,20 +7,21 @@ from PIL import Image
 
 from mmrel.registry import DATASETS
 
+from .label_split import LabelSplit
 from .seeding import SeededDraws
 
 
 @DATASETS.register_module()
-class CIFAR10(SeededDraws, mmpretrain_datasets.CIFAR10):
-    """mmpretrain's ``CIFAR10`` (RGB arrays) with seeded draws."""
+class CIFAR10(LabelSplit, SeededDraws, mmpretrain_datasets.CIFAR10):
+    """mmpretrain's ``CIFAR10`` (RGB arrays) with seeded draws and label splits."""
 
 
 @DATASETS.register_module()
-class CIFAR100(SeededDraws, mmpretrain_datasets.CIFAR100):
-    """mmpretrain's ``CIFAR100`` (RGB arrays) with seeded draws."""
+class CIFAR100(LabelSplit, SeededDraws, mmpretrain_datasets.CIFAR100):
+    """mmpretrain's ``CIFAR100`` (RGB arrays) with seeded draws and label splits."""
 
 
-class _ArrayDataset(SeededDraws, BaseDataset):
+class _ArrayDataset(LabelSplit, SeededDraws, BaseDataset):
     """Images in one uint8 array (N, H, W, 3), labels beside it (-1: none)."""
 
     _images: np.ndarray
@@ -53,7 +54,7 @@ class Digits(_ArrayDataset):
     Args:
         split (str): 'train' (1,437 images) or 'test' (360). Defaults to
             'train'.
-        **kwargs: As mmpretrain's ``BaseDataset``.
+        **kwargs: As mmpretrain's ``BaseDataset``, and ``label_split``.
 
     Raises:
         ValueError: If ``split`` is neither.
@@ -93,7 +94,7 @@ class STL10(_ArrayDataset):
             images, the usual pre-training set). Defaults to 'train+unlabeled'.
         download (bool): Download the archive if it is not there. Defaults to
             False.
-        **kwargs: As mmpretrain's ``BaseDataset``.
+        **kwargs: As mmpretrain's ``BaseDataset``, and ``label_split``.
     """
 
     METAINFO = dict(

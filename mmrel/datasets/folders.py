@@ -8,10 +8,11 @@ from mmpretrain.datasets import CustomDataset
 from mmrel.registry import DATASETS
 
 from .image_file import without_broken
+from .label_split import LabelSplit
 from .seeding import SeededDraws
 
 
-class _CheckedFolder(SeededDraws):
+class _CheckedFolder(LabelSplit, SeededDraws):
     """Clear errors for a folder that is missing or empty, and ``skip_broken``.
 
     Args:
@@ -67,6 +68,9 @@ class ImageFolder(_CheckedFolder, CustomDataset):
             below the folder, without labels. Defaults to True.
         skip_broken (bool): Leave out images that cannot be decoded: all are
             decoded once at the start. Defaults to False.
+        label_split (str, optional): A list of the images to use, from
+            ``tools/dataset_converters/make_label_split.py``. Defaults to None:
+            all.
         **kwargs: As mmpretrain's ``CustomDataset``.
     """
 

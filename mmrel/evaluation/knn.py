@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_gather, all_reduce, get_rank
+from mmengine.dist import all_gather, all_reduce, broadcast, get_rank, get_world_size
 from torch import Tensor
 
 
@@ -124,3 +124,48 @@ def knn_scores(
     values, order = values.topk(most, dim=1)
     labels = labels.gather(1, order)
     return {n: vote(values, labels, num_classes, n, temperature) for n in k}
+
+
+def neighbour_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tensor:
+    """The k nearest other images of every image of a set; the ranks share the work.
+
+    Each rank holds a part of the features and finds the neighbours of that
+    part: the parts go round, one at a time, so that no rank ever holds more
+    than two, nor a similarity matrix larger than a block.
+
+    Args:
+        features (Tensor): This rank's features, (n, D), n may differ.
+        rows (Tensor): Which images they are, (n,), each image on one rank.
+        total (int): N, the number of images.
+        k (int): Neighbours.
+
+    Returns:
+        Tensor: Most similar first by cosine, (N, k) int32, equal on all ranks.
+
+    Raises:
+        ValueError: If there are no k other images.
+    """
+    if not 1 <= k < total:
+        raise ValueError(f'{total} images have no {k} neighbours each')
+    features = F.normalize(features.float(), dim=1)
+    sizes = [int(size) for size in all_gather(rows.new_tensor([len(rows)]))]
+    best = features.new_empty(len(rows), 0)
+    found = rows.new_empty(len(rows), 0)
+    for rank in range(get_world_size()):
+        mine = rank == get_rank()
+        part = features if mine else features.new_empty(sizes[rank], features.shape[1])
+        names = rows if mine else rows.new_empty(sizes[rank])
+        broadcast(part, rank)
+        broadcast(names, rank)
+        # One more: the image itself is among them, unless others equal it.
+        value, index = nearest(features, part, k + 1)
+        name = names[index]
+        value = value.masked_fill(name == rows[:, None], -torch.inf)
+        best, found = torch.cat([best, value], 1), torch.cat([found, name], 1)
+        best, order = best.topk(min(k, best.shape[1]), dim=1)
+        found = found.gather(1, order)
+    table = torch.zeros(total, k, dtype=torch.int32, device=features.device)
+    if len(rows):
+        table[rows] = found.int()
+    all_reduce(table)
+    return table

@@ -19,6 +19,20 @@ _KEY_MAPS: dict[str, list[tuple[str, str]]] = {
         (r'^queue_ptr$', 'memory.pointer'),
         (r'^queue$', 'memory.queue'),
     ],
+    'wcl': [
+        (r'^net\.', 'backbone.'),
+        *(
+            (rf'^head{number}\.{theirs}\.', f'{neck}.mlp.{ours}.')
+            for number, neck in ((1, 'neck'), (2, 'graph_neck'))
+            for theirs, ours in (
+                ('linear1', 0),
+                ('bn1', 1),
+                ('linear2', 3),
+                ('bn2', 4),
+                ('linear3', 6),
+            )
+        ),
+    ],
 }
 
 METHODS = tuple(_KEY_MAPS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrel.evaluation import knn_scores, nearest
+from mmrel.evaluation import knn_scores, nearest, neighbour_table
 from tests.distributed import run_ranks
 
 
@@ -78,3 +78,46 @@ def test_config_errors(change: dict, message: str) -> None:
 def test_empty_bank() -> None:
     with pytest.raises(ValueError, match='bank is empty'):
         knn_scores(torch.randn(2, 4), torch.randn(0, 4), torch.zeros(0).long(), 2)
+
+
+def _slow_neighbours(features: torch.Tensor, k: int) -> torch.Tensor:
+    x = features.double().numpy()
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    rows = [sorted((-float(a @ b), j) for j, b in enumerate(x) if j != i)[:k]
+            for i, a in enumerate(x)]  # fmt: skip
+    return torch.tensor([[j for _, j in row] for row in rows], dtype=torch.int32)
+
+
+@pytest.mark.parametrize('k', [1, 5, 39])
+def test_neighbour_table_is_the_slow_one(k: int) -> None:
+    features = torch.randn(40, 6)
+    order = torch.randperm(40)
+    table = neighbour_table(features[order], order, 40, k)
+    assert table.dtype == torch.int32
+    torch.testing.assert_close(table, _slow_neighbours(features, k), rtol=0, atol=0)
+
+
+def test_an_image_is_not_its_own_neighbour_among_equal_ones() -> None:
+    features = torch.randn(3, 6).repeat(8, 1)
+    table = neighbour_table(features, torch.arange(24), 24, 3).long()
+    assert not table.eq(torch.arange(24)[:, None]).any()
+    assert (table % 3).eq(torch.arange(24)[:, None] % 3).all()
+    assert all(len(set(row)) == 3 for row in table.tolist())
+
+
+def _table_on_rank(rank: int, features: torch.Tensor, k: int) -> torch.Tensor:
+    rows = torch.arange(len(features))[rank::2]  # as DefaultSampler deals them: 21 and 20
+    return neighbour_table(features[rows], rows, len(features), k)
+
+
+@pytest.mark.parametrize('k', [4, 30])
+def test_two_ranks_share_a_table(k: int) -> None:
+    features = torch.randn(41, 6)
+    for table in run_ranks(_table_on_rank, 2, features, k):
+        torch.testing.assert_close(table, _slow_neighbours(features, k), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('k', [0, 5])
+def test_too_few_images_for_a_table(k: int) -> None:
+    with pytest.raises(ValueError, match=f'5 images have no {k} neighbours'):
+        neighbour_table(torch.randn(5, 2), torch.arange(5), 5, k)

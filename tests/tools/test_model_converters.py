@@ -59,17 +59,82 @@ def test_official_checkpoint_becomes_ours(tmp_path: Path) -> None:
         torch.testing.assert_close(ours.data, official[theirs], rtol=0, atol=0)
 
 
+def _official_wcl() -> dict[str, torch.Tensor]:
+    """The same of WCL: a ResNet, and two heads of three linear layers with BN between."""
+    import torchvision
+
+    net = torchvision.models.resnet18()
+    net.fc = torch.nn.Identity()
+    state = {f'module.net.{k}': v for k, v in net.state_dict().items()}
+    for i in (1, 2):
+        head = torch.nn.ModuleDict(
+            dict(
+                linear1=torch.nn.Linear(512, 32),
+                bn1=torch.nn.BatchNorm1d(32),
+                linear2=torch.nn.Linear(32, 32),
+                bn2=torch.nn.BatchNorm1d(32),
+                linear3=torch.nn.Linear(32, 16),
+            )
+        )
+        for parameter in head.parameters():
+            torch.nn.init.normal_(parameter)
+        state |= {f'module.head{i}.{k}': v for k, v in head.state_dict().items()}
+    return state
+
+
+def test_official_wcl_becomes_ours(tmp_path: Path) -> None:
+    official = _official_wcl()
+    torch.save(dict(model=official, optimizer=dict(state={}), epoch=99), tmp_path / 'src.pth')
+    run('model_converters/official_to_mmrel.py', 'wcl', tmp_path / 'src.pth', tmp_path / 'dst.pth')
+    converted = load_checkpoint_file(tmp_path / 'dst.pth')
+    model = MODELS.build(
+        dict(
+            type='WCL',
+            backbone=dict(type='ResNet', depth=18),
+            neck=dict(
+                type='MLPNeck',
+                num_layers=3,
+                hidden_channels=32,
+                out_channels=16,
+                norm_cfg=dict(type='BN1d'),
+            ),
+            head=dict(type='InstanceContrastHead'),
+            graph_head=dict(type='WeakLabelContrastHead'),
+        )
+    ).eval()
+    model.load_state_dict(converted['state_dict'])  # strict: nothing missing, nothing left over
+    feature = torch.randn(4, 512)
+    for neck, number in ((model.neck, 1), (model.graph_neck, 2)):
+        x = feature  # through the official head, layer by layer
+        for i in (1, 2, 3):
+            layer = {k: official[f'module.head{number}.linear{i}.{k}'] for k in ('weight', 'bias')}
+            x = torch.nn.functional.linear(x, **layer)
+            if i < 3:
+                keys = ('running_mean', 'running_var', 'weight', 'bias')
+                bn = [official[f'module.head{number}.bn{i}.{k}'] for k in keys]
+                x = torch.nn.functional.batch_norm(x, *bn).relu()
+        torch.testing.assert_close(neck(feature)[0], x)
+
+
 @pytest.mark.parametrize(
-    ('content', 'message'),
+    ('method', 'content', 'message'),
     [
-        (dict(state_dict={}), "no 'model' in the checkpoint"),
-        (dict(model={'module.encoder_q.fc.weight': torch.zeros(1)}), 'encoder_q.fc.weight'),
+        ('ressl', dict(state_dict={}), "no 'model' in the checkpoint"),
+        (
+            'ressl',
+            dict(model={'module.encoder_q.fc.weight': torch.zeros(1)}),
+            'encoder_q.fc.weight',
+        ),
+        ('wcl', dict(model={'module.encoder_q.net.bn1.bias': torch.zeros(1)}), 'encoder_q.net.bn1'),
+        ('wcl', dict(model={'module.head3.linear1.bias': torch.zeros(1)}), 'head3.linear1.bias'),
     ],
 )
-def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: dict, message: str) -> None:
+def test_a_file_of_another_kind_is_refused(
+    tmp_path: Path, method: str, content: dict, message: str
+) -> None:
     torch.save(content, tmp_path / 'src.pth')
     output = run(
-        'model_converters/official_to_mmrel.py', 'ressl', tmp_path / 'src.pth',
+        'model_converters/official_to_mmrel.py', method, tmp_path / 'src.pth',
         tmp_path / 'dst.pth', fails=True,
     )  # fmt: skip
     assert message in output

@@ -1,6 +1,13 @@
 from .channels_last_hook import ChannelsLastHook
 from .checkpoint_hook import CheckpointHook
 from .initial_val_hook import InitialValHook
+from .knn_multi_crop_hook import KNNMultiCropHook
 from .strict_load_hook import StrictLoadHook
 
-__all__ = ['ChannelsLastHook', 'CheckpointHook', 'InitialValHook', 'StrictLoadHook']
+__all__ = [
+    'ChannelsLastHook',
+    'CheckpointHook',
+    'InitialValHook',
+    'KNNMultiCropHook',
+    'StrictLoadHook',
+]

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from mmengine.config import Config
 from mmengine.dist import all_reduce
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, Runner
@@ -13,22 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmrel.engine.distributed import unwrap
+from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.evaluation.knn import knn_scores
 from mmrel.models.utils.features import batch_features
 from mmrel.registry import LOOPS
-
-
-def _bank_config(cfg: Config, queries: dict, changes: dict) -> dict:
-    """The training set, read as the queries are, every sample once."""
-    if not isinstance(queries, dict) or not cfg.get('train_dataloader'):
-        raise ValueError('kNN needs bank_dataloader: there is no train_dataloader to make it from')
-    dataset = copy.deepcopy(cfg.train_dataloader['dataset'])
-    dataset['pipeline'] = queries['dataset']['pipeline']
-    dataset['test_mode'] = True
-    bank = dict(queries, dataset=dataset, persistent_workers=False)
-    # Without round-up: a sample that is there twice would vote twice.
-    bank['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
-    return Config._merge_a_into_b(changes, bank)
 
 
 class _KNNLoop(BaseLoop):
@@ -62,7 +49,11 @@ class _KNNLoop(BaseLoop):
         temperature: float = 0.07,
     ) -> None:
         if not isinstance(bank_dataloader, DataLoader):
-            bank = _bank_config(runner.cfg, dataloader, bank_dataloader or {})
+            if not isinstance(dataloader, dict) or not runner.cfg.get('train_dataloader'):
+                raise ValueError(
+                    'kNN needs bank_dataloader: there is no train_dataloader to make it from'
+                )
+            bank = plain_loader_config(runner.cfg, dataloader, bank_dataloader or {})
             bank_dataloader = runner.build_dataloader(bank, seed=runner.seed)
         super().__init__(runner, dataloader)
         self.bank_dataloader = bank_dataloader

@@ -1,4 +1,5 @@
 from .linear_classifier import LinearClassifier
 from .ressl import ReSSL
+from .wcl import WCL
 
-__all__ = ['LinearClassifier', 'ReSSL']
+__all__ = ['LinearClassifier', 'ReSSL', 'WCL']

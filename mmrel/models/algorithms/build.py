@@ -18,11 +18,24 @@ def build_backbone_and_neck(backbone: dict, neck: dict) -> tuple[nn.Module, nn.M
         tuple[nn.Module, nn.Module]: Backbone and neck.
     """
     built = MODELS.build(backbone)
+    return built, build_neck(neck, built)
+
+
+def build_neck(neck: dict, backbone: nn.Module) -> nn.Module:
+    """Build a neck whose input follows a backbone.
+
+    Args:
+        neck (dict): The neck's config, as for :func:`build_backbone_and_neck`.
+        backbone (nn.Module): The built backbone.
+
+    Returns:
+        nn.Module: The neck.
+    """
     neck = dict(neck)
     neck.setdefault('in_channels', None)
     if neck['in_channels'] is None:
-        neck['in_channels'] = feature_dim(built)
-    return built, MODELS.build(neck)
+        neck['in_channels'] = feature_dim(backbone)
+    return MODELS.build(neck)
 
 
 def build_predictor(predictor: dict | None, neck: nn.Module) -> nn.Module | None:

@@ -1,10 +1,19 @@
 from .features import batch_features, feature_dim, pool_features
+from .gather import gather
 from .gradient import scale_gradient
+from .graph import (
+    connected_components,
+    label_purity,
+    nearest_neighbour,
+    similarity_components,
+    weak_labels,
+)
 from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
 from .progress import run_position
+from .similarity import logsumexp_similarity
 
 __all__ = [
     'CpuSyncBatchNorm',
@@ -13,9 +22,16 @@ __all__ = [
     'SplitBatchNorm2d',
     'at_least_float32',
     'batch_features',
+    'connected_components',
     'feature_dim',
     'full_precision',
+    'gather',
+    'label_purity',
+    'logsumexp_similarity',
+    'nearest_neighbour',
     'pool_features',
     'run_position',
     'scale_gradient',
+    'similarity_components',
+    'weak_labels',
 ]

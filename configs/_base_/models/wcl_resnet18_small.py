@@ -1,0 +1,23 @@
+# WCL, small images.
+model = dict(
+    type='WCL',
+    backbone=dict(
+        type='ResNetSmallImage',
+        depth=18,
+        max_pool=False,
+        norm_cfg=dict(type='SyncBN'),
+        # Residual branches that start at zero, convolutions as torch initialises them: the
+        # embeddings start further apart.
+        zero_init_residual=True,
+        init_cfg=None,
+    ),
+    neck=dict(
+        type='MLPNeck',
+        num_layers=3,
+        hidden_channels=512,
+        out_channels=128,
+        norm_cfg=dict(type='SyncBN'),
+    ),
+    head=dict(type='InstanceContrastHead', temperature=0.1),
+    graph_head=dict(type='WeakLabelContrastHead', temperature=0.1),
+)

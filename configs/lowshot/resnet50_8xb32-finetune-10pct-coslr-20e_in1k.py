@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/resnet50_finetune.py',
+    '../_base_/datasets/in1k_linear.py',
+    '../_base_/schedules/finetune_coslr_20e.py',
+    '../_base_/default_runtime.py',
+]
+
+train_dataloader = dict(dataset=dict(label_split='data/label_splits/in1k_10pct.txt'))

@@ -1,0 +1,35 @@
+# Beside the two views four small crops, each of one of the image's four nearest neighbours.
+# K, the crops' number and their size are our choice: the paper's are not known to us.
+_base_ = ['wcl_resnet50_32xb128-coslr-100e_in1k.py']
+
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='KNNMultiCropDataset',
+        dataset=dict(
+            type='ImageNet',
+            data_root={{_base_.data_root}},
+            split='train',
+            pipeline={{_base_.train_pipeline}},
+        ),
+        num_neighbours=4,
+        num_crops=4,
+        crop_pipeline=[
+            dict(type='LoadImage'),
+            dict(type='ContrastiveView', size=96, scale=(0.05, 0.14)),
+            dict(type='PackInputs'),
+        ],
+    )
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=1e-4, begin=0, end=10, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=790, begin=10, end=800, convert_to_iter_based=True),
+]
+train_cfg = dict(max_epochs=800)
+custom_hooks = [
+    dict(
+        type='SwitchRecipeHook',
+        schedule=[dict(action_epoch=11, train_pipeline={{_base_.simclr_pipeline}})],
+    ),
+    dict(type='KNNMultiCropHook', interval=1),
+]

@@ -1,0 +1,201 @@
+"""Low-shot training: a part of the labels, named by a list that people can read.
+
+A list has a line for each image: its name, its class's number, its class's name,
+with tabs between; lines at the top that start with ``#`` are remarks. The name of
+an image file is its path below the data set's folder, that of an image in an array
+its row.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from mmpretrain.datasets import BaseDataset
+
+_TOOL = 'tools/dataset_converters/make_label_split.py'
+
+
+class LabelledImage(NamedTuple):
+    """A line of a list.
+
+    Attributes:
+        name (str): The image.
+        number (int): Its class.
+        label (str): That class's name.
+    """
+
+    name: str
+    number: int
+    label: str
+
+
+def _describe(dataset: BaseDataset, info: dict, row: int) -> LabelledImage:
+    """The line of a sample; an image without a class has number -1."""
+    name = str(row)
+    if 'img_path' in info:
+        name = info['img_path'].removeprefix(dataset.img_prefix).lstrip('/')
+    number = info.get('gt_label', -1)
+    classes = dataset.CLASSES
+    return LabelledImage(name, number, classes[number] if classes and number >= 0 else str(number))
+
+
+def draw_label_split(dataset: BaseDataset, percent: float, seed: int) -> list[LabelledImage]:
+    """Draw the same number of images of every class.
+
+    Which ones follows from the seed and the images' names, not from the order
+    in which a file system lists them.
+
+    Args:
+        dataset (BaseDataset): With classes, and without a split of its own.
+        percent (float): Share of all images, over 0 to 100; rounded to a whole
+            number of images a class, one at least.
+        seed (int): The seed.
+
+    Returns:
+        list[LabelledImage]: Sorted by class, then name.
+
+    Raises:
+        ValueError: If the share is out of range, an image has no class, or a
+            class has too few images.
+    """
+    if not 0 < percent <= 100:
+        raise ValueError(f'percent={percent} must be over 0 and at most 100')
+    classes: dict[int, list[LabelledImage]] = {}
+    for row in range(len(dataset)):
+        image = _describe(dataset, dataset.get_data_info(row), row)
+        if image.number < 0:
+            raise ValueError(f'image {image.name!r} has no class: a label split needs those of all')
+        classes.setdefault(image.number, []).append(image)
+    each = max(1, round(len(dataset) * percent / 100 / len(classes)))
+    drawn = []
+    for number, images in sorted(classes.items()):
+        if len(images) < each:
+            raise ValueError(
+                f'{percent}% are {each} images a class, but class {images[0].label!r} has only '
+                f'{len(images)}: lower the share'
+            )
+        order = np.random.default_rng([seed, number]).permutation(len(images))[:each]
+        ordered = sorted(images)
+        drawn += [ordered[i] for i in sorted(order)]
+    return drawn
+
+
+def format_label_split(drawn: Sequence[LabelledImage], remark: str) -> str:
+    """The text of a list.
+
+    Args:
+        drawn (Sequence[LabelledImage]): From :func:`draw_label_split`.
+        remark (str): A line for its top.
+
+    Returns:
+        str: The text.
+
+    Raises:
+        ValueError: If a name has a tab or a line break in it.
+    """
+    for image in drawn:
+        if any(sign in text for text in (image.name, image.label) for sign in '\t\n\r'):
+            raise ValueError(f'{image.name!r}: a list cannot hold names with tabs or line breaks')
+    counts = Counter(image.number for image in drawn)
+    head = [f'# {remark}', f'# {max(counts.values())} images of each of {len(counts)} classes']
+    return '\n'.join([*head, *('\t'.join(map(str, image)) for image in drawn)]) + '\n'
+
+
+def read_label_split(path: str) -> dict[str, LabelledImage]:
+    """Read a list.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        dict[str, LabelledImage]: The images by name.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a line is not as above, an image is there twice, or
+            classes have different numbers of images.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'label split {path!r} (dataset.label_split) does not exist; write it once with '
+            f'{_TOOL} CONFIG --percent ...'
+        )
+    with open(path, encoding='utf-8') as file:
+        lines = file.read().split('\n')
+    split: dict[str, LabelledImage] = {}
+    for place, line in enumerate(lines, 1):
+        if not line or (line.startswith('#') and not split):
+            continue
+        parts = line.split('\t')
+        if len(parts) != 3 or not parts[0] or not parts[1].isdecimal():
+            raise ValueError(
+                f'{path}, line {place}: {line!r} is not an image, the number and the name of its '
+                'class, with tabs between'
+            )
+        image = LabelledImage(parts[0], int(parts[1]), parts[2])
+        if image.name in split:
+            raise ValueError(f'{path}, line {place}: {image.name!r} is there twice')
+        split[image.name] = image
+    if not split:
+        raise ValueError(f'label split {path!r} names no image')
+    counts = Counter(image.number for image in split.values()).most_common()
+    (most, high), (least, low) = counts[0], counts[-1]
+    if high != low:
+        raise ValueError(
+            f'label split {path!r} is not balanced: {high} images of class {most}, {low} of class '
+            f'{least}'
+        )
+    return split
+
+
+class LabelSplit:
+    """Mixin for data sets: only the images that a list names.
+
+    Args:
+        label_split (str, optional): The list, from
+            ``tools/dataset_converters/make_label_split.py``. Defaults to None:
+            all images.
+    """
+
+    def __init__(self, *args, label_split: str | None = None, **kwargs) -> None:
+        self.label_split = label_split
+        super().__init__(*args, **kwargs)
+
+    def filter_data(self) -> list[dict]:
+        """The samples that the list names, in the data set's order.
+
+        Raises:
+            ValueError: If the list is not of this data set: an image of it is
+                not there or has another class, or a class has no image.
+        """
+        samples = super().filter_data()
+        if self.label_split is None:
+            return samples
+        split = read_label_split(self.label_split)
+        described = [_describe(self, info, row) for row, info in enumerate(samples)]
+        self._check(split, {image.name: image for image in described if image.name in split})
+        return [info for info, image in zip(samples, described, strict=True) if image.name in split]
+
+    def _check(self, split: dict[str, LabelledImage], found: dict[str, LabelledImage]) -> None:
+        where = f'label split {self.label_split!r}'
+        missing = [name for name in split if name not in found]
+        if missing:
+            raise ValueError(
+                f'{where} names {len(missing)} images that the data set does not have: '
+                f'{", ".join(missing[:5])}'
+            )
+        for name, ours in found.items():
+            theirs = split[name]
+            if ours != theirs:
+                raise ValueError(
+                    f'{where} says that {name!r} is of class {theirs.number} ({theirs.label}), '
+                    f'the data set says {ours.number} ({ours.label})'
+                )
+        there = {image.number for image in split.values()}
+        without = [c for i, c in enumerate(self.CLASSES or ()) if i not in there]
+        if without:
+            raise ValueError(
+                f'{where} has no image of {len(without)} classes: {", ".join(without[:5])}'
+            )

@@ -1,0 +1,141 @@
+"""Refreshing the neighbours of K-NN multi-crop."""
+
+import time
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mmrel.datasets.multi_crop import KNNMultiCropDataset
+from mmrel.engine.distributed import unwrap
+from mmrel.engine.plain_loader import plain_loader_config
+from mmrel.evaluation.knn import neighbour_table
+from mmrel.models.utils.features import batch_features
+from mmrel.registry import HOOKS
+
+_KEY = 'knn_multi_crop'
+
+
+@HOOKS.register_module()
+class KNNMultiCropHook(Hook):
+    """Find the neighbours of all training images anew every few epochs.
+
+    The features are the backbone's, pooled, of images without augmentation, in
+    float32; neighbours are by cosine over the whole training set. Ranks share
+    the reading and the comparing. It is done at the end of an epoch, before the
+    checkpoint is written: the checkpoint holds the table that the next epoch
+    uses, and a resumed run goes on with it.
+
+    Args:
+        interval (int): Epochs from one refresh to the next. Defaults to 1.
+        begin (int): The first refresh is after so many epochs; before it each
+            image is its own neighbour. 0: before the first epoch, with the
+            untrained network. Defaults to 1.
+        dataloader (dict, optional): How the images are read. It is merged into
+            what it is by default: the training set, read as the config's
+            ``val_dataloader`` reads its own (same pipeline and batch). Defaults
+            to None: just that.
+
+    Raises:
+        ValueError: If ``interval`` is below 1 or ``begin`` negative.
+    """
+
+    def __init__(self, interval: int = 1, begin: int = 1, dataloader: dict | None = None) -> None:
+        if interval < 1 or begin < 0:
+            raise ValueError(
+                f'KNNMultiCropHook.interval={interval} must be at least 1, '
+                f'KNNMultiCropHook.begin={begin} at least 0'
+            )
+        self.interval = interval
+        self.begin = begin
+        self.dataloader = dataloader or {}
+        self._loader: DataLoader | None = None
+
+    @staticmethod
+    def _dataset(runner: Runner) -> KNNMultiCropDataset:
+        dataset = runner.train_loop.dataloader.dataset
+        if not isinstance(dataset, KNNMultiCropDataset):
+            raise TypeError(
+                'KNNMultiCropHook needs train_dataloader.dataset.type=KNNMultiCropDataset, not '
+                f'{type(dataset).__name__}'
+            )
+        return dataset
+
+    def before_train(self, runner: Runner) -> None:
+        """Prepare; with ``begin=0`` find the neighbours at the start of a run."""
+        dataset = self._dataset(runner)
+        like = runner.cfg.get('val_dataloader')
+        if like is None:
+            if 'pipeline' not in self.dataloader.get('dataset', {}):
+                raise ValueError(
+                    'KNNMultiCropHook needs dataloader.dataset.pipeline: there is no '
+                    'val_dataloader to take a pipeline without augmentation from'
+                )
+            kept = ('batch_size', 'num_workers', 'collate_fn')
+            train = runner.cfg.train_dataloader
+            like = {key: train[key] for key in kept if key in train}
+            like['dataset'] = dict(pipeline=[])
+        config = plain_loader_config(runner.cfg, like, self.dataloader)
+        self._loader = runner.build_dataloader(config, seed=runner.seed)
+        if len(self._loader.dataset) != len(dataset):
+            raise ValueError(
+                f'KNNMultiCropHook.dataloader reads {len(self._loader.dataset)} images, the '
+                f'training set has {len(dataset)}'
+            )
+        if self.begin == 0 and runner.iter == 0:
+            self.refresh(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Refresh where it is due and a further epoch will use it."""
+        done = runner.epoch + 1
+        due = done >= self.begin and (done - self.begin) % self.interval == 0
+        if due and done < runner.max_epochs:
+            self.refresh(runner)
+
+    @torch.no_grad()
+    def refresh(self, runner: Runner) -> None:
+        """Find the neighbours with the network as it is.
+
+        Args:
+            runner (Runner): The runner; its model is left in evaluation mode,
+                as validation leaves it.
+        """
+        start = time.monotonic()
+        dataset = self._dataset(runner)
+        model = unwrap(runner.model)
+        model.eval()
+        features = []
+        for i, batch in enumerate(self._loader, 1):
+            features.append(batch_features(model, batch)[0])
+            if i % 200 == 0:
+                runner.logger.info(f'features for the neighbours [{i}/{len(self._loader)}]')
+        part = torch.cat(features)
+        rows = torch.tensor(list(self._loader.sampler), device=part.device)
+        before = dataset.neighbours.clone()
+        table = neighbour_table(part, rows, len(dataset), before.shape[1]).cpu()
+        dataset.set_neighbours(table)
+        kept = torch.stack([(table == column[:, None]).any(1) for column in before.T])
+        runner.logger.info(
+            f'neighbours of {len(dataset)} images found in {time.monotonic() - start:.1f} s, '
+            f'{1 - kept.float().mean().item():.1%} of them new'
+        )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the table into the checkpoint."""
+        checkpoint[_KEY] = dict(neighbours=self._dataset(runner).neighbours.clone())
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Take the table from the checkpoint that a run is resumed from.
+
+        Raises:
+            KeyError: If the run was not one with K-NN multi-crop.
+        """
+        if not runner._resume:
+            return
+        if _KEY not in checkpoint:
+            raise KeyError(
+                f'the checkpoint has no {_KEY!r}, the table of neighbours: it is of a run without '
+                'KNNMultiCropHook. Start from its weights with load_from instead of resuming'
+            )
+        self._dataset(runner).set_neighbours(checkpoint[_KEY]['neighbours'].cpu())

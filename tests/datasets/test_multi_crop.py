@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+from mmpretrain.datasets import BaseDataset
+from torch.utils.data import DataLoader
+
+from mmrel.datasets import EpochSampler, KNNMultiCropDataset, SampleIndex, SeededDraws
+from mmrel.registry import DATASETS
+
+N, K = 30, 4
+
+
+@DATASETS.register_module()
+class _Numbered(SeededDraws, BaseDataset):
+    """Grey images whose brightness says which one they are."""
+
+    def load_data_list(self) -> list[dict]:
+        return [dict(gt_label=i % 3, number=i) for i in range(N)]
+
+    def get_data_info(self, idx: int) -> dict:
+        info = super().get_data_info(idx)
+        noise = np.random.default_rng(idx).integers(0, 2, (16, 16, 3))
+        return dict(info, img=(8 * info['number'] + noise).astype(np.uint8))
+
+
+VIEWS = [
+    dict(type='LoadImage'),
+    dict(
+        type='MultiView',
+        num_views=[2],
+        transforms=[[dict(type='ContrastiveView', size=12, jitter_prob=0, blur_prob=0)]],
+    ),
+    dict(type='PackInputs'),
+]
+CROP = [dict(type='LoadImage'), dict(type='WeakView', size=8), dict(type='PackInputs')]
+
+
+def _build(num_crops: int = 3, num_neighbours: int = K, **changes) -> KNNMultiCropDataset:
+    inner = dict(dict(type='_Numbered', ann_file='', pipeline=VIEWS), **changes)
+    cfg = dict(type='KNNMultiCropDataset', dataset=inner, crop_pipeline=CROP)
+    return DATASETS.build(dict(cfg, num_crops=num_crops, num_neighbours=num_neighbours))
+
+
+def _table(seed: int = 0) -> torch.Tensor:
+    draw = np.random.default_rng(seed)
+    return torch.from_numpy(np.stack([draw.permutation(N)[:K] for _ in range(N)]))
+
+
+def _numbers(sample: dict) -> list[int]:
+    """Which images a sample's crops are of."""
+    return [int(view.float().mean()) // 8 for view in sample['inputs'][2:]]
+
+
+def test_views_are_those_of_the_data_set_inside() -> None:
+    dataset = _build()
+    dataset.set_neighbours(_table())
+    for i in range(N):
+        index = SampleIndex(i, seed=1, epoch=2)
+        ours, theirs = dataset[index], dataset.dataset[index]
+        assert [tuple(v.shape) for v in ours['inputs']] == [(3, 12, 12)] * 2 + [(3, 8, 8)] * 3
+        for a, b in zip(ours['inputs'], theirs['inputs'], strict=False):
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
+        assert ours['data_samples'].gt_label == theirs['data_samples'].gt_label
+
+
+def test_crops_are_of_different_neighbours_and_all_have_their_turn() -> None:
+    dataset, table = _build(), _table()
+    dataset.set_neighbours(table)
+    seen: list[set] = [set() for _ in range(N)]
+    for epoch in range(12):
+        for i in range(N):
+            numbers = _numbers(dataset[SampleIndex(i, seed=0, epoch=epoch)])
+            assert len(set(numbers)) == 3
+            seen[i] |= set(numbers)
+    assert seen == [set(row) for row in table.tolist()]
+
+
+def test_more_crops_than_neighbours() -> None:
+    dataset = _build(num_crops=6, num_neighbours=2)
+    dataset.set_neighbours(_table()[:, :2])
+    numbers = _numbers(dataset[SampleIndex(5, seed=0, epoch=0)])
+    assert sorted(numbers) == sorted(_table()[5, :2].tolist() * 3)
+
+
+def test_before_the_first_refresh_crops_are_of_the_image_itself() -> None:
+    dataset = _build()
+    assert _numbers(dataset[SampleIndex(7, seed=0, epoch=0)]) == [7, 7, 7]
+    views = dataset[SampleIndex(7, seed=0, epoch=0)]['inputs']
+    assert not torch.equal(views[2], views[3])  # crops, not copies
+
+
+def _epoch(loader: DataLoader) -> list[torch.Tensor]:
+    """All views and crops of an epoch, in the order of the images."""
+    batches = list(loader)
+    order = torch.tensor([s.sample_idx for _, samples in batches for s in samples]).argsort()
+    return [torch.cat(views)[order] for views in zip(*(v for v, _ in batches), strict=True)]
+
+
+def _collate(samples: list[dict]) -> tuple[list, list]:
+    views = zip(*(s['inputs'] for s in samples), strict=True)
+    return [torch.stack(v) for v in views], [s['data_samples'] for s in samples]
+
+
+def _epochs(workers: int, method: str | None = None) -> list[list[torch.Tensor]]:
+    """Three epochs with a refresh between them, by workers that live on."""
+    dataset = _build()
+    sampler = EpochSampler(dataset, seed=0)
+    loader = DataLoader(
+        dataset, 5, sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
+        multiprocessing_context=method, collate_fn=_collate,
+    )  # fmt: skip
+    found = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        found.append(_epoch(loader))
+        dataset.set_neighbours(_table(epoch))
+    return found
+
+
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
+def test_workers_that_live_on_see_the_new_neighbours(method: str) -> None:
+    torch.testing.assert_close(_epochs(2, method), _epochs(0), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(num_crops=0), r'dataset\.num_crops=0'),
+        (dict(num_neighbours=0), r'dataset\.num_neighbours=0'),
+        (dict(num_neighbours=N), rf'dataset\.num_neighbours={N} needs {N + 1} images'),
+    ],
+)
+def test_config_errors(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _build(**change)
+
+
+def test_a_single_view_is_refused() -> None:
+    with pytest.raises(ValueError, match='use MultiView'):
+        _build(pipeline=CROP)[0]
+
+
+@pytest.mark.parametrize(
+    ('table', 'message'),
+    [
+        (torch.zeros(N, K + 1), r'shape \(30, 5\) does not fit 30 images with num_neighbours=4'),
+        (torch.full((N, K), N), 'outside 0 to 29'),
+        (torch.full((N, K), -1), 'outside 0 to 29'),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(table: torch.Tensor, message: str) -> None:
+    dataset = _build()
+    with pytest.raises(ValueError, match=message):
+        dataset.set_neighbours(table)
+    assert dataset.neighbours.eq(torch.arange(N)[:, None]).all()

@@ -1,0 +1,79 @@
+#!/usr/bin/env python
+"""WCL's weak labels and graph head over the similarity products, in the same run.
+
+The floor is the product of each view's embeddings with themselves, a plain
+(B, D) x (D, B) for either view. Beside it: the weak labels of both views, and the
+whole head, forward and backward. All work on the same random unit vectors, in
+turn, so that a machine whose speed drifts slows them alike; the medians' ratio is
+reported, and how the time grew since the batch before (2.00 is quadratic).
+"""
+
+import argparse
+import math
+import statistics
+
+import torch
+import torch.nn.functional as F
+from step import timed
+
+from mmrel.models.heads import WeakLabelContrastHead
+from mmrel.models.utils import weak_labels
+
+
+def measure(batch: int, dim: int, steps: int, device: str) -> dict[str, float]:
+    torch.manual_seed(0)
+    views = F.normalize(torch.randn(2, batch, dim, device=device), dim=-1)
+    rows = views.clone().requires_grad_()
+    head = WeakLabelContrastHead()
+
+    def products() -> None:
+        for view in views:
+            view @ view.T
+
+    def labels() -> None:
+        for view in views:
+            weak_labels(view, view)
+
+    def whole_head() -> None:
+        loss, _ = head(rows)
+        torch.autograd.grad(loss, rows)
+
+    tasks = dict(products=products, labels=labels, head=whole_head)
+    times: dict[str, list[float]] = {name: [] for name in tasks}
+    for i in range(steps + 3):
+        for name, task in tasks.items():
+            seconds = timed(task, device)
+            if i >= 3:  # the first ones choose kernels and allocate
+                times[name].append(seconds)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--batches', nargs='+', type=int, default=[256, 1024, 4096])
+    parser.add_argument('--dim', type=int, default=256, help='width of an embedding')
+    parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    args = parser.parse_args()
+    print(f'{args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}')
+    print('batch  products ms  labels ms  head ms  labels/products  head/products  growth of head')
+    before = None
+    for batch in args.batches:
+        found = measure(batch, args.dim, args.steps, args.device)
+        growth = ''
+        if before is not None:
+            rise = found['head'] / before[1]
+            growth = f'{math.log(rise) / math.log(batch / before[0]):.2f}'
+        before = batch, found['head']
+        print(
+            f'{batch:5d} {found["products"] * 1e3:12.2f} {found["labels"] * 1e3:10.2f} '
+            f'{found["head"] * 1e3:8.2f} {found["labels"] / found["products"]:16.2f} '
+            f'{found["head"] / found["products"]:14.2f} {growth:>15s}',
+            flush=True,
+        )
+
+
+if __name__ == '__main__':
+    main()
