@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from mmrel.models.heads import InstanceContrastHead
 from tests.distributed import run_ranks
+from tests.tensors import largest_tensors
 
 
 def _vectors(*shape: int) -> torch.Tensor:
@@ -102,6 +103,15 @@ def test_crops_do_not_compete_with_each_other() -> None:
 
 def test_one_image_alone_costs_nothing() -> None:
     assert InstanceContrastHead()(_vectors(2, 1)).item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize('everyone', [False, True])
+def test_no_more_than_one_similarity_of_a_batch_exists_and_none_is_kept(everyone: bool) -> None:
+    views, crops = _vectors(2, 200).requires_grad_(), _vectors(2, 200).requires_grad_()
+    head = InstanceContrastHead(all_rank_gradient=everyone)
+    made, kept = largest_tensors(lambda: head(views, crops).backward())
+    assert made == 200 * 200
+    assert kept <= 4 * 200 * 5
 
 
 def test_bf16_is_upcast() -> None:

@@ -9,6 +9,7 @@ from scipy.sparse import csgraph
 
 from mmrel.models.heads import WeakLabelContrastHead
 from tests.distributed import run_ranks
+from tests.tensors import largest_tensors
 
 
 def _vectors(*shape: int) -> torch.Tensor:
@@ -133,6 +134,15 @@ def test_purity_is_the_mean_of_the_views() -> None:
     assert losses['purity'].item() == pytest.approx(0.5)
     assert losses.keys() == {'loss_graph', 'purity'}
     assert WeakLabelContrastHead().loss(views).keys() == {'loss_graph'}
+
+
+@pytest.mark.parametrize('everyone', [False, True])
+def test_no_more_than_one_similarity_of_a_batch_exists_and_none_is_kept(everyone: bool) -> None:
+    views, crops = _vectors(2, 200).requires_grad_(), _vectors(2, 200).requires_grad_()
+    head = WeakLabelContrastHead(all_rank_gradient=everyone)
+    made, kept = largest_tensors(lambda: head(views, crops)[0].backward())
+    assert made == 200 * 200
+    assert kept <= 4 * 200 * 5
 
 
 def test_bf16_is_upcast() -> None:

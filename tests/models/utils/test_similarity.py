@@ -1,9 +1,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmrel.models.utils import logsumexp_similarity
+from tests.tensors import largest_tensors
 
 
 def _vectors(n: int) -> torch.Tensor:
@@ -68,24 +68,10 @@ def test_small_temperatures_stay_finite() -> None:
     assert grad.isfinite().all()
 
 
-class _Largest(TorchDispatchMode):
-    """The largest tensor that an operation gives."""
-
-    elements = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, tuple | list) else [out]:
-            if isinstance(tensor, torch.Tensor):
-                self.elements = max(self.elements, tensor.numel())
-        return out
-
-
 def test_only_a_block_exists_at_a_time_and_none_is_kept() -> None:
     rows, columns = torch.randn(64, 4).requires_grad_(), torch.randn(256, 4)
-    kept = []
-    pack = torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t)
-    with _Largest() as largest, pack:
-        logsumexp_similarity(rows, columns, 0.1, 0, block=16).sum().backward()
-    assert largest.elements == 16 * 256
-    assert max(t.numel() for t in kept) <= 256 * 4
+    made, kept = largest_tensors(
+        lambda: logsumexp_similarity(rows, columns, 0.1, 0, block=16).sum().backward()
+    )
+    assert made == 16 * 256
+    assert kept <= 256 * 4
