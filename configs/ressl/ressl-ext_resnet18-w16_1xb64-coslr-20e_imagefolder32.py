@@ -1,7 +1,9 @@
-# The extended version, small enough for 2 CPU cores, on any folder of 32-px images.
+# The extended version, small enough for 2 CPU cores, on any folder of 32-px images: the best of what
+# was tried there (docs/ressl_extended.md).
 _base_ = ['ressl_resnet18-w16_1xb64-coslr-20e_imagefolder32.py']
 
 model = dict(
+    head=dict(teacher_temperature=0.02),
     predictor=dict(type='MLPNeck', hidden_channels=512, norm_cfg=dict(type='BN1d')),
     warmup=dict(type='InfoNCEWarmup', epochs=14, temperature=0.1),
 )
