@@ -53,22 +53,26 @@ def plot_study(
     variants = {n: v for n, v in study['variants'].items() if any(r['variant'] == n for r in rows)}
     if not variants:
         raise ValueError('the study has no finished run to draw')
+    labels = dict.fromkeys(variant.get('label', n) for n, variant in variants.items())
+    colours = {label: f'C{i % 10}' for i, label in enumerate(labels)}
     panels = list(dict.fromkeys(variant.get('panel', '') for variant in variants.values()))
-    figure = Figure(figsize=(5.2 * len(panels), 4.2), layout='constrained')
+    figure = Figure(figsize=(5.2 * len(panels), 4.8), layout='constrained')
     all_axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, panel in zip(all_axes, panels, strict=True):
         names = [n for n, v in variants.items() if v.get('panel', '') == panel]
-        for i, name in enumerate(names):
-            _draw(axes, [r for r in rows if r['variant'] == name], variants[name], name, f'C{i}')
+        for name in names:
+            label = variants[name].get('label', name)
+            _draw(axes, [r for r in rows if r['variant'] == name], label, colours[label])
         for label, value in study.get('references', {}).items():
             axes.axhline(value, color='grey', linewidth=1, linestyle=':')
-            axes.annotate(
-                label, (0, value), (2, 2), textcoords='offset points', fontsize=7, color='grey'
-            )
+            axes.text(
+                1, value, label, fontsize=7, color='grey', ha='right', va='bottom',
+                transform=axes.get_yaxis_transform(),
+            )  # fmt: skip
         axes.set(title=panel or study.get('title', ''), xlabel='epoch')
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, ncols=2, loc='upper center', bbox_to_anchor=(0.5, -0.14))
     all_axes[0].set_ylabel(study.get('ylabel', study['metric']))
     if len(panels) > 1 and study.get('title'):
         figure.suptitle(study['title'])
@@ -76,12 +80,12 @@ def plot_study(
     figure.savefig(out, dpi=150, format='png')
 
 
-def _draw(axes: Any, rows: list, variant: Mapping[str, Any], name: str, colour: str) -> None:
+def _draw(axes: Any, rows: list, label: str, colour: str) -> None:
     steps = sorted(set.intersection(*(({s for s, _ in row['curve']}) for row in rows)))
     values = [[dict(row['curve'])[step] for row in rows] for step in steps]
     means = [statistics.mean(v) for v in values]
     seeds = f'{len(rows)} seed' + 's' * (len(rows) > 1)
-    label = f'{variant.get("label", name)}: {means[-1]:.1f} ({seeds})'
+    label = f'{label}: {means[-1]:.1f} ({seeds})'
     axes.plot(steps, means, color=colour, linewidth=2, marker='o', markersize=3, label=label)
     if len(rows) > 1:
         axes.fill_between(

@@ -79,11 +79,13 @@ def train(
 def read_run(work_dir: Path, metric: str) -> dict:
     """The curves of a finished run."""
     scalars = read_scalars(*find_scalars(work_dir))
-    curve = [[line['step'], line[metric]] for line in scalars.val if metric in line]
+    curve = [[line['step'], round(line[metric], 4)] for line in scalars.val if metric in line]
     if not curve:
         raise KeyError(f'no {metric!r} in the logs of {work_dir}')
     ends = {line['epoch']: line for line in scalars.train if 'loss_epoch' in line}
-    return dict(curve=curve, loss=[[epoch, line['loss_epoch']] for epoch, line in ends.items()])
+    return dict(
+        curve=curve, loss=[[epoch, round(line['loss_epoch'], 4)] for epoch, line in ends.items()]
+    )
 
 
 def read_rows(path: Path) -> list[dict]:
