@@ -127,24 +127,28 @@ class ReSSL(BaseSelfSupervisor):
             return projections
         return [self.predictor(projection)[0] for projection in projections]
 
-    def _relations(
-        self, embeddings: list[Tensor], z_teacher: Tensor
+    def _relate(
+        self, embeddings: list[Tensor], z_teacher: Tensor, teacher: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the heads' losses take, from (B, D) of each view and (B, D)."""
+        """What the heads' losses take, from each view's (B, D) and the teacher's."""
         z = torch.stack([_normalize(embedding, dim=1) for embedding in embeddings])
-        similarity = self.memory.similarity
-        return similarity(z), similarity(z_teacher), (z * z_teacher).sum(-1)
+        return self.memory.similarity(z), teacher, (z * z_teacher).sum(-1)
 
-    def _warmup_losses(self, projections: list[Tensor], z_teacher: Tensor) -> dict[str, Tensor]:
+    def _warmup_losses(
+        self, projections: list[Tensor], z_teacher: Tensor, teacher: Tensor
+    ) -> dict[str, Tensor]:
         share = self.warmup.share()
         warmup = main = z_teacher.new_zeros(())
+        relations = None
+        if share > 0 or self.predictor is None:
+            relations = self._relate(projections, z_teacher, teacher)
         if share > 0:
-            warmup = share * self.warmup.loss(*self._relations(projections, z_teacher))['loss']
+            warmup = share * self.warmup.loss(*relations)['loss']
         if self.predictor is not None:
             passed = [scale_gradient(projection, 1.0 - share) for projection in projections]
-            main = self.head.loss(*self._relations(self._predict(passed), z_teacher))['loss']
+            relations = self._relate(self._predict(passed), z_teacher, teacher)
+            main = self.head.loss(*relations)['loss']
         elif share < 1:
-            relations = self._relations(projections, z_teacher)
             main = (1.0 - share) * self.head.loss(*relations)['loss']
         return dict(loss_warmup=warmup, loss_main=main)
 
@@ -168,9 +172,11 @@ class ReSSL(BaseSelfSupervisor):
         self.teacher.update(self._student())
         z_teacher = self.embed_teacher(weak)
         projections = [self.project(view) for view in strong]
+        teacher = self.memory.similarity(z_teacher)
         if self.warmup is None:
-            losses = self.head.loss(*self._relations(self._predict(projections), z_teacher))
+            relations = self._relate(self._predict(projections), z_teacher, teacher)
+            losses = self.head.loss(*relations)
         else:
-            losses = self._warmup_losses(projections, z_teacher)
+            losses = self._warmup_losses(projections, z_teacher, teacher)
         self.memory.write(z_teacher)
         return losses
