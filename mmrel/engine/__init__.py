@@ -3,5 +3,6 @@ from .hooks import *
 from .loops import *
 from .optimizers import *
 from .plain_loader import inner_dataset
+from .schedulers import *
 
 __all__ = ['AnyDeviceDataParallel', 'init_cpu_processes', 'inner_dataset', 'leave_processes']
