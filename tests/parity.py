@@ -35,6 +35,10 @@ def unit_columns(seed: int, name: str, shape: tuple[int, int]) -> np.ndarray:
     return x / np.linalg.norm(x, axis=0, keepdims=True)
 
 
+def integers(seed: int, name: str, shape: tuple[int, ...], high: int) -> np.ndarray:
+    return _generator(seed, name).randint(0, high, size=shape).astype(np.int64)
+
+
 def weight(seed: int, key: str, shape: tuple[int, ...]) -> np.ndarray:
     """The start value of a state-dict entry, by the last part of its key and its rank."""
     last = key.rpartition('.')[2]

@@ -7,7 +7,10 @@ import pytest
 import yaml
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
+from mmengine.registry import FUNCTIONS
 
+from mmrel.datasets import EpochSampler, SemiSupervisedSampler
+from mmrel.engine import inner_dataset
 from mmrel.registry import (
     DATA_SAMPLERS,
     DATASETS,
@@ -41,12 +44,24 @@ def test_config_builds(path: Path, mmrel_scope: None) -> None:
         dataset = loader.dataset
         assert DATASETS.get(dataset.type) is not None
         pipelines = [dataset.get('crop_pipeline', [])]
-        while 'pipeline' not in dataset:
-            dataset = dataset.dataset
-        for transform in sum(pipelines, dataset.pipeline):
+        if 'unlabeled' in dataset:
+            pipelines.append(dataset.unlabeled.pipeline)
+            assert DATASETS.get(dataset.unlabeled.type) is not None
+        for transform in sum(pipelines, inner_dataset(dataset).pipeline):
             TRANSFORMS.build(transform)
-        assert loader.collate_fn.type == 'default_collate'
-    assert DATA_SAMPLERS.get(cfg.train_dataloader.sampler.type).__name__ == 'EpochSampler'
+        semi = 'unlabeled' in dataset
+        assert loader.collate_fn.type == (
+            'mmrel.semi_supervised_collate' if semi else 'default_collate'
+        )
+        assert callable(FUNCTIONS.get(loader.collate_fn.type))
+    sampler = DATA_SAMPLERS.get(cfg.train_dataloader.sampler.type)
+    assert sampler in (EpochSampler, SemiSupervisedSampler)
+    if sampler is SemiSupervisedSampler:
+        batch = cfg.train_dataloader.sampler
+        assert cfg.train_dataloader.batch_size == batch.labeled_batch * (1 + batch.mu)
+        assert batch.get('infinite', False) is not cfg.train_cfg.by_epoch
+        assert cfg.model_wrapper_cfg.find_unused_parameters
+        assert {'type': 'LabeledSetHook'} in [dict(hook) for hook in cfg.custom_hooks]
     METRICS.build(cfg.val_evaluator)
     assert issubclass(OPTIM_WRAPPERS.get(cfg.optim_wrapper.type), OptimWrapper)
     assert OPTIMIZERS.get(cfg.optim_wrapper.optimizer.type) is not None
@@ -60,7 +75,11 @@ def test_schedule_covers_the_run(path: Path) -> None:
     cfg = Config.fromfile(path)
     spans = [(s.begin, s.end) for s in cfg.param_scheduler]
     assert spans[0][0] == 0
-    assert spans[-1][1] == cfg.train_cfg.max_epochs
+    by_epoch = cfg.train_cfg.by_epoch
+    assert spans[-1][1] == cfg.train_cfg['max_epochs' if by_epoch else 'max_iters']
+    assert all(s.get('by_epoch', True) is by_epoch for s in cfg.param_scheduler)
+    assert cfg.default_hooks.checkpoint.get('by_epoch', True) is by_epoch
+    assert cfg.log_processor.get('by_epoch', True) is by_epoch
     assert all(a[1] == b[0] for a, b in itertools.pairwise(spans))
     cosine = cfg.param_scheduler[-1]
     assert cosine.T_max == cosine.end - cosine.begin
@@ -88,6 +107,52 @@ def test_published_settings_of_the_imagenet_config() -> None:
     assert (cfg.model.head.student_temperature, cfg.model.head.teacher_temperature) == (0.1, 0.04)
     assert cfg.train_dataloader.batch_size == 32
     assert cfg.train_cfg.max_epochs == 200
+
+
+@pytest.mark.parametrize(('percent', 'labels'), [(1, 13), (10, 128)])
+def test_published_settings_of_simmatch_on_imagenet(percent: int, labels: int) -> None:
+    name = f'simmatch_resnet50_8xb8-mu5-coslr-400e_in1k-{percent}pct.py'
+    cfg = Config.fromfile(ROOT / 'configs/simmatch' / name)
+    model, sampler = cfg.model, cfg.train_dataloader.sampler
+    assert (8 * sampler.labeled_batch, 8 * sampler.labeled_batch * sampler.mu) == (64, 320)
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[0].end) == (400, 5)
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (0.03, 0.9, 1e-4)
+    assert optimizer.nesterov
+    assert 'paramwise_cfg' not in cfg.optim_wrapper  # decay on all
+    head, instance = model.head, model.instance_head
+    assert (head.threshold, head.loss_weight, instance.loss_weight) == (0.7, 10.0, 5.0)
+    assert (instance.alpha, instance.student_temperature, instance.teacher_temperature) == (
+        0.9, 0.1, 0.1,
+    )  # fmt: skip
+    assert (model.alignment.size, model.teacher.momentum, model.memory.momentum) == (256, 0.999, 0)
+    # The labels of our lists: the share of 1,281,167 images, rounded a class.
+    assert model.memory.size == 1000 * round(1281167 * percent / 100 / 1000) == 1000 * labels
+
+
+@pytest.mark.parametrize(
+    ('classes', 'labels'),
+    [(10, 40), (10, 250), (10, 4000), (100, 400), (100, 2500), (100, 10000)],
+)
+def test_published_settings_of_simmatch_on_cifar(classes: int, labels: int) -> None:
+    width = 2 if classes == 10 else 8
+    name = f'simmatch_wrn28-{width}_1xb64-mu7-1024ki_cifar{classes}-{labels}.py'
+    cfg = Config.fromfile(ROOT / 'configs/simmatch' / name)
+    model, sampler = cfg.model, cfg.train_dataloader.sampler
+    assert (sampler.labeled_batch, sampler.labeled_batch * sampler.mu) == (64, 448)
+    assert sampler.get('allow_repeats', False) is (labels < 64)
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[0].T_max == 2**20
+    assert cfg.param_scheduler[0].cycles == 7 / 16
+    decay = 5e-4 if classes == 10 else 1e-3
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.lr, optimizer.nesterov, optimizer.weight_decay) == (0.03, True, decay)
+    head, instance = model.head, model.instance_head
+    assert (head.threshold, head.loss_weight, instance.loss_weight) == (0.95, 1.0, 1.0)
+    assert model.alignment.size == (32 if classes == 10 else 256)
+    assert (model.memory.size, model.memory.momentum, model.num_classes) == (labels, 0.7, classes)
+    assert (model.backbone.depth, model.backbone.widen_factor) == (28, width)
+    split = cfg.train_dataloader.dataset.labeled.label_split
+    assert split.endswith(f'cifar{classes}_{labels // classes}pc.txt')
 
 
 def test_published_settings_of_wcl() -> None:

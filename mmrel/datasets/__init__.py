@@ -4,6 +4,11 @@ from .image_file import BrokenImageError
 from .label_split import draw_label_split, format_label_split, read_label_split
 from .multi_crop import KNNMultiCropDataset
 from .seeding import EpochSampler, SampleIndex, SeededDraws
+from .semi_supervised import (
+    SemiSupervisedDataset,
+    SemiSupervisedSampler,
+    semi_supervised_collate,
+)
 from .transforms import *
 
 __all__ = [
@@ -18,8 +23,11 @@ __all__ = [
     'STL10',
     'SampleIndex',
     'SeededDraws',
+    'SemiSupervisedDataset',
+    'SemiSupervisedSampler',
     'TinyImageNet',
     'draw_label_split',
     'format_label_split',
     'read_label_split',
+    'semi_supervised_collate',
 ]

@@ -41,40 +41,55 @@ def _describe(dataset: BaseDataset, info: dict, row: int) -> LabelledImage:
     return LabelledImage(name, number, classes[number] if classes and number >= 0 else str(number))
 
 
-def draw_label_split(dataset: BaseDataset, percent: float, seed: int) -> list[LabelledImage]:
+def draw_label_split(
+    dataset: BaseDataset,
+    percent: float | None = None,
+    seed: int = 0,
+    per_class: int | None = None,
+) -> list[LabelledImage]:
     """Draw the same number of images of every class.
 
     Which ones follows from the seed and the images' names, not from the order
-    in which a file system lists them.
+    in which a file system lists them. A smaller draw of the same seed is a part
+    of a larger one.
 
     Args:
         dataset (BaseDataset): With classes, and without a split of its own.
-        percent (float): Share of all images, over 0 to 100; rounded to a whole
-            number of images a class, one at least.
-        seed (int): The seed.
+        percent (float, optional): Share of all images, over 0 to 100; rounded
+            to a whole number of images a class, one at least.
+        seed (int): The seed. Defaults to 0.
+        per_class (int, optional): Instead of ``percent``, the number of images
+            of each class.
 
     Returns:
         list[LabelledImage]: Sorted by class, then name.
 
     Raises:
-        ValueError: If the share is out of range, an image has no class, or a
-            class has too few images.
+        ValueError: If not exactly one of ``percent`` and ``per_class`` is
+            given, it is out of range, an image has no class, or a class has too
+            few images.
     """
-    if not 0 < percent <= 100:
+    if (percent is None) == (per_class is None):
+        raise ValueError(f'give one of percent={percent} and per_class={per_class}')
+    if percent is not None and not 0 < percent <= 100:
         raise ValueError(f'percent={percent} must be over 0 and at most 100')
+    if per_class is not None and per_class < 1:
+        raise ValueError(f'per_class={per_class} must be at least 1')
     classes: dict[int, list[LabelledImage]] = {}
     for row in range(len(dataset)):
         image = _describe(dataset, dataset.get_data_info(row), row)
         if image.number < 0:
             raise ValueError(f'image {image.name!r} has no class: a label split needs those of all')
         classes.setdefault(image.number, []).append(image)
-    each = max(1, round(len(dataset) * percent / 100 / len(classes)))
+    each, asked = per_class, f'per_class={per_class}'
+    if each is None:
+        each, asked = max(1, round(len(dataset) * percent / 100 / len(classes))), f'{percent}%'
     drawn = []
     for number, images in sorted(classes.items()):
         if len(images) < each:
             raise ValueError(
-                f'{percent}% are {each} images a class, but class {images[0].label!r} has only '
-                f'{len(images)}: lower the share'
+                f'{asked}: {each} images a class, but class {images[0].label!r} has only '
+                f'{len(images)}: ask for fewer'
             )
         order = np.random.default_rng([seed, number]).permutation(len(images))[:each]
         ordered = sorted(images)
@@ -120,7 +135,7 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'label split {path!r} (dataset.label_split) does not exist; write it once with '
-            f'{_TOOL} CONFIG --percent ...'
+            f'{_TOOL} CONFIG --percent ... (or --per-class ...)'
         )
     with open(path, encoding='utf-8') as file:
         lines = file.read().split('\n')

@@ -5,12 +5,26 @@ import copy
 from mmengine.config import Config
 
 
+def inner_dataset(dataset: dict) -> dict:
+    """Config of the data set that reads the images, inside those that wrap it.
+
+    Args:
+        dataset (dict): A training set's config.
+
+    Returns:
+        dict: The innermost one; of a semi-supervised set the labeled part.
+    """
+    while 'pipeline' not in dataset and ('dataset' in dataset or 'labeled' in dataset):
+        dataset = dataset['dataset'] if 'dataset' in dataset else dataset['labeled']
+    return dataset
+
+
 def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     """Config of a loader that reads the training set as another loader reads its own.
 
     Args:
         cfg (Config): The run's; its ``train_dataloader`` names the data set. Of
-            a wrapper it is the data set inside.
+            a wrapper it is the data set inside (:func:`inner_dataset`).
         like (dict): A loader's config: its pipeline, batch, workers and
             ``collate_fn`` are taken.
         changes (dict): Merged into the result.
@@ -18,9 +32,7 @@ def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     Returns:
         dict: The config. Ranks share the images, none is there twice.
     """
-    dataset = copy.deepcopy(cfg.train_dataloader['dataset'])
-    while 'pipeline' not in dataset and 'dataset' in dataset:
-        dataset = dataset['dataset']
+    dataset = copy.deepcopy(inner_dataset(cfg.train_dataloader['dataset']))
     dataset['pipeline'] = like['dataset']['pipeline']
     dataset['test_mode'] = True
     plain = dict(like, dataset=dataset, persistent_workers=False, drop_last=False)

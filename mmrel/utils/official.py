@@ -33,7 +33,25 @@ _KEY_MAPS: dict[str, list[tuple[str, str]]] = {
             )
         ),
     ],
+    'simmatch': [
+        *(
+            (rf'^{theirs}\.{part}\.', f'{ours}{name}.')
+            for theirs, ours in (('main', ''), ('ema', 'teacher.'))
+            for part, name in (
+                ('backbone', 'backbone'),
+                ('fc', 'classifier'),
+                (r'head\.0', 'neck.mlp.0'),
+                (r'head\.2', 'neck.mlp.2'),
+            )
+        ),
+        (r'^bank$', 'memory.bank'),
+        (r'^labels$', 'memory.labels'),
+        (r'^DA_queue$', 'alignment.queue'),
+        (r'^DA_ptr$', 'alignment.pointer'),
+    ],
 }
+# Where a file has the weights.
+_ENTRIES = {'ressl': 'model', 'wcl': 'model', 'simmatch': 'state_dict'}
 
 METHODS = tuple(_KEY_MAPS)
 
@@ -70,17 +88,19 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
         from (the official epoch included).
 
     Raises:
-        KeyError: If the file has no ``model`` entry, or a key of it is unknown;
-            the message lists all of them.
+        KeyError: If the file has no entry with weights (``model``,
+            SimMatch's ``state_dict``), or a key of it is unknown; the message
+            lists all of them.
     """
-    if 'model' not in checkpoint:
+    entry = _ENTRIES[method]
+    if entry not in checkpoint:
         raise KeyError(
-            f"no 'model' in the checkpoint (it has {sorted(map(str, checkpoint))[:8]}): "
+            f'no {entry!r} in the checkpoint (it has {sorted(map(str, checkpoint))[:8]}): '
             f'is this an official {method} file?'
         )
     state: dict[str, Tensor] = {}
     unknown = []
-    for key, value in checkpoint['model'].items():
+    for key, value in checkpoint[entry].items():
         try:
             state[convert_key(method, key)] = value
         except KeyError:

@@ -36,6 +36,29 @@ def test_every_class_gives_the_same_number(root: Path, percent: float, each: int
     assert all(image.name.startswith(image.label + '/') for image in drawn)
 
 
+@pytest.mark.parametrize('each', [1, 4, 10])
+def test_a_number_a_class(root: Path, each: int) -> None:
+    drawn = draw_label_split(_folder(root), seed=0, per_class=each)
+    assert Counter(image.number for image in drawn) == dict.fromkeys(range(3), each)
+    assert drawn == draw_label_split(_folder(root), 10 * each, seed=0)  # 10 images a class
+    # Few labels are among many of the same seed.
+    assert set(drawn) <= set(draw_label_split(_folder(root), seed=0, per_class=10))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(), 'give one of percent=None and per_class=None'),
+        (dict(percent=10, per_class=1), 'give one of percent=10 and per_class=1'),
+        (dict(per_class=0), 'per_class=0 must be at least 1'),
+        (dict(per_class=11), "11 images a class, but class 'class0' has only 10"),
+    ],
+)
+def test_a_number_a_class_that_cannot_be_drawn(root: Path, arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw_label_split(_folder(root), **arguments)
+
+
 def test_the_draw_follows_from_the_seed_not_from_the_order_of_files(root: Path) -> None:
     dataset = _folder(root)
     expected = draw_label_split(dataset, 40, seed=3)

@@ -116,6 +116,80 @@ def test_official_wcl_becomes_ours(tmp_path: Path) -> None:
         torch.testing.assert_close(neck(feature)[0], x)
 
 
+def _official_simmatch() -> dict[str, torch.Tensor]:
+    """The same of SimMatch: two networks of three parts, the bank and the alignment."""
+    import torchvision
+
+    state = {}
+    for side in ('main', 'ema'):
+        net = torchvision.models.resnet18()
+        net.fc = torch.nn.Identity()
+        parts = torch.nn.ModuleDict(
+            dict(
+                backbone=net,
+                fc=torch.nn.Linear(512, 7),
+                head=torch.nn.Sequential(
+                    torch.nn.Linear(512, 512), torch.nn.ReLU(), torch.nn.Linear(512, 16)
+                ),
+            )
+        )
+        state |= {f'module.{side}.{k}': v for k, v in parts.state_dict().items()}
+    state['module.bank'] = torch.randn(16, 30)
+    state['module.labels'] = torch.randint(0, 7, (30,))
+    state['module.DA_queue'] = torch.rand(12, 7)
+    state['module.DA_ptr'] = torch.tensor([5])
+    return state
+
+
+def test_official_simmatch_becomes_ours(tmp_path: Path) -> None:
+    official = _official_simmatch()
+    content = dict(epoch=400, arch='resnet50', state_dict=official, optimizer=dict(state={}))
+    torch.save(content, tmp_path / 'src.pth')
+    output = run(
+        'model_converters/official_to_mmrel.py', 'simmatch', tmp_path / 'src.pth',
+        tmp_path / 'dst.pth',
+    )  # fmt: skip
+    assert f'{len(official)} entries' in output
+    converted = load_checkpoint_file(tmp_path / 'dst.pth')
+    model = MODELS.build(
+        dict(
+            type='SimMatch',
+            backbone=dict(type='ResNet', depth=18),
+            num_classes=7,
+            head=dict(type='PseudoLabelHead'),
+            neck=dict(type='MLPNeck', hidden_channels=512, out_channels=16),
+            instance_head=dict(type='SimilarityMatchingHead'),
+            memory=dict(type='LabeledBank', size=30),
+            alignment=dict(type='DistributionAlignment', size=12),
+        )
+    ).eval()
+    model.load_state_dict(converted['state_dict'])  # strict: nothing missing, nothing left over
+    assert converted['meta']['official_epoch'] == 400
+    # What the two networks compute, by the official weights alone.
+    feature = torch.randn(4, 512)
+    for modules, side in ((model, 'main'), (model.teacher, 'ema')):
+        layer = {
+            name: [official[f'module.{side}.{name}.{part}'] for part in ('weight', 'bias')]
+            for name in ('fc', 'head.0', 'head.2')
+        }
+        linear = torch.nn.functional.linear
+        torch.testing.assert_close(modules.classifier(feature), linear(feature, *layer['fc']))
+        hidden = linear(feature, *layer['head.0']).relu()
+        torch.testing.assert_close(modules.neck(feature)[0], linear(hidden, *layer['head.2']))
+        key = 'layer3.0.conv1.weight'
+        torch.testing.assert_close(
+            modules.backbone.state_dict()[key], official[f'module.{side}.backbone.{key}']
+        )
+    bank, labels = model.memory.read()
+    for ours, theirs in (
+        (bank, 'bank'),
+        (labels, 'labels'),
+        (model.alignment.queue, 'DA_queue'),
+        (model.alignment.pointer, 'DA_ptr'),
+    ):
+        torch.testing.assert_close(ours, official[f'module.{theirs}'], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(
     ('method', 'content', 'message'),
     [
@@ -126,6 +200,12 @@ def test_official_wcl_becomes_ours(tmp_path: Path) -> None:
             'encoder_q.fc.weight',
         ),
         ('wcl', dict(model={'module.encoder_q.net.bn1.bias': torch.zeros(1)}), 'encoder_q.net.bn1'),
+        ('simmatch', dict(model={}), "no 'state_dict' in the checkpoint"),
+        (
+            'simmatch',
+            dict(state_dict={'module.main.head.1.bias': torch.zeros(1)}),
+            'main.head.1.bias',
+        ),
         ('wcl', dict(model={'module.head3.linear1.bias': torch.zeros(1)}), 'head3.linear1.bias'),
     ],
 )

@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Write the list of labelled images of a low-shot config: so many of every class.
 
-It is written once. The config's train_dataloader.dataset.label_split says where to;
-runs read it from there, so that all methods use the same labels.
+It is written once. The label_split of the config's training set says where to (of a
+semi-supervised one, that of its labeled part); runs read it from there, so that all
+methods use the same labels.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from mmengine.registry import init_default_scope
 
 from mmrel.apis import load_config
 from mmrel.datasets import draw_label_split, format_label_split
+from mmrel.engine import inner_dataset
 from mmrel.registry import DATASETS
 from mmrel.utils.files import write_atomically
 
@@ -22,7 +24,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config file; its training set is the one to draw from')
-    parser.add_argument('--percent', type=float, required=True, help='share of the labels (1, 10)')
+    number = parser.add_mutually_exclusive_group(required=True)
+    number.add_argument('--percent', type=float, help='share of the labels (1, 10)')
+    number.add_argument('--per-class', type=int, help='labels of each class (4, 25, 400)')
     parser.add_argument('--seed', type=int, default=0, help='of the draw (0)')
     parser.add_argument('--out', help="the file to write; by default the config's label_split")
     parser.add_argument(
@@ -34,21 +38,17 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options)
-    dataset = dict(cfg.train_dataloader.dataset)
-    while 'pipeline' not in dataset and 'dataset' in dataset:
-        dataset = dict(dataset['dataset'])
+    dataset = dict(inner_dataset(cfg.train_dataloader.dataset))
     out = args.out or dataset.get('label_split')
     if out is None:
-        raise SystemExit('the config names no train_dataloader.dataset.label_split: give --out')
+        raise SystemExit('the config names no label_split of its training set: give --out')
     if os.path.exists(out):
         raise SystemExit(f'{out} is there already: remove it if you want another draw')
     init_default_scope('mmrel')
     built = DATASETS.build(dict(dataset, label_split=None, pipeline=[]))
-    drawn = draw_label_split(built, args.percent, args.seed)
-    remark = (
-        f'{args.percent:g}% of the labels of {dataset["type"]} ({len(built)} images), '
-        f'seed {args.seed}'
-    )
+    drawn = draw_label_split(built, args.percent, args.seed, args.per_class)
+    share = f'{args.per_class} a class' if args.percent is None else f'{args.percent:g}%'
+    remark = f'{share} of the labels of {dataset["type"]} ({len(built)} images), seed {args.seed}'
     write_atomically(format_label_split(drawn, remark).encode(), out)
     print(f'{out}: {len(drawn)} of {len(built)} images')
 

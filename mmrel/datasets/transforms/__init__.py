@@ -1,4 +1,14 @@
 from .color_jitter import ColorJitter
+from .small_image_views import CutoutView, PaddedCropView, RandAugmentView
 from .views import CentralView, ContrastiveView, LoadImage, WeakView
 
-__all__ = ['CentralView', 'ColorJitter', 'ContrastiveView', 'LoadImage', 'WeakView']
+__all__ = [
+    'CentralView',
+    'ColorJitter',
+    'ContrastiveView',
+    'CutoutView',
+    'LoadImage',
+    'PaddedCropView',
+    'RandAugmentView',
+    'WeakView',
+]

@@ -2,6 +2,7 @@ from .channels_last_hook import ChannelsLastHook
 from .checkpoint_hook import CheckpointHook
 from .initial_val_hook import InitialValHook
 from .knn_multi_crop_hook import KNNMultiCropHook
+from .labeled_set_hook import LabeledSetHook
 from .strict_load_hook import StrictLoadHook
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     'CheckpointHook',
     'InitialValHook',
     'KNNMultiCropHook',
+    'LabeledSetHook',
     'StrictLoadHook',
 ]

@@ -1,5 +1,6 @@
 from .linear_classifier import LinearClassifier
 from .ressl import ReSSL
+from .simmatch import SimMatch
 from .wcl import WCL
 
-__all__ = ['LinearClassifier', 'ReSSL', 'WCL']
+__all__ = ['LinearClassifier', 'ReSSL', 'SimMatch', 'WCL']

@@ -1,3 +1,4 @@
 from .resnet_small_image import ResNetSmallImage
+from .wide_resnet import WideResNet
 
-__all__ = ['ResNetSmallImage']
+__all__ = ['ResNetSmallImage', 'WideResNet']

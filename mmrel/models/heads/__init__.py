@@ -1,12 +1,16 @@
 from .info_nce_head import InfoNCEHead, InfoNCEWarmup
 from .instance_contrast_head import InstanceContrastHead
+from .pseudo_label_head import PseudoLabelHead
 from .relation_head import RelationHead
+from .similarity_matching_head import SimilarityMatchingHead
 from .weak_label_contrast_head import WeakLabelContrastHead
 
 __all__ = [
     'InfoNCEHead',
     'InfoNCEWarmup',
     'InstanceContrastHead',
+    'PseudoLabelHead',
     'RelationHead',
+    'SimilarityMatchingHead',
     'WeakLabelContrastHead',
 ]

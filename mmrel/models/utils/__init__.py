@@ -13,6 +13,7 @@ from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
 from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
 from .progress import run_position
+from .pseudo_labels import aggregate, unfold
 from .similarity import logsumexp_similarity
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     'MomentumTeacher',
     'PretrainedInit',
     'SplitBatchNorm2d',
+    'aggregate',
     'at_least_float32',
     'batch_features',
     'connected_components',
@@ -33,5 +35,6 @@ __all__ = [
     'run_position',
     'scale_gradient',
     'similarity_components',
+    'unfold',
     'weak_labels',
 ]

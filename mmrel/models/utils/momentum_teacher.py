@@ -18,6 +18,15 @@ class MomentumTeacher(nn.Module):
     in train mode, so its BN statistics come from the images that it sees.
     Source: ReSSL (arXiv:2107.09282), Sec. 3.2, after MoCo.
 
+    With ``average_buffers`` it is EMAN's teacher (arXiv:2101.08482): buffers
+    move as parameters do (integers, such as BN's count of batches, are copied),
+    and the teacher always runs in eval mode. Where ranks see BN batches of their
+    own, so do their teachers: use ``SyncBN`` then.
+
+    A method whose teacher moves after the optimiser's step calls
+    :meth:`update_later` in its forward. The update is made when it is due: when
+    the method next calls :meth:`catch_up`, or the teacher is saved.
+
     Args:
         modules (Mapping[str, nn.Module]): The student's modules by name, such
             as ``dict(backbone=..., neck=...)``. They are copied.
@@ -27,6 +36,8 @@ class MomentumTeacher(nn.Module):
             this value along half a cosine over the run (BYOL's schedule); the
             position is read from mmengine's message hub, which is in the
             checkpoint. Defaults to None: constant.
+        average_buffers (bool): Average the buffers too, and run in eval mode.
+            Defaults to False.
 
     Raises:
         ValueError: If a momentum is outside [0, 1].
@@ -37,6 +48,7 @@ class MomentumTeacher(nn.Module):
         modules: Mapping[str, nn.Module],
         momentum: float = 0.999,
         end_momentum: float | None = None,
+        average_buffers: bool = False,
     ) -> None:
         super().__init__()
         for key, value in (('momentum', momentum), ('end_momentum', end_momentum)):
@@ -46,9 +58,14 @@ class MomentumTeacher(nn.Module):
                 )
         self.base_momentum = momentum
         self.end_momentum = end_momentum
+        self.average_buffers = average_buffers
+        # In a list they are no children of the teacher, and a copied model has its own.
+        self._due: list[tuple[Mapping[str, nn.Module], float]] = []
         for name, module in modules.items():
             self.add_module(name, copy.deepcopy(module))
         self.requires_grad_(False)
+        if average_buffers:
+            self.eval()
 
     def momentum(self) -> float:
         """The momentum m of the current step."""
@@ -59,12 +76,19 @@ class MomentumTeacher(nn.Module):
         cosine = (1 + math.cos(math.pi * progress)) / 2
         return self.end_momentum - (self.end_momentum - self.base_momentum) * cosine
 
-    def _pairs(self, student: Mapping[str, nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
-        own, theirs = [], []
+    def train(self, mode: bool = True) -> 'MomentumTeacher':
+        """Set the mode; with averaged buffers it is always eval."""
+        return super().train(mode and not self.average_buffers)
+
+    def _pairs(self, student: Mapping[str, nn.Module]) -> list[tuple[Tensor, Tensor]]:
+        """The teacher's tensors that follow the student's, each with the student's."""
+        pairs = []
         for name, module in student.items():
-            own += list(getattr(self, name).parameters())
-            theirs += list(module.parameters())
-        return own, theirs
+            own = getattr(self, name)
+            pairs += zip(own.parameters(), module.parameters(), strict=True)
+            if self.average_buffers:
+                pairs += zip(own.buffers(), module.buffers(), strict=True)
+        return pairs
 
     @torch.no_grad()
     def update(self, student: Mapping[str, nn.Module]) -> None:
@@ -73,11 +97,42 @@ class MomentumTeacher(nn.Module):
         Args:
             student (Mapping[str, nn.Module]): The modules given at construction.
         """
-        own, theirs = self._pairs(student)
-        torch._foreach_lerp_(own, theirs, 1.0 - self.momentum())
+        self._move(student, self.momentum())
+
+    @torch.no_grad()
+    def _move(self, student: Mapping[str, nn.Module], momentum: float) -> None:
+        pairs = self._pairs(student)
+        moved = [pair for pair in pairs if pair[0].is_floating_point()]
+        counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+        torch._foreach_lerp_(*map(list, zip(*moved, strict=True)), 1.0 - momentum)
+        if counts:
+            torch._foreach_copy_(*map(list, zip(*counts, strict=True)))
+
+    def update_later(self, student: Mapping[str, nn.Module]) -> None:
+        """Note an update that is due once the optimiser has moved the student.
+
+        Args:
+            student (Mapping[str, nn.Module]): The modules given at construction.
+        """
+        self.catch_up()
+        self._due.append((student, self.momentum()))
+
+    def catch_up(self) -> None:
+        """Make the update that is due, if there is one."""
+        while self._due:
+            self._move(*self._due.pop())
 
     @torch.no_grad()
     def copy_from(self, student: Mapping[str, nn.Module]) -> None:
         """Become equal to the student, buffers included (the start of a run)."""
+        self._due.clear()
         for name, module in student.items():
             getattr(self, name).load_state_dict(module.state_dict())
+
+    def _save_to_state_dict(self, *args, **kwargs) -> None:
+        self.catch_up()
+        super()._save_to_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        self._due.clear()
+        super()._load_from_state_dict(*args, **kwargs)

@@ -1,0 +1,13 @@
+_base_ = ['semi_32px.py']
+
+# Your folders, one sub-folder a class; the unlabeled images may be those of the same folder.
+train_dataloader = dict(
+    dataset=dict(
+        labeled=dict(type='ImageFolder', data_root='data/train'),
+        unlabeled=dict(type='ImageFolder', data_root='data/train'),
+    )
+)
+val_dataloader = dict(dataset=dict(type='ImageFolder', data_root='data/test'))
+
+# Statistics of CIFAR-10; they do for natural images.
+data_preprocessor = dict(mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255])

@@ -1,0 +1,64 @@
+# A part of ImageNet with labels, all of it without: 224-px views.
+collate_fn = dict(type='default_collate')
+data_root = 'data/imagenet'
+data_preprocessor = dict(
+    type='SelfSupDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
+)
+
+labeled_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='WeakView', size=224),
+    dict(type='PackInputs'),
+]
+unlabeled_pipeline = [
+    dict(type='LoadImage'),
+    dict(
+        type='MultiView',
+        num_views=[1, 1],
+        transforms=[
+            [dict(type='ContrastiveView', size=224)],
+            # RandAugment instead: [dict(type='WeakView', size=224), dict(type='RandAugmentView')],
+            [dict(type='WeakView', size=224)],
+        ],
+    ),
+    dict(type='PackInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='CentralView', size=224, resize=256),
+    dict(type='PackInputs'),
+]
+
+train_dataloader = dict(
+    batch_size=48,  # 8 labeled images and 5 times as many unlabeled ones
+    num_workers=8,
+    persistent_workers=True,
+    pin_memory=True,
+    sampler=dict(type='SemiSupervisedSampler', labeled_batch=8, mu=5),
+    collate_fn=dict(type='mmrel.semi_supervised_collate'),
+    dataset=dict(
+        type='SemiSupervisedDataset',
+        labeled=dict(
+            type='ImageNet',
+            data_root=data_root,
+            split='train',
+            label_split='data/label_splits/in1k_1pct.txt',
+            pipeline=labeled_pipeline,
+        ),
+        unlabeled=dict(
+            type='ImageNet', data_root=data_root, split='train', pipeline=unlabeled_pipeline
+        ),
+    ),
+)
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    pin_memory=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=collate_fn,
+    dataset=dict(
+        type='ImageNet', data_root=data_root, split='val', pipeline=val_pipeline, test_mode=True
+    ),
+)
+val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_cfg = dict(type='StudentTeacherValLoop', networks=('student', 'teacher'))

@@ -1,0 +1,12 @@
+# 5 epochs of linear warm-up, then cosine to 0, by iteration; decay on all parameters.
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=1e-4, nesterov=True),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=1e-4, begin=0, end=5, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=395, begin=5, end=400, convert_to_iter_based=True),
+]
+train_cfg = dict(by_epoch=True, max_epochs=400, val_interval=5)
+# Labeled and unlabeled images together.
+auto_scale_lr = dict(base_batch_size=384)

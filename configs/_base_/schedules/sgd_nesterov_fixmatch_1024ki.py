@@ -1,0 +1,18 @@
+# FixMatch's 2^20 iterations, the rate along 7/16 of a cosine; decay on all parameters.
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=5e-4, nesterov=True),
+)
+param_scheduler = [
+    dict(
+        type='FractionalCosineLR',
+        T_max=1048576,
+        cycles=7 / 16,
+        by_epoch=False,
+        begin=0,
+        end=1048576,
+    )
+]
+train_cfg = dict(by_epoch=False, max_iters=1048576, val_interval=5120)
+# Labeled and unlabeled images together.
+auto_scale_lr = dict(base_batch_size=512)

@@ -1,0 +1,45 @@
+# Small enough for 2 CPU cores, on any folder of 32-px images: 4 labels a class, 10 classes.
+_base_ = [
+    '../_base_/models/simmatch_wrn28.py',
+    '../_base_/datasets/imagefolder32_semi.py',
+    '../_base_/schedules/sgd_nesterov_coslr_400e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='ResNetSmallImage',
+        depth=18,
+        stem_channels=16,
+        base_channels=16,
+        norm_cfg=dict(type='BN'),
+    ),
+    instance_head=dict(warmup_iters=None, warmup_epochs=1),
+    memory=dict(size=40),
+    # A run of a few thousand steps: the teacher follows within hundreds of them.
+    teacher=dict(momentum=0.99),
+)
+train_dataloader = dict(
+    batch_size=80,
+    num_workers=2,
+    sampler=dict(labeled_batch=16, mu=4),
+    dataset=dict(labeled=dict(label_split='data/label_splits/imagefolder32_4pc.txt')),
+)
+
+optim_wrapper = dict(optimizer=dict(weight_decay=5e-4))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=1e-4, begin=0, end=1, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=39, begin=1, end=40, convert_to_iter_based=True),
+]
+train_cfg = dict(max_epochs=40, val_interval=5)
+auto_scale_lr = dict(base_batch_size=80)
+
+default_hooks = dict(checkpoint=dict(interval=5))
+custom_hooks = [
+    dict(type='ChannelsLastHook'),
+    dict(type='InitialValHook'),
+    dict(type='LabeledSetHook'),
+]
+# The projector has no gradient while the instance branch is off.
+model_wrapper_cfg = dict(find_unused_parameters=True)

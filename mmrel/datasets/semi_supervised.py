@@ -1,0 +1,238 @@
+"""Labeled and unlabeled images in one batch."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import default_collate
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from mmrel.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
+
+from .seeding import SampleIndex, seeded_draws
+
+
+@DATASETS.register_module()
+class SemiSupervisedDataset(Dataset):
+    """A labeled data set and, behind it, an unlabeled one.
+
+    Any data sets of mmrel do. The labeled one usually has a ``label_split``; its
+    samples carry their index in it as ``sample_idx``. The unlabeled one is
+    usually the whole training set. Where it has classes they are only for the
+    log: how many pseudo-labels are right.
+
+    Args:
+        labeled (dict | Dataset): Its pipeline gives one view.
+        unlabeled (dict | Dataset): Its pipeline gives two, the strong one
+            first (``MultiView``).
+
+    Raises:
+        ValueError: If a labeled image has no class, a class no labeled image,
+            or the two sets number their classes differently.
+    """
+
+    def __init__(self, labeled: dict | Dataset, unlabeled: dict | Dataset) -> None:
+        self.labeled, self.unlabeled = (
+            DATASETS.build(part) if isinstance(part, dict) else part
+            for part in (labeled, unlabeled)
+        )
+        for part in (self.labeled, self.unlabeled):
+            part.full_init()
+        self._check_classes()
+
+    def _check_classes(self) -> None:
+        labels = [
+            self.labeled.get_data_info(i).get('gt_label', -1) for i in range(len(self.labeled))
+        ]
+        if min(labels, default=-1) < 0:
+            raise ValueError(
+                'dataset.labeled has an image without a class, or no image at all: give it a data '
+                'set with classes'
+            )
+        classes = self.metainfo.get('classes') or range(max(labels) + 1)
+        there = set(labels)
+        without = [str(name) for i, name in enumerate(classes) if i not in there]
+        if without:
+            raise ValueError(
+                f'dataset.labeled has no image of {len(without)} of {len(classes)} classes: '
+                f'{", ".join(without[:5])}; every class needs a labeled image'
+            )
+        others = self.unlabeled.metainfo.get('classes')
+        if others and self.metainfo.get('classes') and tuple(others) != tuple(classes):
+            raise ValueError(
+                f'dataset.labeled has {len(classes)} classes ({", ".join(classes[:3])}, ...), '
+                f'dataset.unlabeled {len(others)} others ({", ".join(others[:3])}, ...); where the '
+                'unlabeled ones are of no use set dataset.unlabeled.with_label=False'
+            )
+
+    @property
+    def metainfo(self) -> dict:
+        """That of the labeled set."""
+        return self.labeled.metainfo
+
+    def __len__(self) -> int:
+        return len(self.labeled) + len(self.unlabeled)
+
+    def __getitem__(self, idx: int) -> Any:
+        first = len(self.labeled)
+        with seeded_draws(idx):
+            # By a plain index: both sets would draw alike from their own.
+            if idx < first:
+                sample = self.labeled[int(idx)]
+                wanted, fits = 'one view', isinstance(sample['inputs'], Tensor)
+            else:
+                sample = self.unlabeled[int(idx) - first]
+                inputs = sample['inputs']
+                wanted, fits = 'two views', isinstance(inputs, list) and len(inputs) == 2
+        if not fits:
+            part = 'labeled' if idx < first else 'unlabeled'
+            raise ValueError(f'dataset.{part}.pipeline must give {wanted} of an image')
+        return sample
+
+
+@DATA_SAMPLERS.register_module()
+class SemiSupervisedSampler(Sampler):
+    """In each batch B labeled images, then ``mu * B`` unlabeled ones.
+
+    An epoch is one pass through the set that gives more batches; the other one
+    comes round again as often as it takes, in a new order each time. The orders
+    follow from seed and epoch, the global batches not from the number of ranks.
+    Indices carry seed and epoch (:class:`SampleIndex`): an image that comes
+    twice in an epoch has other views then.
+
+    The loader's ``batch_size`` must be :attr:`batch_size`, ``(1 + mu) * B``
+    (:class:`LabeledSetHook` checks it).
+
+    Args:
+        dataset (SemiSupervisedDataset): Filled in by the Runner.
+        labeled_batch (int): B, on each rank.
+        mu (int): Unlabeled images to a labeled one.
+        seed (int, optional): Filled in by the Runner. Defaults to None: drawn,
+            the same on all ranks.
+        infinite (bool): Go on with the next epoch without end, for runs by
+            iteration; such a run resumes by :meth:`skip`. Defaults to False.
+        allow_repeats (bool): A set may be smaller than its part of the global
+            batch; an image is then in a batch several times (40 labels in
+            batches of 64). Defaults to False.
+
+    Raises:
+        ValueError: If ``labeled_batch`` or ``mu`` is below 1, or a set is
+            smaller than its part of the global batch.
+    """
+
+    def __init__(
+        self,
+        dataset: SemiSupervisedDataset,
+        labeled_batch: int,
+        mu: int,
+        seed: int | None = None,
+        infinite: bool = False,
+        allow_repeats: bool = False,
+    ) -> None:
+        for key, value in (('labeled_batch', labeled_batch), ('mu', mu)):
+            if value < 1:
+                raise ValueError(f'sampler.{key}={value} must be at least 1')
+        self.rank, self.world_size = get_dist_info()
+        self.sizes = (len(dataset.labeled), len(dataset.unlabeled))
+        self.parts = (labeled_batch, mu * labeled_batch)
+        self.seed = sync_random_seed() if seed is None else seed
+        self.infinite = infinite
+        self.epoch = 0
+        self._skipped = 0
+        for name, size, part in zip(('labeled', 'unlabeled'), self.sizes, self.parts, strict=True):
+            if size < part * self.world_size and not (allow_repeats and size > 0):
+                raise ValueError(
+                    f'the {name} set has {size} images, fewer than the {part * self.world_size} of '
+                    f'a global batch: lower train_dataloader.sampler.labeled_batch (now '
+                    f'{labeled_batch}, mu {mu}), or set train_dataloader.sampler.'
+                    'allow_repeats=True, and a batch has the same image several times'
+                )
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a batch on each rank."""
+        return sum(self.parts)
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of an epoch."""
+        whole = [
+            size // (part * self.world_size)
+            for size, part in zip(self.sizes, self.parts, strict=True)
+        ]
+        return max(1, *whole)
+
+    def __len__(self) -> int:
+        return self.num_batches * self.batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next.
+
+        Args:
+            epoch (int): From 0.
+        """
+        self.epoch = epoch
+
+    def skip(self, num_samples: int) -> None:
+        """Leave out what an interrupted run has seen (mmengine's loop calls it).
+
+        Args:
+            num_samples (int): Of this rank.
+        """
+        self._skipped += num_samples
+
+    def _stream(self, which: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """This rank's images of an epoch and how often each was seen before, (batches, part)."""
+        size, part = self.sizes[which], self.parts[which]
+        total = self.num_batches * part * self.world_size
+        passes = -(-total // size)
+        order = [
+            np.random.default_rng([self.seed, epoch, which, i]).permutation(size)
+            for i in range(passes)
+        ]
+        seen = np.repeat(np.arange(passes) + epoch * passes, size)
+        shape = (self.num_batches, self.world_size, part)
+        images = np.concatenate(order)[:total].reshape(shape)
+        return images[:, self.rank], seen[:total].reshape(shape)[:, self.rank]
+
+    def _epoch(self, epoch: int, start: int) -> Iterator[SampleIndex]:
+        labeled, unlabeled = (self._stream(which, epoch) for which in (0, 1))
+        images = np.concatenate([labeled[0], unlabeled[0] + self.sizes[0]], axis=1)
+        seen = np.concatenate([labeled[1], unlabeled[1]], axis=1)
+        for image, times in zip(images.flat[start:], seen.flat[start:], strict=True):
+            yield SampleIndex(int(image), self.seed, int(times))
+
+    def __iter__(self) -> Iterator[SampleIndex]:
+        epoch, start = self.epoch, self._skipped
+        self._skipped = 0
+        if self.infinite:
+            epoch, start = epoch + start // len(self), start % len(self)
+        yield from self._epoch(epoch, start)
+        while self.infinite:
+            epoch += 1
+            yield from self._epoch(epoch, 0)
+
+
+@FUNCTIONS.register_module()
+def semi_supervised_collate(batch: Sequence[dict]) -> dict[str, list]:
+    """Put the samples of :class:`SemiSupervisedDataset` together.
+
+    Args:
+        batch (Sequence[dict]): Labeled samples with one view and unlabeled
+            ones with two, in any order.
+
+    Returns:
+        dict[str, list]: ``inputs``: the labeled, the strong and the weak views,
+        (B, 3, H, W) and twice (mu * B, 3, H, W); ``data_samples``: of the
+        labeled images, then of the unlabeled ones.
+    """
+    labeled = [sample for sample in batch if isinstance(sample['inputs'], Tensor)]
+    unlabeled = [sample for sample in batch if not isinstance(sample['inputs'], Tensor)]
+    strong, weak = zip(*(sample['inputs'] for sample in unlabeled), strict=True)
+    views: tuple[Sequence[Tensor], ...] = ([sample['inputs'] for sample in labeled], strong, weak)
+    return dict(
+        inputs=[default_collate(list(view)) for view in views],
+        data_samples=[sample['data_samples'] for sample in (*labeled, *unlabeled)],
+    )

@@ -1,0 +1,3 @@
+from .fractional_cosine import FractionalCosineLR
+
+__all__ = ['FractionalCosineLR']

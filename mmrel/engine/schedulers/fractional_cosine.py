@@ -1,0 +1,65 @@
+"""A part of a cosine that does not end at 0."""
+
+import math
+from typing import Any
+
+from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
+from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+
+from mmrel.registry import PARAM_SCHEDULERS
+
+
+@PARAM_SCHEDULERS.register_module()
+class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
+    """``lr * cos(pi * cycles * k / K)`` at step k of K, FixMatch's schedule.
+
+    With the 7/16 of FixMatch (arXiv:2001.07685) and SimMatch the rate ends at
+    cos(7 pi / 16), near 0.2 of its start; 1/2 ends at 0. It sets the rate: other
+    schedulers before it must end at the full rate.
+
+    Args:
+        optimizer (Optimizer | OptimWrapper): Filled in by the Runner.
+        T_max (int): K, the length of the run.
+        cycles (float): Share of half a period, over 0 to 0.5. Defaults to 7/16.
+        **kwargs: As mmengine's schedulers: ``begin``, ``end``, ``by_epoch``,
+            ``last_step``, ``verbose``. ``convert_to_iter_based`` works.
+
+    Raises:
+        ValueError: If ``T_max`` or ``cycles`` is out of range.
+    """
+
+    def __init__(self, optimizer: Any, T_max: int, cycles: float = 7 / 16, **kwargs: Any) -> None:
+        if T_max < 1:
+            raise ValueError(f'param_scheduler.T_max={T_max} must be at least 1')
+        if not 0 < cycles <= 0.5:
+            raise ValueError(
+                f'param_scheduler.cycles={cycles} must be over 0 and at most 0.5: beyond it the '
+                'rate would be negative'
+            )
+        self.T_max = T_max
+        self.cycles = cycles
+        super().__init__(optimizer, **kwargs)
+
+    @classmethod
+    def build_iter_from_epoch(
+        cls, *args: Any, T_max: int, epoch_length: int, **kwargs: Any
+    ) -> 'FractionalCosineLR':
+        """Build it by iteration from arguments by epoch (``convert_to_iter_based``).
+
+        Args:
+            *args: The optimiser.
+            T_max (int): In epochs.
+            epoch_length (int): Iterations of an epoch.
+            **kwargs: As the constructor.
+
+        Returns:
+            FractionalCosineLR: By iteration.
+        """
+        for key in ('begin', 'end'):
+            if key in kwargs:
+                kwargs[key] = int(kwargs[key] * epoch_length)
+        return cls(*args, T_max=T_max * epoch_length, **dict(kwargs, by_epoch=False))
+
+    def _get_value(self) -> list[float]:
+        factor = math.cos(math.pi * self.cycles * min(self.last_step / self.T_max, 1.0))
+        return [base * factor for base in self.base_values]

@@ -1,0 +1,93 @@
+"""Cross entropy on labels, and on confident pseudo-labels."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmrel.models.utils.precision import full_precision
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module()
+class PseudoLabelHead(BaseModule):
+    """The semantic losses of FixMatch and SimMatch.
+
+    ``L_x = CE(labels, labeled logits)``; ``L_u = mean_u 1[max p_u >= threshold]
+    * CE(p_u, logits_u)``: images below the threshold count as 0 in the mean. The
+    pseudo-labels p are distributions (not only their greatest class).
+    Sources: FixMatch (arXiv:2001.07685), SimMatch (arXiv:2203.06915).
+
+    Args:
+        threshold (float): tau, in [0, 1]. Defaults to 0.95.
+        loss_weight (float): lambda_u. Defaults to 1.0.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    def __init__(self, threshold: float = 0.95, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f'head.threshold={threshold} is outside [0, 1]')
+        if loss_weight < 0:
+            raise ValueError(f'head.loss_weight={loss_weight} must not be negative')
+        self.threshold = threshold
+        self.loss_weight = loss_weight
+
+    @full_precision
+    def forward(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss on pseudo-labels, not weighted.
+
+        Args:
+            logits (Tensor): The student's of the strong views, (B, C).
+            target (Tensor): The pseudo-labels, (B, C), without gradient.
+
+        Returns:
+            tuple[Tensor, Tensor]: The loss, a scalar in at least float32, and
+            which images are used, (B,), 1 or 0.
+        """
+        mask = (target.amax(1) >= self.threshold).to(target.dtype)
+        each = -(target * F.log_softmax(logits, dim=1)).sum(1)
+        return (each * mask).mean(), mask
+
+    @full_precision
+    def loss(
+        self,
+        labeled_logits: Tensor,
+        labels: Tensor,
+        logits: Tensor,
+        target: Tensor,
+        classes: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Both losses, weighted, and how good the pseudo-labels are.
+
+        Args:
+            labeled_logits (Tensor): The student's of the labeled images, (B_x, C).
+            labels (Tensor): Their classes, (B_x,) int64.
+            logits (Tensor): As :meth:`forward`.
+            target (Tensor): As :meth:`forward`.
+            classes (Tensor, optional): The unlabeled images' true classes, (B,)
+                int64, -1 where not known. Only for the log.
+
+        Returns:
+            dict[str, Tensor]: ``loss_x``, ``loss_u``, and over all ranks
+            ``utilisation``, the share of images that pass the threshold; with
+            classes also ``pseudo_label_accuracy``, the share of those that are
+            right (0 if none passes).
+        """
+        loss, mask = self(logits, target)
+        losses = dict(
+            loss_x=F.cross_entropy(labeled_logits, labels), loss_u=self.loss_weight * loss
+        )
+        with torch.no_grad():
+            known = mask.new_zeros(len(mask)) if classes is None else (classes >= 0).to(mask.dtype)
+            right = torch.zeros_like(mask) if classes is None else target.argmax(1) == classes
+            counts = torch.stack([mask.mean(), (mask * known).sum(), (mask * known * right).sum()])
+            # By every rank, also one whose images happen to have no class.
+            all_reduce(counts, 'mean')
+            losses['utilisation'] = counts[0]
+            if classes is not None:
+                losses['pseudo_label_accuracy'] = counts[2] / counts[1].clamp(min=1e-6)
+        return losses

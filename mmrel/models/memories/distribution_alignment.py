@@ -1,0 +1,65 @@
+"""Predictions whose mean over the past steps becomes uniform."""
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor, nn
+
+from mmrel.models.utils.precision import full_precision
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module()
+class DistributionAlignment(nn.Module):
+    """Divide class probabilities by their mean over the last global batches.
+
+    ``p <- normalize(p / mean)``, the mean over a ring buffer of batch means into
+    which that of this batch goes first. Rows that no batch has reached yet are
+    zeros, and the normalisation cancels them. The buffers ``queue`` (K, C) and
+    ``pointer`` are in the checkpoint.
+    Source: ReMixMatch (arXiv:1911.09785), as SimMatch
+    (arXiv:2203.06915) uses it: towards the uniform distribution.
+
+    Args:
+        num_classes (int): C.
+        size (int): K, the number of batches. Defaults to 256.
+
+    Raises:
+        ValueError: If ``num_classes`` or ``size`` is below 1.
+    """
+
+    queue: Tensor
+    pointer: Tensor
+
+    def __init__(self, num_classes: int, size: int = 256) -> None:
+        super().__init__()
+        for key, value in (('num_classes', num_classes), ('size', size)):
+            if value < 1:
+                raise ValueError(f'alignment.{key}={value} must be at least 1')
+        self.size = size
+        self.register_buffer('queue', torch.zeros(size, num_classes))
+        self.register_buffer('pointer', torch.zeros(1, dtype=torch.long))
+
+    @torch.no_grad()
+    @full_precision
+    def forward(self, p: Tensor) -> Tensor:
+        """Note the batch's mean, and align the batch.
+
+        Args:
+            p (Tensor): Probabilities of this rank's samples, (B, C), B equal on
+                all ranks.
+
+        Returns:
+            Tensor: Aligned probabilities, (B, C), without gradient.
+        """
+        batch_mean = p.mean(0, keepdim=True)
+        all_reduce(batch_mean, 'mean')
+        self.queue.index_copy_(0, self.pointer, batch_mean.to(self.queue.dtype))
+        self.pointer.add_(1).remainder_(self.size)
+        # A class that underflowed in every batch: 0 / 0 without the bound.
+        mean = self.queue.to(p.dtype).mean(0).clamp_(min=torch.finfo(p.dtype).tiny)
+        aligned = p / mean
+        return aligned / aligned.sum(1, keepdim=True)
+
+    def extra_repr(self) -> str:
+        """What ``print`` shows."""
+        return f'num_classes={self.queue.shape[1]}, size={self.size}'

@@ -1,0 +1,131 @@
+"""A memory with one slot for each labeled image."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmrel.models.utils.gather import gather
+from mmrel.models.utils.precision import at_least_float32, full_precision
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module()
+class LabeledBank(nn.Module):
+    """Teacher embeddings of the labeled images, with their labels.
+
+    The slot of an image is its index in the labeled set. The buffers ``bank``
+    (D, N) and ``labels`` (N,) are in the checkpoint; they start as random unit
+    vectors and zeros. Source: SimMatch (arXiv:2203.06915).
+
+    A write waits until the memory is next used or saved, as that of
+    :class:`FeatureQueue` does: the step's backward needs the memory that its
+    forward saw. Look at it through :meth:`read` (or the state dict).
+
+    An image that is in the global batch several times (few labels) writes the
+    normalised mean of its embeddings, so that the result does not depend on
+    their order.
+
+    Args:
+        size (int): N, the number of labeled images.
+        dim (int): D, the width of an embedding: the neck's output.
+        momentum (float): The share of a slot that stays in a write; the new
+            slot is ``normalize(momentum * slot + (1 - momentum) * z)``. 0
+            replaces it. The released settings are 0 for ImageNet, 0.7 for small
+            images. Defaults to 0.0.
+
+    Raises:
+        ValueError: If ``size`` or ``dim`` is below 1, or ``momentum`` outside
+            [0, 1).
+    """
+
+    bank: Tensor
+    labels: Tensor
+
+    def __init__(self, size: int, dim: int, momentum: float = 0.0) -> None:
+        super().__init__()
+        for key, value in (('size', size), ('dim', dim)):
+            if value < 1:
+                raise ValueError(f'memory.{key}={value} must be at least 1')
+        if not 0.0 <= momentum < 1.0:
+            raise ValueError(
+                f'memory.momentum={momentum} is outside [0, 1): 0 replaces a slot, 0.7 averages'
+            )
+        self.size = size
+        self.dim = dim
+        self.momentum = momentum
+        self.register_buffer('bank', F.normalize(torch.randn(dim, size), dim=0))
+        self.register_buffer('labels', torch.zeros(size, dtype=torch.long))
+        self._waiting: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        """The memory: unit columns (D, N) and their labels (N,). Do not modify it."""
+        self._flush()
+        return self.bank, self.labels
+
+    @full_precision
+    def similarity(self, z: Tensor) -> Tensor:
+        """Similarities of embeddings to all slots.
+
+        Args:
+            z (Tensor): Shape (..., D).
+
+        Returns:
+            Tensor: ``z @ bank``, shape (..., N), in at least float32.
+        """
+        bank, _ = self.read()
+        return z @ at_least_float32(bank)
+
+    @torch.no_grad()
+    def write(self, z: Tensor, labels: Tensor, index: Tensor) -> None:
+        """Put the embeddings of all ranks into their images' slots.
+
+        Args:
+            z (Tensor): This rank's embeddings, unit vectors, (B, D), B equal
+                on all ranks.
+            labels (Tensor): Their labels, (B,) int64.
+            index (Tensor): Their images' indices in the labeled set, (B,)
+                int64. Give it on the CPU: there it is checked without waiting
+                for an accelerator. (One that is on an accelerator is checked by
+                the indexing kernel, whose error names no image.)
+
+        Raises:
+            IndexError: If an index is outside the bank.
+        """
+        if index.device.type == 'cpu':
+            self._check(index)
+        self._flush()
+        index = index.to(z.device, non_blocking=True)
+        z = at_least_float32(z.detach())
+        self._waiting = gather(z), gather(labels), gather(index)
+
+    def _check(self, index: Tensor) -> None:
+        outside = index[(index < 0) | (index >= self.size)]
+        if len(outside):
+            raise IndexError(
+                f'labeled image {outside[0].item()} is outside the bank of {self.size} slots: set '
+                'model.memory.size to the number of labeled images'
+            )
+
+    def _flush(self) -> None:
+        if self._waiting is None:
+            return
+        (z, labels, index), self._waiting = self._waiting, None
+        # Equal indices write equal values, so the order of a write does not show.
+        z = (index[:, None] == index).to(z.dtype) @ z
+        z = F.normalize(z, dim=1).to(self.bank.dtype)
+        if self.momentum > 0:
+            z = F.normalize(self.bank[:, index].T.lerp(z, 1 - self.momentum), dim=1)
+        self.bank.index_copy_(1, index, z.T)
+        self.labels.index_copy_(0, index, labels)
+
+    def _save_to_state_dict(self, *args, **kwargs) -> None:
+        self._flush()
+        super()._save_to_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        self._waiting = None
+        super()._load_from_state_dict(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        """What ``print`` shows."""
+        return f'size={self.size}, dim={self.dim}, momentum={self.momentum}'
