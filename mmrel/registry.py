@@ -26,6 +26,8 @@ __all__ = [
     'OPTIM_WRAPPER_CONSTRUCTORS',
     'PARAM_SCHEDULERS',
     'RUNNERS',
+    'SEARCH_COSTS',
+    'SEARCH_SPACES',
     'TRANSFORMS',
     'VISBACKENDS',
     'VISUALIZERS',
@@ -89,3 +91,7 @@ EVALUATORS = _node('EVALUATORS', 'mmrel.evaluation', 'EVALUATOR')
 
 VISUALIZERS = _node('VISUALIZERS', 'mmrel.visualization')
 VISBACKENDS = _node('VISBACKENDS', 'mmrel.visualization')
+
+# Neither mmengine nor mmpretrain has these.
+SEARCH_SPACES = Registry('search space', scope='mmrel', locations=['mmrel.search'])
+SEARCH_COSTS = Registry('search cost', scope='mmrel', locations=['mmrel.search'])

@@ -1,0 +1,213 @@
+"""Search spaces: named choices, and paths through them as plain values."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+__all__ = ['Option', 'Path', 'SearchSpace']
+
+Option = str | int | float | None
+# A path names one option of every choice: {'patch': 16, 'block0.heads': 3, ...}. It is a
+# plain value: JSON reads and writes it, a supernet's forward takes it.
+Path = dict[str, Option]
+
+
+class SearchSpace(ABC):
+    """Base of the search spaces.
+
+    A space is an ordered dict of choices, each with its options. Populations are
+    handled as integer arrays, one row a path and one column a choice, whose
+    entries are the places of the options; so costs are closed forms over columns.
+
+    Args:
+        choices (Mapping[str, Sequence]): Options by choice name, in order.
+
+    Raises:
+        ValueError: If a choice has no option, or one twice.
+    """
+
+    def __init__(self, choices: Mapping[str, Sequence[Option]]) -> None:
+        if not choices:
+            raise ValueError(f'{type(self).__name__} has no choice')
+        for name, options in choices.items():
+            if not options or len(set(options)) != len(options):
+                raise ValueError(f'{name}={options} must hold options, none of them twice')
+        self.choices = {name: tuple(options) for name, options in choices.items()}
+        self._sizes = np.array([len(options) for options in self.choices.values()])
+        self._places = {
+            name: {option: place for place, option in enumerate(options)}
+            for name, options in self.choices.items()
+        }
+
+    def __len__(self) -> int:
+        """Number of paths, those that differ in unused entries only counted apart."""
+        size = 1
+        for options in self.choices.values():
+            size *= len(options)
+        return size
+
+    # --- sampling ---------------------------------------------------------
+
+    def sample_indices(self, n: int, generator: np.random.Generator) -> np.ndarray:
+        """Random paths, every option as likely as the others of its choice.
+
+        Args:
+            n (int): Number of paths N.
+            generator (np.random.Generator): Source of the draws.
+
+        Returns:
+            np.ndarray: Places, shape (N, C), int64.
+        """
+        return generator.integers(0, self._sizes, size=(n, len(self._sizes)), dtype=np.int64)
+
+    def sample(self, generator: np.random.Generator) -> Path:
+        """One random path (see `sample_indices`)."""
+        return self.paths(self.sample_indices(1, generator))[0]
+
+    # --- a path as places and as one-hot code -------------------------------
+
+    def validate(self, path: Path) -> None:
+        """Check that a path is one of this space.
+
+        Raises:
+            ValueError: With the choice, its value and the options.
+        """
+        if not isinstance(path, Mapping):
+            raise ValueError(f'a path is a dict of choices, not {path!r}')
+        for name, options in self.choices.items():
+            if name not in path:
+                raise ValueError(f'the path lacks {name!r}, one of {list(options)}')
+            # True and 1.0 would pass as 1.
+            place = self._places[name].get(path[name]) if _hashable(path[name]) else None
+            if place is None or type(options[place]) is not type(path[name]):
+                raise ValueError(f'{name}={path[name]!r} of the path is none of {list(options)}')
+        unknown = [name for name in path if name not in self.choices]
+        if unknown:
+            raise ValueError(
+                f'the path has {unknown}, which are no choices of {type(self).__name__}'
+            )
+
+    def indices(self, paths: Sequence[Path]) -> np.ndarray:
+        """Places of the options of N paths, shape (N, C), int64.
+
+        Raises:
+            ValueError: If a path is not of this space.
+        """
+        for path in paths:
+            self.validate(path)
+        rows = [[self._places[name][path[name]] for name in self.choices] for path in paths]
+        return np.array(rows, dtype=np.int64).reshape(len(rows), len(self.choices))
+
+    def paths(self, indices: np.ndarray) -> list[Path]:
+        """The paths at places of shape (N, C)."""
+        return [
+            {
+                name: options[place]
+                for (name, options), place in zip(self.choices.items(), row, strict=True)
+            }
+            for row in np.asarray(indices).tolist()
+        ]
+
+    def encode(self, paths: Sequence[Path]) -> np.ndarray:
+        """One-hot codes of N paths, choices side by side.
+
+        Returns:
+            np.ndarray: Shape (N, sum of the numbers of options), float32.
+        """
+        indices = self.indices(paths)
+        codes = np.zeros((len(indices), int(self._sizes.sum())), dtype=np.float32)
+        starts = np.cumsum(self._sizes) - self._sizes
+        np.put_along_axis(codes, indices + starts, 1, axis=1)
+        return codes
+
+    def decode(self, codes: np.ndarray) -> list[Path]:
+        """The paths of one-hot codes (inverse of `encode`).
+
+        Raises:
+            ValueError: If a row is not one-hot in every choice.
+        """
+        codes = np.asarray(codes)
+        width = int(self._sizes.sum())
+        if codes.ndim != 2 or codes.shape[1] != width:
+            raise ValueError(f'codes of shape {codes.shape} should have shape (N, {width})')
+        parts = np.split(codes, np.cumsum(self._sizes)[:-1], axis=1)
+        for name, part in zip(self.choices, parts, strict=True):
+            if not (np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all()):
+                raise ValueError(f'the code of {name!r} is not one-hot in every row')
+        return self.paths(np.stack([part.argmax(axis=1) for part in parts], axis=1))
+
+    # --- equal paths --------------------------------------------------------
+
+    def used(self, indices: np.ndarray) -> np.ndarray:
+        """Which entries change the network, shape (N, C), bool.
+
+        A width of an absent block, for example, does not. Defaults to all.
+        """
+        return np.ones(np.shape(indices), dtype=bool)
+
+    def canonical(self, indices: np.ndarray) -> np.ndarray:
+        """The same paths with their unused entries at the first option."""
+        return np.where(self.used(indices), indices, 0)
+
+    def key(self, path: Path) -> str:
+        """A short text that two paths share only if they are the same network."""
+        return '-'.join(map(str, self.canonical(self.indices([path]))[0]))
+
+    # --- costs --------------------------------------------------------------
+
+    @abstractmethod
+    def flops(self, indices: np.ndarray) -> np.ndarray:
+        """Multiply-accumulates for one image of each of N paths, shape (N,), int64."""
+
+    @abstractmethod
+    def parameters(self, indices: np.ndarray) -> np.ndarray:
+        """Parameters of each of N stand-alone networks, shape (N,), int64."""
+
+    @abstractmethod
+    def subnet(self, path: Path) -> dict:
+        """Config of the stand-alone network (a classifier) of a path."""
+
+    # --- files --------------------------------------------------------------
+
+    def dumps(self, path: Path) -> str:
+        """A path as JSON.
+
+        Raises:
+            ValueError: If it is not of this space.
+        """
+        self.validate(path)
+        return json.dumps({name: path[name] for name in self.choices}, indent=1)
+
+    def loads(self, text: str) -> Path:
+        """A path from JSON.
+
+        Raises:
+            ValueError: If it is no JSON, or not of this space.
+        """
+        try:
+            path = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f'the path is no JSON: {error}') from error
+        self.validate(path)
+        return path
+
+    def fingerprint(self) -> str:
+        """Hash of what makes two spaces the same; checkpoints and studies carry it."""
+        return hashlib.sha256(json.dumps(self.describe()).encode()).hexdigest()[:16]
+
+    def describe(self) -> dict:
+        """Type, choices and what else makes a space this one, for JSON.
+
+        Subclasses add the sizes that are no choices (full widths, depth, classes).
+        """
+        return dict(
+            type=type(self).__name__,
+            choices={name: list(options) for name, options in self.choices.items()},
+        )
+
+
+def _hashable(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)
