@@ -41,8 +41,10 @@ def plot_study(
     Args:
         rows (Sequence[Mapping]): As :func:`study_table`.
         study (Mapping): ``variants``, whose entries may name a ``panel``, and
-            ``metric``; optionally ``title``, ``ylabel`` and ``references``, a
-            dict of horizontal lines.
+            ``metric``; optionally ``title``, ``ylabel``, ``references``, a
+            dict of horizontal lines, ``scalars``, names of training scalars
+            that get panels of their own, and ``relative``, which draws over
+            the share of a run where epochs differ in length.
         out (str | PathLike): The PNG to write.
 
     Raises:
@@ -56,38 +58,64 @@ def plot_study(
     labels = dict.fromkeys(variant.get('label', n) for n, variant in variants.items())
     colours = {label: f'C{i % 10}' for i, label in enumerate(labels)}
     panels = list(dict.fromkeys(variant.get('panel', '') for variant in variants.values()))
-    figure = Figure(figsize=(5.2 * len(panels), 4.8), layout='constrained')
-    all_axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for axes, panel in zip(all_axes, panels, strict=True):
-        names = [n for n, v in variants.items() if v.get('panel', '') == panel]
-        for name in names:
+    scalars = [name for name in study.get('scalars', []) if any(_scalar(r, name) for r in rows)]
+    number = len(panels) + len(scalars)
+    figure = Figure(figsize=(5.2 * number, 4.8), layout='constrained')
+    all_axes = figure.subplots(1, number, squeeze=False)[0]
+    relative = bool(study.get('relative'))
+    for axes, panel in zip(all_axes, panels, strict=False):
+        axes.sharey(all_axes[0])
+        for name in [n for n, v in variants.items() if v.get('panel', '') == panel]:
+            curves = [row['curve'] for row in rows if row['variant'] == name]
             label = variants[name].get('label', name)
-            _draw(axes, [r for r in rows if r['variant'] == name], label, colours[label])
+            _draw(axes, curves, label, colours[label], relative)
         for label, value in study.get('references', {}).items():
             axes.axhline(value, color='grey', linewidth=1, linestyle=':')
             axes.text(
                 1, value, label, fontsize=7, color='grey', ha='right', va='bottom',
                 transform=axes.get_yaxis_transform(),
             )  # fmt: skip
-        axes.set(title=panel or study.get('title', ''), xlabel='epoch')
+        axes.set_title(panel or (study.get('title', '') if number == 1 else 'evaluation'))
+    for axes, scalar in zip(all_axes[len(panels) :], scalars, strict=True):
+        for name, variant in variants.items():
+            mine = [_scalar(row, scalar) for row in rows if row['variant'] == name]
+            if mine and all(mine):
+                label = f'{variant.get("panel", "")} {variant.get("label", name)}'.strip()
+                colour = colours[variant.get('label', name)]
+                style = '-' if variant.get('panel', '') == panels[0] else '--'
+                _draw(axes, mine, label, colour, relative, style)
+        axes.set(title=scalar.replace('_', ' '))
+    for axes in all_axes:
+        axes.set_xlabel('share of the run' if relative else 'epoch')
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(fontsize=8, ncols=2, loc='upper center', bbox_to_anchor=(0.5, -0.14))
     all_axes[0].set_ylabel(study.get('ylabel', study['metric']))
-    if len(panels) > 1 and study.get('title'):
+    if number > 1 and study.get('title'):
         figure.suptitle(study['title'])
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=150, format='png')
 
 
-def _draw(axes: Any, rows: list, label: str, colour: str) -> None:
-    steps = sorted(set.intersection(*(({s for s, _ in row['curve']}) for row in rows)))
-    values = [[dict(row['curve'])[step] for row in rows] for step in steps]
+def _scalar(row: Mapping[str, Any], name: str) -> list | None:
+    return row.get('scalars', {}).get(name)
+
+
+def _draw(
+    axes: Any, curves: list[list], label: str, colour: str, relative: bool, style: str = '-'
+) -> None:
+    """The mean of one variant's curves, and their span."""
+    steps = sorted(set.intersection(*({step for step, _ in curve} for curve in curves)))
+    values = [[dict(curve)[step] for curve in curves] for step in steps]
     means = [statistics.mean(v) for v in values]
-    seeds = f'{len(rows)} seed' + 's' * (len(rows) > 1)
-    label = f'{label}: {means[-1]:.1f} ({seeds})'
-    axes.plot(steps, means, color=colour, linewidth=2, marker='o', markersize=3, label=label)
-    if len(rows) > 1:
+    digits = 1 if max(map(abs, means)) >= 10 else 3
+    seeds = f'{len(curves)} seed' + 's' * (len(curves) > 1)
+    label = f'{label}: {means[-1]:.{digits}f} ({seeds})'
+    x = [step / steps[-1] for step in steps] if relative else steps
+    axes.plot(
+        x, means, color=colour, linewidth=2, linestyle=style, marker='o', markersize=3, label=label
+    )
+    if len(curves) > 1:
         axes.fill_between(
-            steps, list(map(min, values)), list(map(max, values)), color=colour, alpha=0.15
+            x, list(map(min, values)), list(map(max, values)), color=colour, alpha=0.15
         )

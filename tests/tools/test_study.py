@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.commands import TINY, folders, run
 
 STUDY = (
     "metric = 'knn3/top1'\n"
+    "scalars = ['loss', 'none']\n"
     "options = {{'train_cfg.max_epochs': 2, 'default_hooks.checkpoint.interval': 2}}\n"
     'variants = {{\n'
     "    'base': dict(config='{config}', seeds=[0, 1]),\n"
     "    'cold': dict(config='{config}', seeds=[0], panel='other',\n"
+    "                 metric='knn200/top1',\n"
     "                 options={{'model.head.teacher_temperature': 0.03}}),\n"
     '}}\n'
 )
@@ -21,6 +24,15 @@ STUDY = (
 def _study(path: Path, config: Path = TINY) -> Path:
     path.write_text(STUDY.format(config=config))
     return path
+
+
+def _means(folder: Path) -> list:
+    """Epochs and the mean loss of their lines, from what mmengine wrote."""
+    (path,) = folder.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    losses = [[x['loss'] for x in lines if x.get('epoch') == e and 'loss' in x] for e in (1, 2)]
+    means = [pytest.approx(sum(v) / len(v), abs=1e-4) for v in losses]
+    return [[1, means[0]], [2, means[1]]]
 
 
 def test_finished_runs_are_kept_and_the_rest_is_done(images: Path, tmp_path: Path) -> None:
@@ -40,12 +52,13 @@ def test_finished_runs_are_kept_and_the_rest_is_done(images: Path, tmp_path: Pat
     for row in rows:
         assert [step for step, _ in row['curve']] == [0, 2]
         assert [epoch for epoch, _ in row['loss']] == [1, 2]
+        assert row['scalars'] == {'loss': _means(work_dir / row['variant'] / f'seed{row["seed"]}')}
     base = sorted((r for r in rows if r['variant'] == 'base'), key=lambda r: r['seed'])
     assert base[0]['loss'] != base[1]['loss'], 'the seed did not reach the run'
     values = [row['curve'][-1][1] for row in base]
     assert f'| {values[0]:.1f}, {values[1]:.1f} | {sum(values) / 2:.1f} |' in output
     with Image.open(work_dir / 'study.png') as picture:
-        assert picture.width > 2 * 700  # two panels
+        assert picture.width > 3 * 700  # two panels, and the scalar's
     log = (work_dir / 'cold' / 'seed0' / 'log.txt').read_text()
     assert 'teacher_temperature=0.03' in log
 

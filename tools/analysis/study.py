@@ -2,8 +2,10 @@
 """Train variants of configs with several seeds; keep each finished run, draw and tabulate all.
 
 A study is a Python file with `variants` (name -> dict(config=..., options={...}, seeds=[...])),
-`options` (for all of them) and `metric`. Finished runs are rows of WORK_DIR/rows.jsonl: a study
-that was stopped goes on where it was, with the run in progress resumed from its last checkpoint.
+`options` (for all of them) and `metric`; a variant may have a `metric` of its own. `scalars` names
+training scalars whose mean of each epoch is kept and drawn too. Finished runs are rows of
+WORK_DIR/rows.jsonl: a study that was stopped goes on where it was, with the run in progress
+resumed from its last checkpoint.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import mean
 
 from mmengine.config import Config, DictAction
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -76,16 +79,26 @@ def train(
             raise RuntimeError(f'a run failed ({"".join(last)}): see {work_dir / "log.txt"}')
 
 
-def read_run(work_dir: Path, metric: str) -> dict:
-    """The curves of a finished run."""
+def read_run(work_dir: Path, metric: str, names: list[str]) -> dict:
+    """The curves of a finished run: the metric, the loss and the scalars called names."""
     scalars = read_scalars(*find_scalars(work_dir))
     curve = [[line['step'], round(line[metric], 4)] for line in scalars.val if metric in line]
     if not curve:
         raise KeyError(f'no {metric!r} in the logs of {work_dir}')
     ends = {line['epoch']: line for line in scalars.train if 'loss_epoch' in line}
-    return dict(
+    run = dict(
         curve=curve, loss=[[epoch, round(line['loss_epoch'], 4)] for epoch, line in ends.items()]
     )
+    for name in names:
+        by_epoch: dict[int, list[float]] = {}
+        for line in scalars.train:
+            if name in line:
+                by_epoch.setdefault(line['epoch'], []).append(line[name])
+        # Not every variant has every scalar.
+        if by_epoch:
+            means = [[epoch, round(mean(values), 4)] for epoch, values in by_epoch.items()]
+            run.setdefault('scalars', {})[name] = means
+    return run
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -118,7 +131,9 @@ def main() -> None:
         options.update(args.cfg_options or {})
         folder, start = work_dir / name / f'seed{seed}', time.time()
         train(variant.config, options, seed, folder, threads, started)
-        row = dict(variant=name, seed=seed, **read_run(folder, study.metric))
+        metric = variant.get('metric', study.metric)
+        run = read_run(folder, metric, list(study.get('scalars', [])))
+        row = dict(variant=name, seed=seed, **run)
         row['seconds'] = round(time.time() - start, 1)
         with lock:
             rows.append(row)

@@ -6,6 +6,7 @@ The folders are those of the configs, data/train and data/test (links will do).
 title = 'WCL: 20 epochs on 5,000 CIFAR-10 images'
 metric = 'knn200/top1'
 ylabel = 'kNN (k = 200), top-1 in %'
+scalars = ['purity']
 
 options = {
     'default_hooks.checkpoint.interval': 5,
