@@ -12,6 +12,8 @@ default_hooks = dict(
 # The mean of the loss over the epoch so far stands beside the usual smoothed one.
 log_processor = dict(
     window_size=50,
+    # Smoothed like the losses; of one batch they jump.
+    mean_pattern=r'.*(loss|time|grad_norm|purity|utilisation|pseudo_label_accuracy).*',
     custom_cfg=[
         dict(data_src='loss', log_name='loss_epoch', method_name='mean', window_size='epoch')
     ],
