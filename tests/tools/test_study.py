@@ -10,7 +10,7 @@ from tests.commands import TINY, folders, run
 
 STUDY = (
     "metric = 'knn3/top1'\n"
-    "scalars = ['loss', 'none']\n"
+    "scalars = ['loss', 'knn3/top1', 'none']\n"
     "options = {{'train_cfg.max_epochs': 2, 'default_hooks.checkpoint.interval': 2}}\n"
     'variants = {{\n'
     "    'base': dict(config='{config}', seeds=[0, 1]),\n"
@@ -52,13 +52,15 @@ def test_finished_runs_are_kept_and_the_rest_is_done(images: Path, tmp_path: Pat
     for row in rows:
         assert [step for step, _ in row['curve']] == [0, 2]
         assert [epoch for epoch, _ in row['loss']] == [1, 2]
-        assert row['scalars'] == {'loss': _means(work_dir / row['variant'] / f'seed{row["seed"]}')}
+        assert row['scalars']['loss'] == _means(work_dir / row['variant'] / f'seed{row["seed"]}')
+        assert (row['scalars']['knn3/top1'] == row['curve']) == (row['variant'] == 'base')
+        assert 'none' not in row['scalars']
     base = sorted((r for r in rows if r['variant'] == 'base'), key=lambda r: r['seed'])
     assert base[0]['loss'] != base[1]['loss'], 'the seed did not reach the run'
     values = [row['curve'][-1][1] for row in base]
     assert f'| {values[0]:.1f}, {values[1]:.1f} | {sum(values) / 2:.1f} |' in output
     with Image.open(work_dir / 'study.png') as picture:
-        assert picture.width > 3 * 700  # two panels, and the scalar's
+        assert picture.width > 4 * 700  # two panels, and the scalars'
     log = (work_dir / 'cold' / 'seed0' / 'log.txt').read_text()
     assert 'teacher_temperature=0.03' in log
 

@@ -3,9 +3,9 @@
 
 A study is a Python file with `variants` (name -> dict(config=..., options={...}, seeds=[...])),
 `options` (for all of them) and `metric`; a variant may have a `metric` of its own. `scalars` names
-training scalars whose mean of each epoch is kept and drawn too. Finished runs are rows of
-WORK_DIR/rows.jsonl: a study that was stopped goes on where it was, with the run in progress
-resumed from its last checkpoint.
+what is kept and drawn beside it: training scalars, as their mean of each epoch, or other metrics.
+Finished runs are rows of WORK_DIR/rows.jsonl: a study that was stopped goes on where it was, with
+the run in progress resumed from its last checkpoint.
 """
 
 import argparse
@@ -91,9 +91,9 @@ def read_run(work_dir: Path, metric: str, names: list[str]) -> dict:
     )
     for name in names:
         by_epoch: dict[int, list[float]] = {}
-        for line in scalars.train:
+        for line in (*scalars.train, *scalars.val):
             if name in line:
-                by_epoch.setdefault(line['epoch'], []).append(line[name])
+                by_epoch.setdefault(line.get('epoch', line['step']), []).append(line[name])
         # Not every variant has every scalar.
         if by_epoch:
             means = [[epoch, round(mean(values), 4)] for epoch, values in by_epoch.items()]

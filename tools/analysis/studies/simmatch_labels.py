@@ -4,19 +4,19 @@ Folder and lists of labels are those of the configs (links will do).
 """
 
 title = 'SimMatch on 5,000 CIFAR-10 images, 3,120 steps'
-metric = 'teacher/top1'
-ylabel = 'test top-1 in % (teacher; labels alone: the network)'
-scalars = ['utilisation', 'pseudo_label_accuracy']
+metric = 'student/top1'
+ylabel = 'test top-1 of the student in %'
+scalars = ['teacher/top1', 'utilisation', 'pseudo_label_accuracy']
 relative = True
 
 options = {'default_hooks.checkpoint.max_keep_ckpts': 1}
 
 _parts = {
-    'SimMatch': ('simmatch', {}, 'teacher/top1'),
+    'SimMatch': ('simmatch', {}, 'student/top1'),
     'instance branch off': (
         'simmatch',
         {'model.neck': None, 'model.instance_head': None, 'model.memory': None},
-        'teacher/top1',
+        'student/top1',
     ),
     'labels alone': ('supervised', {}, 'accuracy/top1'),
 }
