@@ -87,6 +87,7 @@ def plot_study(
         axes.set(title=scalar.replace('_', ' '))
     for axes in all_axes:
         axes.set_xlabel('share of the run' if relative else 'epoch')
+        axes.xaxis.get_major_locator().set_params(integer=not relative)
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(fontsize=8, ncols=2, loc='upper center', bbox_to_anchor=(0.5, -0.14))
