@@ -105,6 +105,7 @@ def test_both_networks_are_evaluated_and_the_better_one_is_named(
     assert f'top1: student {student:.2f}, teacher {teacher:.2f}: {verdict}' in output
 
 
+@pytest.mark.slow
 def test_one_network_is_evaluated_where_one_is_wanted(
     images: Path, labels: Path, trained: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_by_iteration_with_the_seven_sixteenths_cosine(
     torch.testing.assert_close(ours['state_dict'], theirs['state_dict'], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_starts_from_a_ressl_checkpoint(images: Path, labels: Path, tmp_path: Path) -> None:
     short = 'train_cfg.max_epochs=1'
     run('train.py', TINY, '--work-dir', tmp_path / 'ressl', *folders(images), short)
@@ -177,6 +179,7 @@ def test_starts_from_a_ressl_checkpoint(images: Path, labels: Path, tmp_path: Pa
             torch.testing.assert_close(after[ours], before[key], rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: Path) -> None:
     run(
         'dist_train.sh', TINY_SIMMATCH, 2, '--work-dir', tmp_path, *_data(images, labels),
