@@ -3,14 +3,16 @@
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_gather
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
 
+from .waiting_write import WaitingWrite
+
 
 @MODELS.register_module()
-class FeatureQueue(nn.Module):
+class FeatureQueue(WaitingWrite):
     """K past embeddings; each step's global batch replaces the oldest.
 
     Any size goes with any batch: writes wrap round. The buffers ``queue``
@@ -42,7 +44,6 @@ class FeatureQueue(nn.Module):
         self.dim = dim
         self.register_buffer('queue', F.normalize(torch.randn(dim, size), dim=0))
         self.register_buffer('pointer', torch.zeros(1, dtype=torch.long))
-        self._waiting: Tensor | None = None
 
     def read(self) -> Tensor:
         """The memory, shape (D, K); columns are unit vectors. Do not modify it."""
@@ -81,22 +82,11 @@ class FeatureQueue(nn.Module):
             )
         self._waiting = z
 
-    def _flush(self) -> None:
-        if self._waiting is None:
-            return
-        z, self._waiting = self._waiting, None
+    def _put(self, z: Tensor) -> None:
         # On the device: the pointer is never read by the host.
         slots = (self.pointer + torch.arange(len(z), device=z.device)) % self.size
         self.queue.index_copy_(1, slots, z.T.to(self.queue.dtype))
         self.pointer.add_(len(z)).remainder_(self.size)
-
-    def _save_to_state_dict(self, *args, **kwargs) -> None:
-        self._flush()
-        super()._save_to_state_dict(*args, **kwargs)
-
-    def _load_from_state_dict(self, *args, **kwargs) -> None:
-        self._waiting = None
-        super()._load_from_state_dict(*args, **kwargs)
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""

@@ -2,15 +2,17 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmrel.models.utils.gather import gather
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
 
+from .waiting_write import WaitingWrite
+
 
 @MODELS.register_module()
-class LabeledBank(nn.Module):
+class LabeledBank(WaitingWrite):
     """Teacher embeddings of the labeled images, with their labels.
 
     The slot of an image is its index in the labeled set. The buffers ``bank``
@@ -55,7 +57,6 @@ class LabeledBank(nn.Module):
         self.momentum = momentum
         self.register_buffer('bank', F.normalize(torch.randn(dim, size), dim=0))
         self.register_buffer('labels', torch.zeros(size, dtype=torch.long))
-        self._waiting: tuple[Tensor, Tensor, Tensor] | None = None
 
     def read(self) -> tuple[Tensor, Tensor]:
         """The memory: unit columns (D, N) and their labels (N,). Do not modify it."""
@@ -106,10 +107,8 @@ class LabeledBank(nn.Module):
                 'model.memory.size to the number of labeled images'
             )
 
-    def _flush(self) -> None:
-        if self._waiting is None:
-            return
-        (z, labels, index), self._waiting = self._waiting, None
+    def _put(self, waiting: tuple[Tensor, Tensor, Tensor]) -> None:
+        z, labels, index = waiting
         # Equal indices write equal values, so the order of a write does not show.
         z = (index[:, None] == index).to(z.dtype) @ z
         z = F.normalize(z, dim=1).to(self.bank.dtype)
@@ -117,14 +116,6 @@ class LabeledBank(nn.Module):
             z = F.normalize(self.bank[:, index].T.lerp(z, 1 - self.momentum), dim=1)
         self.bank.index_copy_(1, index, z.T)
         self.labels.index_copy_(0, index, labels)
-
-    def _save_to_state_dict(self, *args, **kwargs) -> None:
-        self._flush()
-        super()._save_to_state_dict(*args, **kwargs)
-
-    def _load_from_state_dict(self, *args, **kwargs) -> None:
-        self._waiting = None
-        super()._load_from_state_dict(*args, **kwargs)
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
