@@ -12,8 +12,11 @@ TINY = ROOT / 'tests' / 'data' / 'tiny.py'
 TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
 TINY_LOWSHOT = ROOT / 'tests' / 'data' / 'tiny_lowshot.py'
 TINY_WCL = ROOT / 'tests' / 'data' / 'tiny_wcl.py'
+TINY_KSHOT = ROOT / 'tests' / 'data' / 'tiny_kshot.py'
 TINY_SIMMATCH = ROOT / 'tests' / 'data' / 'tiny_simmatch.py'
 TINY_SIMMATCH_ITER = ROOT / 'tests' / 'data' / 'tiny_simmatch_iter.py'
+TINY_VITAS = ROOT / 'tests' / 'data' / 'tiny_vitas.py'
+TINY_SEARCH = ROOT / 'tests' / 'data' / 'tiny_search.py'
 
 
 def environment(paths: Sequence[Path] = ()) -> dict[str, str]:

@@ -3,7 +3,7 @@ from .folders import ImageFolder, ImageNet, TinyImageNet
 from .image_file import BrokenImageError
 from .label_split import draw_label_split, format_label_split, read_label_split
 from .multi_crop import KNNMultiCropDataset
-from .seeding import EpochSampler, SampleIndex, SeededDraws
+from .seeding import EpochSampler, SampleIndex, SeededDraws, WholeSetSampler
 from .semi_supervised import (
     SemiSupervisedDataset,
     SemiSupervisedSampler,
@@ -26,6 +26,7 @@ __all__ = [
     'SemiSupervisedDataset',
     'SemiSupervisedSampler',
     'TinyImageNet',
+    'WholeSetSampler',
     'draw_label_split',
     'format_label_split',
     'read_label_split',

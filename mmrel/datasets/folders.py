@@ -71,6 +71,8 @@ class ImageFolder(_CheckedFolder, CustomDataset):
         label_split (str, optional): A list of the images to use, from
             ``tools/dataset_converters/make_label_split.py``. Defaults to None:
             all.
+        without_split (str, optional): Such a list of the images to leave out.
+            Defaults to None: none.
         **kwargs: As mmpretrain's ``CustomDataset``.
     """
 

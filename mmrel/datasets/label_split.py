@@ -134,8 +134,8 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f'label split {path!r} (dataset.label_split) does not exist; write it once with '
-            f'{_TOOL} CONFIG --percent ... (or --per-class ...)'
+            f'label split {path!r} (dataset.label_split, without_split) does not exist; write it '
+            f'once with {_TOOL} CONFIG --percent ... (or --per-class ...)'
         )
     with open(path, encoding='utf-8') as file:
         lines = file.read().split('\n')
@@ -172,29 +172,52 @@ class LabelSplit:
         label_split (str, optional): The list, from
             ``tools/dataset_converters/make_label_split.py``. Defaults to None:
             all images.
+        without_split (str, optional): Such a list of the images to leave out:
+            held-out ones, which ``label_split`` of another set names. Defaults
+            to None: none.
+
+    Raises:
+        ValueError: If both are given.
     """
 
-    def __init__(self, *args, label_split: str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        label_split: str | None = None,
+        without_split: str | None = None,
+        **kwargs,
+    ) -> None:
+        if label_split is not None and without_split is not None:
+            raise ValueError(
+                f'dataset.label_split={label_split!r} and without_split={without_split!r}: give one'
+            )
         self.label_split = label_split
+        self.without_split = without_split
         super().__init__(*args, **kwargs)
 
     def filter_data(self) -> list[dict]:
-        """The samples that the list names, in the data set's order.
+        """The samples that the list names (or the others), in the data set's order.
 
         Raises:
             ValueError: If the list is not of this data set: an image of it is
                 not there or has another class, or a class has no image.
         """
         samples = super().filter_data()
-        if self.label_split is None:
+        path = self.label_split or self.without_split
+        if path is None:
             return samples
-        split = read_label_split(self.label_split)
+        split = read_label_split(path)
         described = [_describe(self, info, row) for row, info in enumerate(samples)]
-        self._check(split, {image.name: image for image in described if image.name in split})
-        return [info for info, image in zip(samples, described, strict=True) if image.name in split]
+        found = {image.name: image for image in described if image.name in split}
+        self._check(path, split, found)
+        kept = self.label_split is not None
+        pairs = zip(samples, described, strict=True)
+        return [info for info, image in pairs if (image.name in split) is kept]
 
-    def _check(self, split: dict[str, LabelledImage], found: dict[str, LabelledImage]) -> None:
-        where = f'label split {self.label_split!r}'
+    def _check(
+        self, path: str, split: dict[str, LabelledImage], found: dict[str, LabelledImage]
+    ) -> None:
+        where = f'label split {path!r}'
         missing = [name for name in split if name not in found]
         if missing:
             raise ValueError(

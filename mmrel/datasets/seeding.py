@@ -5,13 +5,14 @@ Persistent workers never see the sampler's epoch, so it travels with the index.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dataset import DefaultSampler
+from torch.utils.data import Sampler
 
 from mmrel.registry import DATA_SAMPLERS
 
@@ -85,3 +86,27 @@ class EpochSampler(DefaultSampler):
     def __iter__(self) -> Iterator[SampleIndex]:
         for index in super().__iter__():
             yield SampleIndex(index, self.seed, self.epoch)
+
+
+@DATA_SAMPLERS.register_module()
+class WholeSetSampler(Sampler):
+    """Every rank reads all images, each once, in the same order.
+
+    Args:
+        dataset (Dataset): The data set.
+        shuffle (bool): A random order, that of the seed, instead of the data
+            set's. Defaults to False.
+        seed (int, optional): Of the order. Defaults to None: 0.
+    """
+
+    def __init__(self, dataset: Sized, shuffle: bool = False, seed: int | None = None) -> None:
+        self.size, self.shuffle, self.seed = len(dataset), shuffle, seed or 0
+
+    def __iter__(self) -> Iterator[int]:
+        if not self.shuffle:
+            return iter(range(self.size))
+        generator = torch.Generator().manual_seed(self.seed)
+        return iter(torch.randperm(self.size, generator=generator).tolist())
+
+    def __len__(self) -> int:
+        return self.size

@@ -39,6 +39,39 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
         )
 
 
+@MODEL_WRAPPERS.register_module()
+class ReplicaParallel(nn.Module):
+    """A model on each rank whose own ``train_step`` averages the gradients.
+
+    For models that know which of their parameters a step concerns:
+    ``DistributedDataParallel`` would send those that it does not, too. The
+    Runner makes the replicas equal at the start.
+
+    Args:
+        module (nn.Module): The model.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """As the model's."""
+        return self.module(*args, **kwargs)
+
+    def train_step(self, *args: Any, **kwargs: Any) -> Any:
+        """As the model's."""
+        return self.module.train_step(*args, **kwargs)
+
+    def val_step(self, *args: Any, **kwargs: Any) -> Any:
+        """As the model's."""
+        return self.module.val_step(*args, **kwargs)
+
+    def test_step(self, *args: Any, **kwargs: Any) -> Any:
+        """As the model's."""
+        return self.module.test_step(*args, **kwargs)
+
+
 def unwrap(model: nn.Module) -> nn.Module:
     """The model itself, where the Runner has wrapped it for several processes."""
     return model.module if is_model_wrapper(model) else model

@@ -2,7 +2,9 @@
 
 import copy
 
+import torch
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 
 def inner_dataset(dataset: dict) -> dict:
@@ -39,3 +41,31 @@ def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     # Without round-up: a sample that is there twice would count twice.
     plain['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
     return Config._merge_a_into_b(changes, plain)
+
+
+def fixed_batches(
+    cfg: Config, like: dict, number: int, batch_size: int | None = None, seed: int = 0
+) -> list:
+    """Batches of random training images without augmentation, always the same ones.
+
+    Args:
+        cfg (Config): As :func:`plain_loader_config`.
+        like (dict): Likewise.
+        number (int): Batches; fewer where the set has not so many images.
+        batch_size (int, optional): Defaults to None: that of ``like``.
+        seed (int): Of the choice. Defaults to 0.
+
+    Returns:
+        list: Batches as the loader collates them.
+    """
+    changes = dict(num_workers=0)
+    if batch_size is not None:
+        changes['batch_size'] = batch_size
+    loader = Runner.build_dataloader(plain_loader_config(cfg, like, changes))
+    dataset, size = loader.dataset, loader.batch_size
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(dataset), generator=generator)[: number * size].tolist()
+    return [
+        loader.collate_fn([dataset[i] for i in chosen[start : start + size]])
+        for start in range(0, len(chosen), size)
+    ]

@@ -42,8 +42,12 @@ class SearchSpace(ABC):
             for name, options in self.choices.items()
         }
 
-    def __len__(self) -> int:
-        """Number of paths, those that differ in unused entries only counted apart."""
+    @property
+    def size(self) -> int:
+        """Number of paths, those that differ in unused entries only counted apart.
+
+        More than ``len`` could give: Python's stops at 2**63.
+        """
         size = 1
         for options in self.choices.values():
             size *= len(options)

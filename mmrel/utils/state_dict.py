@@ -1,9 +1,12 @@
 """Comparing a model's keys with a checkpoint's, for messages people can act on."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 _SHOWN = 8
 
@@ -64,3 +67,41 @@ def compare_state_dict(
             )
     difference.unexpected = [key for key in given if key not in expected]
     return difference
+
+
+def let_modules_check(model: nn.Module, given: Mapping[str, Any]) -> None:
+    """Ask the modules that know more than keys and shapes whether a checkpoint fits.
+
+    Args:
+        model (nn.Module): Those of its modules that have ``check_state_dict(state,
+            prefix)`` are asked.
+        given (Mapping[str, Any]): A checkpoint's state dict.
+
+    Raises:
+        ValueError: What a module raises.
+    """
+    for name, module in model.named_modules():
+        check = getattr(module, 'check_state_dict', None)
+        if check is not None:
+            check(given, f'{name}.' if name else '')
+
+
+def state_digest(module: nn.Module) -> str:
+    """Hash of a module's weights, buffers and other state; two files may hold the same ones.
+
+    Args:
+        module (nn.Module): No wrapper around it.
+
+    Returns:
+        str: 16 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for key, value in module.state_dict().items():
+        digest.update(key.encode())
+        if isinstance(value, Tensor):
+            digest.update(f'{value.dtype}{tuple(value.shape)}'.encode())
+            # As bytes: NumPy has no bfloat16.
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        else:
+            digest.update(repr(value).encode())
+    return digest.hexdigest()[:16]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from .state_dict import compare_state_dict
+from .state_dict import compare_state_dict, let_modules_check
 
 _BACKBONE = 'backbone.'
 
@@ -27,12 +27,14 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         FileNotFoundError: If there is no such file.
         RuntimeError: If the file is damaged, would run code, or does not fit;
             the message lists the keys.
+        ValueError: If the file is of another search space.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent')
     state = content.get('state_dict', content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state:
         raise RuntimeError(f'checkpoint {checkpoint!r} holds no weights: no state_dict is in it')
     state = {key.removeprefix('module.'): value for key, value in state.items()}
+    let_modules_check(model, state)
     expected = model.state_dict()
     backbone_alone = all(key.startswith(_BACKBONE) for key in state)
     if backbone_alone:

@@ -1,6 +1,9 @@
+from .codes import plot_codes
 from .curves import Scalars, find_scalars, plot_curves, read_scalars
 from .embedding import embed_tsne, plot_tsne
 from .neighbours import choose_queries, find_neighbours, plot_neighbours
+from .ranking import plot_ranking
+from .search import pareto_front, plot_history, plot_pareto, plot_rank_correlation
 from .study import plot_study, study_table
 
 __all__ = [
@@ -13,6 +16,12 @@ __all__ = [
     'choose_queries',
     'find_neighbours',
     'plot_neighbours',
+    'pareto_front',
+    'plot_history',
+    'plot_pareto',
+    'plot_rank_correlation',
+    'plot_codes',
+    'plot_ranking',
     'plot_study',
     'study_table',
 ]

@@ -94,6 +94,25 @@ def test_a_data_set_keeps_what_its_list_names(root: Path, tmp_path: Path, build:
     assert whole.CLASSES == part.CLASSES
 
 
+@pytest.mark.parametrize('build', [_folder, _digits])
+def test_what_is_held_out_and_the_rest_are_all(root: Path, tmp_path: Path, build: Callable) -> None:
+    arguments = [root] if build is _folder else []
+    whole = build(*arguments)
+    path = tmp_path / 'split.txt'
+    path.write_text(format_label_split(draw_label_split(whole, 20, seed=0), 'for a test'))
+    parts = [build(*arguments, **{key: str(path)}) for key in ('label_split', 'without_split')]
+    assert len(parts[0]) < len(parts[1])
+    images = [
+        [str(part.get_data_info(i).get('img_path', part.get_data_info(i).get('img'))) for i in
+         range(len(part))]
+        for part in (*parts, whole)
+    ]  # fmt: skip
+    assert not (set(images[0]) & set(images[1])) or build is _digits  # digits may look alike
+    assert Counter(images[0]) + Counter(images[1]) == Counter(images[2])
+    with pytest.raises(ValueError, match='give one'):
+        build(*arguments, label_split=str(path), without_split=str(path))
+
+
 def _key(info: dict, row: int, root: Path) -> str:
     return str(Path(info['img_path']).relative_to(root)) if 'img_path' in info else str(row)
 

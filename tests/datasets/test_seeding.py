@@ -7,8 +7,9 @@ import torch
 from mmengine.dataset import BaseDataset
 from torch.utils.data import DataLoader
 
-from mmrel.datasets import EpochSampler, SampleIndex, SeededDraws
+from mmrel.datasets import EpochSampler, SampleIndex, SeededDraws, WholeSetSampler
 from mmrel.datasets.seeding import seeded_draws
+from tests.distributed import run_ranks
 
 
 class _Draws(SeededDraws, BaseDataset):
@@ -80,3 +81,18 @@ def test_the_global_generators_run_on_as_if_nothing_was_drawn() -> None:
 def test_index_survives_the_way_to_a_worker() -> None:
     index = pickle.loads(pickle.dumps(SampleIndex(3, seed=1, epoch=2)))
     assert (index, index.seed, index.epoch) == (3, 1, 2)
+
+
+def _whole_orders(rank: int) -> list[list[int]]:
+    samplers = [
+        WholeSetSampler(range(9), shuffle, seed) for shuffle, seed in ((0, 0), (1, 0), (1, 3))
+    ]
+    return [list(sampler) for sampler in samplers]
+
+
+def test_every_rank_reads_the_whole_set_in_the_same_order() -> None:
+    orders = _whole_orders(0)
+    assert run_ranks(_whole_orders, 2) == [orders, orders]
+    assert orders[0] == list(range(9))
+    assert all(sorted(order) == orders[0] for order in orders)
+    assert orders[0] != orders[1] != orders[2]

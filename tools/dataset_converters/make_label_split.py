@@ -28,7 +28,9 @@ def parse_args() -> argparse.Namespace:
     number.add_argument('--percent', type=float, help='share of the labels (1, 10)')
     number.add_argument('--per-class', type=int, help='labels of each class (4, 25, 400)')
     parser.add_argument('--seed', type=int, default=0, help='of the draw (0)')
-    parser.add_argument('--out', help="the file to write; by default the config's label_split")
+    parser.add_argument(
+        '--out', help="the file to write; by default the config's label_split or without_split"
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
     )
@@ -39,13 +41,17 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options)
     dataset = dict(inner_dataset(cfg.train_dataloader.dataset))
-    out = args.out or dataset.get('label_split')
+    out = args.out or dataset.get('label_split') or dataset.get('without_split')
     if out is None:
-        raise SystemExit('the config names no label_split of its training set: give --out')
+        raise SystemExit(
+            'the config names no label_split or without_split of its training set: give --out'
+        )
     if os.path.exists(out):
         raise SystemExit(f'{out} is there already: remove it if you want another draw')
     init_default_scope('mmrel')
-    built = DATASETS.build(dict(dataset, label_split=None, pipeline=[]))
+    # Lists that are still to be written.
+    whole = {key: None for key in ('label_split', 'without_split') if key in dataset}
+    built = DATASETS.build(dict(dataset, **whole, pipeline=[]))
     drawn = draw_label_split(built, args.percent, args.seed, args.per_class)
     share = f'{args.per_class} a class' if args.percent is None else f'{args.percent:g}%'
     remark = f'{share} of the labels of {dataset["type"]} ({len(built)} images), seed {args.seed}'

@@ -1,8 +1,9 @@
 from .color_jitter import ColorJitter
 from .small_image_views import CutoutView, PaddedCropView, RandAugmentView
-from .views import CentralView, ContrastiveView, LoadImage, WeakView
+from .views import ArrayTransforms, CentralView, ContrastiveView, LoadImage, WeakView
 
 __all__ = [
+    'ArrayTransforms',
     'CentralView',
     'ColorJitter',
     'ContrastiveView',

@@ -7,6 +7,7 @@ from torch's generator, which the data set seeds for each sample.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torchvision.transforms as tv
 import torchvision.transforms.functional as tvf
@@ -191,4 +192,32 @@ class CentralView(BaseTransform):
         if img.size != (self.size, self.size):
             img = tvf.center_crop(img, self.size)
         results['img'] = img
+        return results
+
+
+@TRANSFORMS.register_module()
+class ArrayTransforms(BaseTransform):
+    """mmpretrain's transforms of arrays (RandAugment, RandomErasing) on a Pillow image.
+
+    They get the image as a BGR array, which is what they expect, and their result
+    becomes a Pillow RGB image again. Colours in their settings are BGR.
+
+    Args:
+        transforms (Sequence[dict]): Their configs, in order.
+
+    Raises:
+        ValueError: If there is none.
+    """
+
+    def __init__(self, transforms: Sequence[dict]) -> None:
+        if not transforms:
+            raise ValueError('ArrayTransforms.transforms is empty: leave the transform out')
+        self.transforms = [TRANSFORMS.build(transform) for transform in transforms]
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img`` by what the transforms make of it."""
+        results['img'] = np.ascontiguousarray(np.asarray(results['img'])[..., ::-1])
+        for transform in self.transforms:
+            results = transform(results)
+        results['img'] = Image.fromarray(np.ascontiguousarray(results['img'][..., ::-1]))
         return results

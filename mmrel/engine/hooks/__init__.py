@@ -3,6 +3,7 @@ from .checkpoint_hook import CheckpointHook
 from .initial_val_hook import InitialValHook
 from .knn_multi_crop_hook import KNNMultiCropHook
 from .labeled_set_hook import LabeledSetHook
+from .path_calibration_hook import PathCalibrationHook
 from .strict_load_hook import StrictLoadHook
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'InitialValHook',
     'KNNMultiCropHook',
     'LabeledSetHook',
+    'PathCalibrationHook',
     'StrictLoadHook',
 ]

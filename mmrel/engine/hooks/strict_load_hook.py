@@ -5,7 +5,7 @@ from mmengine.runner import Runner
 
 from mmrel.engine.distributed import unwrap
 from mmrel.registry import HOOKS
-from mmrel.utils.state_dict import compare_state_dict
+from mmrel.utils.state_dict import compare_state_dict, let_modules_check
 
 
 @HOOKS.register_module()
@@ -22,10 +22,12 @@ class StrictLoadHook(Hook):
 
         Raises:
             RuntimeError: If they differ; the message lists the keys.
+            ValueError: If the checkpoint is of another search space.
         """
         model = unwrap(runner.model)
         given = checkpoint.get('state_dict', checkpoint)
         given = {key.removeprefix('module.'): value for key, value in given.items()}
+        let_modules_check(model, given)
         difference = compare_state_dict(model.state_dict(), given)
         if difference:
             raise RuntimeError(

@@ -1,0 +1,134 @@
+"""Held-out images on which many networks are scored."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmrel.datasets import WholeSetSampler
+
+_MB = 2**20
+
+
+def whole_loader(runner: Runner, config: dict, **order: Any) -> DataLoader:
+    """A loader that gives every rank all images of a set, each once.
+
+    Args:
+        runner (Runner): The runner.
+        config (dict): A loader's config; its sampler is replaced.
+        **order: As :class:`mmrel.datasets.WholeSetSampler`.
+
+    Returns:
+        DataLoader: The loader.
+    """
+    config = dict(config, sampler=dict(type=WholeSetSampler, **order), drop_last=False)
+    return runner.build_dataloader(config, seed=runner.seed)
+
+
+class HeldOutImages:
+    """Batches of images and labels, decoded once where they fit in memory.
+
+    They are kept as the loader gives them (uint8), in memory of the CPU; the
+    data preprocessor takes them to the device.
+
+    Args:
+        loader (DataLoader): From :func:`whole_loader`.
+        cache (str | bool): True: keep them; False: decode them for every
+            network; 'auto': keep them if they fit. Defaults to 'auto'.
+        limit_mb (float): What 'auto' may keep. Defaults to 4096.
+
+    Raises:
+        ValueError: If ``cache`` is none of the three, or there is no image.
+    """
+
+    def __init__(
+        self, loader: DataLoader, cache: str | bool = 'auto', limit_mb: float = 4096
+    ) -> None:
+        if cache not in ('auto', True, False):
+            raise ValueError(f"test_cfg.cache_images={cache!r} must be 'auto', True or False")
+        if len(loader.dataset) == 0:
+            raise ValueError('the held-out set (test_dataloader.dataset) has no image')
+        self.loader, self.cache, self.limit = loader, cache, limit_mb * _MB
+        self._kept: list[tuple[Tensor, Tensor]] = []
+        self._complete = False
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.loader.dataset)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches: images (B, 3, H, W) before the data preprocessor, labels (B,)."""
+        if self._complete:
+            yield from self._kept
+            return
+        keep, size, kept = bool(self.cache), 0, []
+        for batch in self.loader:
+            images, labels = self._packed(batch)
+            yield images, labels
+            if not keep:
+                continue
+            size += images.nbytes
+            kept.append((self._pinned(images), self._pinned(labels)))
+            if self.cache == 'auto' and size > self.limit:
+                print_log(
+                    f'the held-out images do not fit in {self.limit / _MB:g} MB: they are decoded '
+                    'for every path (test_cfg.cache_limit_mb, test_cfg.cache_images)',
+                    logger='current',
+                    level=30,
+                )
+                keep, kept, self.cache = False, [], False
+        if keep:
+            self._kept, self._complete = kept, True
+
+    @staticmethod
+    def _pinned(tensor: Tensor) -> Tensor:
+        return tensor.pin_memory() if get_device() == 'cuda' else tensor
+
+    @staticmethod
+    def _packed(batch: dict) -> tuple[Tensor, Tensor]:
+        images, samples = batch['inputs'], batch['data_samples']
+        if any('gt_label' not in sample for sample in samples):
+            raise ValueError('the held-out set gives no labels: use one with classes')
+        if not isinstance(images, Tensor):
+            images = torch.stack(list(images))
+        return images, torch.cat([sample.gt_label for sample in samples])
+
+
+@torch.inference_mode()
+def path_accuracy(
+    model: BaseModel,
+    path: dict,
+    images: HeldOutImages,
+    autocast: bool = False,
+    each_batch: Callable[[], None] = lambda: None,
+) -> float:
+    """Top-1 accuracy of a supernet's path, averaged over its sides.
+
+    Args:
+        model (BaseModel): The supernet, in evaluation mode; its
+            ``path_logits(inputs, path)`` gives logits (S, B, classes).
+        path (dict): The path.
+        images (HeldOutImages): The images.
+        autocast (bool): Whether to run it in bf16. Defaults to False.
+        each_batch (Callable): Called after every batch. Defaults to nothing.
+
+    Returns:
+        float: Percent.
+    """
+    correct = 0
+    for inputs, labels in images:
+        inputs = model.data_preprocessor(dict(inputs=inputs), False)['inputs']
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=autocast):
+            logits = model.path_logits(inputs, path)
+        # On the device: it is read once a path.
+        predicted = logits.argmax(dim=-1)
+        correct = correct + (predicted == labels.to(predicted.device, non_blocking=True)).sum()
+        sides = len(logits)
+        each_batch()
+    return 100 * int(correct) / (len(images) * sides)

@@ -1,0 +1,357 @@
+"""Architecture search as a test loop."""
+
+import copy
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from mmengine.evaluator import Evaluator
+from mmengine.runner import BaseLoop, Runner
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmrel.engine.distributed import unwrap
+from mmrel.engine.held_out import HeldOutImages, path_accuracy, whole_loader
+from mmrel.engine.plain_loader import plain_loader_config
+from mmrel.registry import LOOPS, SEARCH_COSTS
+from mmrel.utils.files import write_atomically
+from mmrel.utils.state_dict import state_digest
+
+if TYPE_CHECKING:
+    from mmrel.search.study import SearchStudy
+
+
+class _PathScoringLoop(BaseLoop):
+    """Scores paths of a supernet on held-out images.
+
+    Args:
+        runner (Runner): The runner. Its model has a ``space``, gives
+            ``path_logits(inputs, path)`` and may ask for ``calibration_batches``.
+        dataloader (dict): The held-out images; every rank reads all of them.
+        evaluator (Evaluator | dict | list, optional): mmengine wants one in a
+            config; a path's score is always its top-1 accuracy.
+        cache_images (str | bool): As :class:`.HeldOutImages`. Defaults to 'auto'.
+        cache_limit_mb (float): As :class:`.HeldOutImages`. Defaults to 4096.
+        autocast (bool): bf16 autocast. Defaults to False.
+        calibration_dataloader (dict, optional): What calibration batches come
+            from, for models that ask for them. A dict is merged into what it is
+            by default: the training set, read as the held-out images are.
+        seed (int): Of the calibration images, and of a search. Defaults to 0.
+        log_interval (int): Paths between two lines of the log. Defaults to 10.
+
+    Raises:
+        ValueError: If the model is no supernet, or a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list | None = None,
+        cache_images: str | bool = 'auto',
+        cache_limit_mb: float = 4096,
+        autocast: bool = False,
+        calibration_dataloader: dict | None = None,
+        seed: int = 0,
+        log_interval: int = 10,
+    ) -> None:
+        self.model = unwrap(runner.model)
+        for part in ('space', 'path_logits'):
+            if not hasattr(self.model, part):
+                raise ValueError(
+                    f'{type(self.model).__name__} has no {part}: paths are scored with a supernet'
+                )
+        if log_interval < 1:
+            raise ValueError(f'test_cfg.log_interval={log_interval} must be at least 1')
+        self._loader_config = dataloader
+        if isinstance(dataloader, dict):
+            dataloader = whole_loader(runner, dataloader)
+        super().__init__(runner, dataloader)
+        self.space = self.model.space
+        self.images = HeldOutImages(self.dataloader, cache_images, cache_limit_mb)
+        self.autocast, self.seed = autocast, seed
+        self.calibration_dataloader = calibration_dataloader
+        self.log_interval = log_interval
+        self._calibration: list[Tensor] | None = None
+
+    def _prepare(self) -> None:
+        """Read what all paths share."""
+        self.model.eval()
+        count = getattr(self.model, 'calibration_batches', 0)
+        if count > 0 and self._calibration is None:
+            self._calibration = self._read_calibration(count)
+
+    def _read_calibration(self, count: int) -> list[Tensor]:
+        """The same random images for every path, as the model's inputs."""
+        config = plain_loader_config(
+            self.runner.cfg, copy.deepcopy(self._loader_config), self.calibration_dataloader or {}
+        )
+        loader = whole_loader(self.runner, config, shuffle=True, seed=self.seed)
+        if len(loader) < count:
+            raise ValueError(
+                f'{type(self.model).__name__} asks for {count} calibration batches, the set has '
+                f'{len(loader)}'
+            )
+        batches = zip(range(count), loader, strict=False)
+        return [
+            self.model.data_preprocessor(dict(inputs=batch['inputs']), False)['inputs']
+            for _, batch in batches
+        ]
+
+    def _score(self, path: dict, each_batch: Callable[[], None] = lambda: None) -> float:
+        if hasattr(self.model, 'prepare_path'):
+            self.model.prepare_path(path, self._calibration)
+        return path_accuracy(self.model, path, self.images, self.autocast, each_batch)
+
+
+@LOOPS.register_module()
+class SearchLoop(_PathScoringLoop):
+    """NSGA-II over the paths of a supernet, as ``test_cfg``.
+
+    Ranks, processes and machines work on one study; results are written to the
+    work dir after every generation.
+
+    Args:
+        runner (Runner): As the base class, as all that is not below.
+        dataloader (dict): As the base class.
+        population (int): Paths of a generation. Defaults to 50.
+        generations (int): Generations. Defaults to 40.
+        budget (dict, optional): ``cost``, ``min``, ``max`` (and ``max_draws``)
+            of :class:`mmrel.search.budget.Budget`. Defaults to None: every path
+            may be scored.
+        cost (dict, optional): The cost that is the second objective and stands
+            in the pictures. Defaults to None: the budget's, else FLOPs.
+        objectives (Sequence[str]): ('accuracy',) or ('accuracy', 'cost').
+            Defaults to ('accuracy',).
+        sampler (Mapping, optional): ``crossover_prob``, ``swapping_prob`` and
+            ``mutation_prob`` of NSGA-II. Defaults to None: Optuna's.
+        storage (str, optional): As :func:`mmrel.search.storage.open_storage`.
+            Defaults to None: ``study.journal`` in the work dir.
+        study_name (str, optional): The study's name in the storage. Defaults to
+            None: the config's name.
+        resume (bool): Go on with a study in the work dir; one in a storage is
+            always gone on with. Defaults to False.
+        top (int): Paths in the list of the best. Defaults to 10.
+        retrain (dict, optional): ``base``: the config that ``retrain.py`` takes
+            all but the network from. Defaults to None: none is written.
+        **kwargs: As the base class.
+
+    Raises:
+        ValueError: If a setting is out of range.
+        FileNotFoundError: If ``retrain.base`` does not exist.
+        ConnectionError: If the storage cannot be reached.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list | None = None,
+        population: int = 50,
+        generations: int = 40,
+        budget: dict | None = None,
+        cost: dict | None = None,
+        objectives: Sequence[str] = ('accuracy',),
+        sampler: Mapping | None = None,
+        storage: str | None = None,
+        study_name: str | None = None,
+        resume: bool = False,
+        top: int = 10,
+        retrain: dict | None = None,
+        **kwargs,
+    ) -> None:
+        # Optuna takes a second to import, and only a search needs it.
+        from mmrel.search.budget import Budget
+        from mmrel.search.retraining import find_base
+        from mmrel.search.storage import open_storage
+        from mmrel.search.study import check_settings
+
+        budget = Budget(**budget) if budget else None
+        cost = SEARCH_COSTS.build(cost) if cost else None
+        check_settings(population, generations, objectives, budget, cost)
+        self.settings = dict(
+            population=population, generations=generations, objectives=objectives, budget=budget,
+            cost=cost, sampler=sampler,
+        )  # fmt: skip
+        self.retrain_base = find_base(retrain['base']) if retrain else None
+        self.top = top
+        self._scored = 0
+        super().__init__(runner, dataloader, evaluator, **kwargs)
+        self.fresh = storage is None and not resume
+        self._storage = open_storage(storage or os.path.join(runner.work_dir, 'study.journal'))
+        self.study_name = study_name or Path(runner.cfg.filename or 'search').stem
+
+    @property
+    def cost_name(self) -> str:
+        """The cost of the pictures."""
+        cost, budget = self.settings['cost'], self.settings['budget']
+        cost = cost or (budget.cost if budget else None)
+        return cost.name if cost else 'flops'
+
+    def run(self) -> dict:
+        """Search.
+
+        Returns:
+            dict: ``search/top1`` of the best path and ``search/paths``, their
+            number.
+
+        Raises:
+            ValueError: If no path meets the budget, or the study is of another
+                search.
+        """
+        from mmrel.search.study import SearchStudy
+
+        self.runner.call_hook('before_test')
+        self._prepare()
+        # All ranks join the study that the first one has made or found.
+        fresh = self.fresh and is_main_process()
+        if not is_main_process():
+            barrier()
+        study = SearchStudy(
+            self._storage,
+            self.study_name,
+            self.space,
+            identity=dict(checkpoint=state_digest(self.model), images=len(self.images)),
+            seed=self.seed,
+            fresh=fresh,
+            **self.settings,
+        )
+        if is_main_process():
+            barrier()
+        started, before, written = time.monotonic(), len(study.rows()), None
+        if before:
+            self.runner.logger.info(f'the study has {before} scored paths: going on')
+        while (claim := study.claim()) is not None:
+            if written is not None and claim.generation != written:
+                self._write(study)
+            written = claim.generation
+            try:
+                score = self._score(claim.path, study.beat)
+            except BaseException:
+                study.release(claim)
+                raise
+            if not study.tell(claim, score):
+                self.runner.logger.warning(f'path {claim.slot} was taken over by another process')
+            self._log(study, claim.slot, score, started, before)
+        barrier()
+        self._write(study)
+        rows = study.rows()
+        best = max(row['score'] for row in rows)
+        self.runner.call_hook('after_test')
+        return {'search/top1': best, 'search/paths': len(rows)}
+
+    def _log(
+        self, study: 'SearchStudy', slot: int, score: float, started: float, before: int
+    ) -> None:
+        if not is_main_process():
+            return
+        self._scored += 1
+        if self._scored % self.log_interval:
+            return
+        rows = study.rows()
+        seconds = (time.monotonic() - started) / max(1, len(rows) - before)
+        left = time.strftime('%H:%M:%S', time.gmtime(seconds * (study.total - len(rows))))
+        best = max(rows, key=lambda row: row['score'])
+        self.runner.logger.info(
+            f'scored {len(rows)} of {study.total} paths  last: {slot} {score:.2f}  best: '
+            f'{best["slot"]} {best["score"]:.2f} ({self.cost_name} {best[self.cost_name]:,})  '
+            f'{seconds:.2f} s a path  eta: {left}'
+        )
+
+    def _write(self, study: 'SearchStudy') -> None:
+        if not is_main_process():
+            return
+        from mmrel.search.results import best_first, results_table, write_results
+
+        rows = study.rows()
+        folder = self.runner.work_dir
+        write_results(folder, rows, self.space, self.cost_name, self.top, self.retrain_base)
+        best = best_first(rows)
+        if len(rows) == study.total:
+            self.runner.logger.info(
+                f'the best of {len(rows)} paths:\n{results_table(best[: self.top])}'
+            )
+        self.runner.logger.info(f'results of {len(rows)} paths are in {folder}')
+
+
+@LOOPS.register_module()
+class ScorePathsLoop(_PathScoringLoop):
+    """Scores given paths, as ``test_cfg``; finished ones are kept.
+
+    Args:
+        runner (Runner): As the base class, as all that is not below.
+        dataloader (dict): As the base class.
+        paths (str): File with a path in each line, as JSON, or as the entry
+            ``path`` of the line.
+        out (str): File that gets a line for each: ``path``, ``score``,
+            ``flops``, ``parameters``, ``key``, and digests of checkpoint and space.
+        **kwargs: As the base class.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a path is not of the model's space.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list | None = None,
+        *,
+        paths: str,
+        out: str,
+        **kwargs,
+    ) -> None:
+        from mmrel.search.path_files import read_paths
+
+        super().__init__(runner, dataloader, evaluator, **kwargs)
+        self.paths = read_paths(paths, self.space)
+        self.out = out
+
+    def run(self) -> dict:
+        """Score them.
+
+        Returns:
+            dict: ``search/paths``, the number of scored paths.
+
+        Raises:
+            ValueError: If ``out`` holds scores of another checkpoint or space.
+        """
+        from mmrel.search.budget import path_costs
+        from mmrel.search.path_files import format_rows, read_rows
+
+        self.runner.call_hook('before_test')
+        self._prepare()
+        identity = dict(
+            checkpoint=state_digest(self.model),
+            space=self.space.fingerprint(),
+            images=len(self.images),
+        )
+        rows = read_rows(self.out, half_line=True) if os.path.isfile(self.out) else []
+        for row in rows:
+            if {key: row.get(key) for key in identity} != identity:
+                raise ValueError(
+                    f'{self.out!r} holds scores of another checkpoint, space or held-out set: '
+                    'take another file'
+                )
+        done = {row['key'] for row in rows}
+        by_key = {self.space.key(path): path for path in self.paths}
+        todo = [(key, path) for key, path in by_key.items() if key not in done]
+        barrier()
+        if is_main_process():  # without half a line at the end
+            write_atomically(format_rows(rows).encode(), self.out)
+        barrier()
+        for i, (key, path) in enumerate(todo[get_rank() :: get_world_size()], 1):
+            score = self._score(path)
+            row = dict(path=path, score=score, **path_costs(self.space, path), key=key, **identity)
+            # One write: processes that append do not mix their lines.
+            with open(self.out, 'a') as file:
+                file.write(format_rows([row]))
+            if i % self.log_interval == 0 or i == len(todo):
+                self.runner.logger.info(f'scored {i} of {len(todo)} paths, the last {score:.2f}')
+        barrier()
+        self.runner.call_hook('after_test')
+        return {'search/paths': len(by_key)}

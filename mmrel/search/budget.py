@@ -1,0 +1,132 @@
+"""What a path may cost, and drawing paths that keep to it."""
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from mmrel.registry import SEARCH_COSTS
+
+from .space import Path, SearchSpace
+
+Cost = Callable[[SearchSpace, np.ndarray], np.ndarray]
+
+
+class Budget:
+    """Bounds of a cost.
+
+    Args:
+        cost (dict): Config of a cost, such as ``dict(type='FLOPsCost')``.
+        min (float, optional): Least cost of a path. Defaults to None: none.
+        max (float, optional): Greatest cost of a path. Defaults to None: none.
+        max_draws (int): Random paths tried for one that keeps to the bounds.
+            Defaults to 100,000; a measured cost wants fewer.
+
+    Raises:
+        ValueError: If there is no bound, or none can be kept.
+    """
+
+    def __init__(
+        self,
+        cost: dict,
+        min: float | None = None,
+        max: float | None = None,
+        max_draws: int = 100_000,
+    ) -> None:
+        if (min is None and max is None) or (None not in (min, max) and min > max):
+            raise ValueError(f'budget.min={min}, budget.max={max}: give one, and min below max')
+        if max_draws < 1:
+            raise ValueError(f'budget.max_draws={max_draws} must be at least 1')
+        self.cost: Cost = SEARCH_COSTS.build(cost)
+        self.min, self.max, self.max_draws = min, max, max_draws
+
+    def __str__(self) -> str:
+        low = '' if self.min is None else f'{self.min:.12g} <= '
+        high = '' if self.max is None else f' <= {self.max:.12g}'
+        return f'{low}{self.cost.name}{high}'
+
+    def keeps(self, costs: np.ndarray) -> np.ndarray:
+        """Which of N costs are inside, shape (N,), bool."""
+        inside = np.ones(np.shape(costs), dtype=bool)
+        if self.min is not None:
+            inside &= costs >= self.min
+        if self.max is not None:
+            inside &= costs <= self.max
+        return inside
+
+    def allows(self, space: SearchSpace, path: Path) -> bool:
+        """Whether a path is inside."""
+        return bool(self.keeps(self.cost(space, space.indices([path])))[0])
+
+
+def draw_path(
+    space: SearchSpace,
+    budget: Budget | None,
+    generator: np.random.Generator,
+    taken: Collection[str] = (),
+) -> Path | None:
+    """Draw a random path inside a budget.
+
+    Args:
+        space (SearchSpace): The space.
+        budget (Budget, optional): None: every path may be drawn.
+        generator (np.random.Generator): Source of the draws.
+        taken (Collection[str]): Keys of the paths that are out of the question.
+
+    Returns:
+        Path, optional: None if all the draws inside the budget were taken.
+
+    Raises:
+        ValueError: If no draw was inside the budget.
+    """
+    limit = budget.max_draws if budget else 100_000
+    drawn, block, found = 0, 1, False
+    lowest, highest = np.inf, -np.inf
+    while drawn < limit:
+        # Few at first: a measured cost takes its time for each.
+        rows = space.sample_indices(min(block, limit - drawn), generator)
+        drawn, block = drawn + len(rows), min(2 * block, 4096)
+        if budget is not None:
+            costs = budget.cost(space, rows)
+            lowest, highest = min(lowest, costs.min()), max(highest, costs.max())
+            rows = rows[budget.keeps(costs)]
+        found |= len(rows) > 0
+        # In a small space most of a block are equal.
+        _, first = np.unique(space.canonical(rows), axis=0, return_index=True)
+        for path in space.paths(rows[np.sort(first)]):
+            if space.key(path) not in taken:
+                return path
+    if not found:
+        raise ValueError(
+            f'no path meets the budget {budget}: {drawn} random paths cost from {lowest:g} to '
+            f'{highest:g} (test_cfg.budget)'
+        )
+    return None
+
+
+def draw_paths(
+    space: SearchSpace, budget: Budget | None, n: int, generator: np.random.Generator
+) -> list[Path]:
+    """Draw N different random paths inside a budget.
+
+    Raises:
+        ValueError: If so many are not found.
+    """
+    paths: dict[str, Path] = {}
+    while len(paths) < n:
+        path = draw_path(space, budget, generator, paths)
+        if path is None:
+            raise ValueError(
+                f'{n} different paths were asked for, and only {len(paths)} were found'
+                + (f' inside the budget {budget}' if budget else '')
+            )
+        paths[space.key(path)] = path
+    return list(paths.values())
+
+
+def path_costs(space: SearchSpace, path: Path, extra: Sequence[Cost] = ()) -> dict[str, float]:
+    """FLOPs, parameters and further costs of a path, by name, for JSON."""
+    row = space.indices([path])
+    costs = dict(flops=space.flops(row)[0].item(), parameters=space.parameters(row)[0].item())
+    for cost in extra:
+        costs.setdefault(cost.name, np.asarray(cost(space, row))[0].item())
+    return costs

@@ -1,0 +1,75 @@
+"""Spaces whose paths are encoded for a network: what is chosen, and how wide."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .space import Option, Path, SearchSpace
+
+__all__ = ['CodedSpace']
+
+
+class CodedSpace(SearchSpace):
+    """Base of the K-shot spaces: architecture choices, then width choices.
+
+    The codes are those of the networks: entries that a network does not use
+    count nothing, so equal networks have equal codes.
+
+    Args:
+        architecture (Mapping[str, Sequence]): Options by choice name, in order.
+        widths (Mapping[str, Sequence[float]]): Shares of the full width, in
+            (0, 1] and rising. May be empty.
+
+    Raises:
+        ValueError: If a choice is not as above.
+    """
+
+    num_classes: int
+
+    def __init__(
+        self,
+        architecture: Mapping[str, Sequence[Option]],
+        widths: Mapping[str, Sequence[float]],
+    ) -> None:
+        for name, options in widths.items():
+            if list(options) != sorted(options) or not all(0 < o <= 1 for o in options):
+                raise ValueError(f'{name}={list(options)} must rise and lie in (0, 1]')
+        super().__init__({**architecture, **widths})
+        self.width_choices = tuple(widths)
+        self._shares = [np.array(self.choices[name], dtype=np.float64) for name in widths]
+        self._architecture_sizes = self._sizes[: len(architecture)]
+
+    @property
+    def code_sizes(self) -> tuple[int, int]:
+        """Numbers of columns of `architecture_codes` and `width_codes`."""
+        return int(self._architecture_sizes.sum()), len(self.width_choices)
+
+    def architecture_codes(self, indices: np.ndarray) -> np.ndarray:
+        """One-hot codes of the architecture choices of N paths, (N, A), float32."""
+        sizes = self._architecture_sizes
+        places = self.canonical(indices)[:, : len(sizes)]
+        codes = np.zeros((len(places), int(sizes.sum())), dtype=np.float32)
+        np.put_along_axis(codes, places + np.cumsum(sizes) - sizes, 1, axis=1)
+        return codes
+
+    def width_codes(self, indices: np.ndarray) -> np.ndarray:
+        """Shares of the full width, 0 where a layer is absent, (N, W), float32."""
+        first = len(self._architecture_sizes)
+        used = self.used(indices)[:, first:]
+        shares = np.zeros(used.shape, dtype=np.float32)
+        for i, options in enumerate(self._shares):
+            shares[:, i] = options[indices[:, first + i]]
+        return np.where(used, shares, np.float32(0))
+
+    def mean_width(self, indices: np.ndarray) -> np.ndarray:
+        """Mean share over the layers that are there, (N,), float32; 1 without width choices."""
+        shares = self.width_codes(indices)
+        present = (shares > 0).sum(axis=1)
+        return np.where(present > 0, shares.sum(axis=1) / np.maximum(present, 1), 1).astype(
+            np.float32
+        )
+
+    @abstractmethod
+    def largest(self) -> Path:
+        """The path with the most parameters."""

@@ -1,0 +1,182 @@
+"""What a path costs: FLOPs, parameters, or measured latency."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from contextlib import suppress
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from mmengine.device import get_device
+
+from mmrel.registry import MODELS, SEARCH_COSTS
+from mmrel.utils.files import write_atomically
+
+from .space import SearchSpace
+
+__all__ = ['FLOPsCost', 'LatencyCost', 'ParametersCost', 'PathCost']
+
+
+class PathCost(Protocol):
+    """A cost of paths.
+
+    Attributes:
+        name (str): Names columns and files.
+        unit (str): Stands behind its values.
+    """
+
+    name: str
+    unit: str
+
+    def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
+        """Costs of N paths at places (N, C), shape (N,)."""
+
+
+@SEARCH_COSTS.register_module()
+class FLOPsCost:
+    """Multiply-accumulates for one image, by the space's closed form."""
+
+    name, unit = 'flops', 'MACs'
+
+    def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
+        """Costs of N paths at places (N, C), shape (N,), int64."""
+        return space.flops(indices)
+
+
+@SEARCH_COSTS.register_module()
+class ParametersCost:
+    """Parameters of the stand-alone network, by the space's closed form."""
+
+    name, unit = 'parameters', 'parameters'
+
+    def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
+        """Costs of N paths at places (N, C), shape (N,), int64."""
+        return space.parameters(indices)
+
+
+@SEARCH_COSTS.register_module()
+class LatencyCost:
+    """Milliseconds of a forward of the stand-alone network, measured here.
+
+    The median of several forwards after some that do not count. What was
+    measured is kept, apart for each space, device, batch, image size and number
+    of threads; paths that are the same network are measured once.
+
+    Args:
+        batch_size (int): Images in a forward. Defaults to 1.
+        device (str, optional): Where it runs. Defaults to None: an accelerator
+            if there is one, else the CPU.
+        image_size (int, optional): Side of the images. Defaults to None: the
+            space's ``image_size``.
+        warmup (int): Forwards before those that count. Defaults to 5.
+        repeats (int): Forwards that count. Defaults to 20.
+        file (str, optional): A JSON file that keeps the results for the next
+            run; several processes may share it. Defaults to None: in memory.
+
+    Raises:
+        ValueError: If a number is too small.
+    """
+
+    name, unit = 'latency_ms', 'ms'
+
+    def __init__(
+        self,
+        batch_size: int = 1,
+        device: str | None = None,
+        image_size: int | None = None,
+        warmup: int = 5,
+        repeats: int = 20,
+        file: str | None = None,
+    ) -> None:
+        lowest = dict(batch_size=(batch_size, 1), warmup=(warmup, 0), repeats=(repeats, 1))
+        for key, (value, least) in lowest.items():
+            if value < least:
+                raise ValueError(f'cost.{key}={value} must be at least {least}')
+        self.batch_size = batch_size
+        self.device = torch.device(device or get_device())
+        self.image_size = image_size
+        self.warmup = warmup
+        self.repeats = repeats
+        self.file = file
+        self._known: dict[str, dict[str, float]] = {}
+
+    def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
+        """Costs of N paths at places (N, C), shape (N,), float64.
+
+        Raises:
+            ValueError: If the file is no cache of latencies, or the space does
+                not tell its image size.
+        """
+        size = self.image_size or getattr(space, 'image_size', None)
+        if size is None:
+            raise ValueError(
+                f'{type(space).__name__} does not tell its image size: set cost.image_size'
+            )
+        setting = (
+            f'space {space.fingerprint()}, {_device_name(self.device)}, batch {self.batch_size}, '
+            f'{size} px, {torch.get_num_threads()} threads'
+        )
+        self._read()
+        known = self._known.setdefault(setting, {})
+        costs = []
+        for path in space.paths(indices):
+            key = space.key(path)
+            if key not in known:
+                known[key] = self._measure(space.subnet(path), size)
+                self._write()
+            costs.append(known[key])
+        return np.array(costs, dtype=np.float64)
+
+    def _read(self) -> None:
+        if self.file is None or not os.path.exists(self.file):
+            return
+        try:
+            with open(self.file) as file:
+                content = json.load(file)
+            for setting, values in content.items():
+                kept = self._known.setdefault(setting, {})
+                kept.update({key: float(value) for key, value in values.items()})
+        except (ValueError, AttributeError, TypeError, UnicodeDecodeError) as error:
+            raise ValueError(
+                f'cost.file={self.file!r} is no cache of latencies ({error}): delete it, or give '
+                'another file'
+            ) from error
+
+    def _write(self) -> None:
+        if self.file is not None:
+            self._read()  # what other processes have added
+            write_atomically(json.dumps(self._known, indent=1).encode(), self.file)
+
+    def _measure(self, config: dict[str, Any], size: int) -> float:
+        model = MODELS.build(config).to(self.device).eval()
+        images = torch.zeros(self.batch_size, 3, size, size, device=self.device)
+        times = []
+        with torch.inference_mode():
+            for i in range(self.warmup + self.repeats):
+                self._wait()
+                start = time.perf_counter()
+                model(images)
+                self._wait()
+                if i >= self.warmup:
+                    times.append(time.perf_counter() - start)
+        return 1000 * statistics.median(times)
+
+    def _wait(self) -> None:
+        """Until the device has done what it was given; a CPU always has."""
+        if self.device.type != 'cpu':
+            torch.accelerator.synchronize(self.device)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    if device.type != 'cpu':
+        return device.type
+    with suppress(OSError), open('/proc/cpuinfo') as lines:
+        for line in lines:
+            if line.startswith('model name'):
+                return line.partition(':')[2].strip()
+    return platform.processor() or platform.machine()

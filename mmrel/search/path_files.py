@@ -1,0 +1,68 @@
+"""Files of paths: a line of JSON for each."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+
+from .space import Path, SearchSpace
+
+
+def read_rows(file: str, half_line: bool = False) -> list[dict]:
+    """Read a file with a dict in each line.
+
+    Args:
+        file (str): The file.
+        half_line (bool): Leave out a last line that is cut short, as a killed
+            process leaves it. Defaults to False.
+
+    Returns:
+        list[dict]: The lines.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a line is no dict in JSON; with its number.
+    """
+    if not os.path.isfile(file):
+        raise FileNotFoundError(f'file of paths {file!r} does not exist')
+    with open(file, encoding='utf-8') as lines:
+        text = lines.read().splitlines()
+    rows = []
+    for number, line in enumerate(text, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            if half_line and number == len(text):
+                break
+            raise ValueError(f'{file}, line {number} is no JSON: {error}') from error
+        if not isinstance(row, dict):
+            raise ValueError(f'{file}, line {number} is no JSON object: {line[:80]}')
+        rows.append(row)
+    return rows
+
+
+def read_paths(file: str, space: SearchSpace) -> list[Path]:
+    """Read paths, each a line of its own or the entry ``path`` of a line.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a line is no path of the space; with its number.
+    """
+    rows = read_rows(file)
+    if not rows:
+        raise ValueError(f'{file} holds no path')
+    paths = []
+    for number, row in enumerate(rows, 1):
+        path = row.get('path', row)
+        try:
+            space.validate(path)
+        except ValueError as error:
+            raise ValueError(f'{file}, path {number}: {error}') from error
+        paths.append(path)
+    return paths
+
+
+def format_rows(rows: Iterable[Mapping]) -> str:
+    """The text of a file with a dict in each line."""
+    return ''.join(json.dumps(row) + '\n' for row in rows)

@@ -1,0 +1,90 @@
+"""A config that trains the stand-alone network of a path."""
+
+import pprint
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+
+from mmengine.config import Config, ConfigDict
+
+from mmrel.utils.package import package_root
+
+from .space import Path, SearchSpace
+
+
+def find_base(base: str) -> str:
+    """The config from which a retraining config takes all but the network.
+
+    Args:
+        base (str): A path, from here or from the repository.
+
+    Returns:
+        str: Absolute.
+
+    Raises:
+        FileNotFoundError: If it is in neither place.
+    """
+    for place in (FilePath(base), package_root() / base):
+        if place.is_file():
+            return str(place.resolve())
+    raise FileNotFoundError(
+        f'retrain.base={base!r} of the config is neither here nor in {package_root()}'
+    )
+
+
+def _over(base: object, value: object) -> object:
+    """What to write so that a config's value becomes ``value``, its other keys kept.
+
+    A part of another type takes nothing from the one that it replaces.
+    """
+    if not isinstance(value, Mapping) or not isinstance(base, Mapping):
+        return value
+    if base.get('type') != value.get('type') and 'type' in value and 'type' in base:
+        return dict(_delete_=True, **value)
+    return {key: _over(base.get(key), part) for key, part in value.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(part) for part in value)
+    return value
+
+
+def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) -> str:
+    """The text of a config for ``tools/train.py``.
+
+    Args:
+        space (SearchSpace): The space.
+        path (Path): The path.
+        base (str): From :func:`find_base`: data, schedule and the model's
+            settings that are no architecture, such as its loss.
+        remark (str): For the first line.
+
+    Returns:
+        str: The text; it names ``base`` by its absolute path.
+
+    Raises:
+        ValueError: If the network that it gives is not the path's.
+    """
+    wanted = _plain(space.subnet(path))
+    cfg = Config.fromfile(base)
+    model = _over(_plain(cfg.get('model', {})), wanted)
+    text = (
+        f'# {remark}\n_base_ = [{base!r}]\n\n'
+        f'model = {pprint.pformat(model, width=98, sort_dicts=False)}\n'
+    )
+    got = Config._merge_a_into_b(ConfigDict(model=model), cfg._cfg_dict)['model']
+    if not _holds(got, wanted):
+        raise ValueError(f'{base} cannot be changed to the network of {path}: it gives {got}')
+    return text
+
+
+def _holds(got: object, wanted: object) -> bool:
+    if isinstance(wanted, Mapping):
+        return isinstance(got, Mapping) and all(
+            key in got and _holds(got[key], part) for key, part in wanted.items()
+        )
+    if isinstance(wanted, list | tuple):
+        return len(got) == len(wanted) and all(map(_holds, got, wanted))
+    return got == wanted

@@ -1,0 +1,3 @@
+from .vitas import ViTASSpace
+
+__all__ = ['ViTASSpace']

@@ -1,0 +1,377 @@
+"""The search space of vision transformers of ViTAS."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmrel.registry import SEARCH_SPACES
+
+from ..space import Path, SearchSpace
+
+_PERCENTS = tuple(i / 10 for i in range(1, 11))
+
+
+@SEARCH_SPACES.register_module()
+class ViTASSpace(SearchSpace):
+    """Patch size, embedding width, and heads and widths of every block.
+
+    A path is ``{'patch': 16, 'block0.heads': 3, ..., 'embed': 0.6, 'block0.attn':
+    0.4, 'block0.mlp': 0.9, ...}``: widths are shares of the full ones, rounded;
+    heads None is an identity block, whose two widths are not used. The defaults
+    are the 1 G space. Source: ViTAS (arXiv:2106.13700).
+
+    Args:
+        image_size (int): Side of the images in pixels. Defaults to 224.
+        patch_sizes (Sequence[int]): Defaults to (14, 16, 32).
+        heads (Sequence[int]): Attention heads of a block. Defaults to
+            (3, 6, 12, 16).
+        embed_percents (Sequence[float]): Shares of ``embed_dims``. Defaults to
+            0.1, 0.2, ... 1.0.
+        attn_percents (Sequence[float]): Shares of ``qkv_dims``. Defaults to the
+            same.
+        mlp_percents (Sequence[float]): Shares of ``mlp_dims``. Defaults to the
+            same.
+        embed_dims (int): Full width of the embedding. Defaults to 384.
+        qkv_dims (int): Full width of q, k and v together. Defaults to 1440.
+        mlp_dims (int): Full width of the MLP's hidden layer. Defaults to 1440.
+        depth (int): Number of blocks, identity blocks included. Defaults to 16.
+        allow_identity (bool): A block may be the identity. Defaults to True.
+        num_classes (int): Defaults to 1000.
+        identity_probability (float, optional): Probability of the identity for
+            each block of a random path. Defaults to None: 0.5, or what
+            ``flops_budget`` asks for.
+        flops_budget (Sequence[int], optional): Lowest and highest mean FLOPs of
+            random paths: the identity probability is searched for them, in steps
+            of 0.01 from 0.5, on 1,000 paths. Defaults to None.
+
+    Raises:
+        ValueError: If a setting is impossible: the message has its key, its
+            value and the remedy.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 224,
+        patch_sizes: Sequence[int] = (14, 16, 32),
+        heads: Sequence[int] = (3, 6, 12, 16),
+        embed_percents: Sequence[float] = _PERCENTS,
+        attn_percents: Sequence[float] = _PERCENTS,
+        mlp_percents: Sequence[float] = _PERCENTS,
+        embed_dims: int = 384,
+        qkv_dims: int = 1440,
+        mlp_dims: int = 1440,
+        depth: int = 16,
+        allow_identity: bool = True,
+        num_classes: int = 1000,
+        identity_probability: float | None = None,
+        flops_budget: Sequence[int] | None = None,
+    ) -> None:
+        sizes = dict(
+            image_size=image_size,
+            embed_dims=embed_dims,
+            qkv_dims=qkv_dims,
+            mlp_dims=mlp_dims,
+            depth=depth,
+            num_classes=num_classes,
+        )
+        for key, value in sizes.items():
+            if type(value) is not int or value < 1:
+                raise ValueError(f'space.{key}={value!r} must be a positive integer')
+        self.sizes = sizes
+        self.image_size, self.num_classes, self.depth = image_size, num_classes, depth
+        self.embed_dims, self.qkv_dims, self.mlp_dims = embed_dims, qkv_dims, mlp_dims
+        self.patch_sizes, self.heads = tuple(patch_sizes), tuple(heads)
+        self.allow_identity = allow_identity
+        percents = dict(
+            embed=_shares('embed_percents', embed_percents),
+            attn=_shares('attn_percents', attn_percents),
+            mlp=_shares('mlp_percents', mlp_percents),
+        )
+        self._check_patches_and_heads()
+
+        blocks = range(depth)
+        options = (*self.heads, None) if allow_identity else self.heads
+        choices: dict[str, Sequence] = dict(patch=self.patch_sizes)
+        choices.update({f'block{i}.heads': options for i in blocks})
+        choices['embed'] = percents['embed']
+        for i in blocks:
+            choices[f'block{i}.attn'] = percents['attn']
+            choices[f'block{i}.mlp'] = percents['mlp']
+        super().__init__(choices)
+
+        # Full widths times shares, in the order of the options.
+        self._embed = np.array([round(embed_dims * p) for p in percents['embed']])
+        self._qkv = np.array([round(qkv_dims * p) for p in percents['attn']])
+        self._mlp = np.array([round(mlp_dims * p) for p in percents['mlp']])
+        self._check_widths(percents)
+        # Columns of the choices.
+        self._heads_columns = slice(1, 1 + depth)
+        self._attn_columns = slice(2 + depth, None, 2)
+        self._mlp_columns = slice(3 + depth, None, 2)
+        self._embed_column = 1 + depth
+
+        self.identity_probability = self._identity_probability(identity_probability, flops_budget)
+
+    # --- checks at construction ---------------------------------------------
+
+    def _check_patches_and_heads(self) -> None:
+        for key, values in (('patch_sizes', self.patch_sizes), ('heads', self.heads)):
+            if not values or any(type(value) is not int or value < 1 for value in values):
+                raise ValueError(f'space.{key}={values} must hold positive integers')
+        for patch in self.patch_sizes:
+            if self.image_size % patch:
+                raise ValueError(
+                    f'space.patch_sizes has {patch}, which does not divide space.image_size='
+                    f'{self.image_size}: choose patches that do'
+                )
+
+    def _check_widths(self, percents: dict[str, tuple[float, ...]]) -> None:
+        for key, widths in (('embed', self._embed), ('attn', self._qkv), ('mlp', self._mlp)):
+            if widths.min() < 1:
+                raise ValueError(
+                    f'space.{key}_percents has {min(percents[key])}, which leaves no channel: '
+                    'take larger shares or larger full widths'
+                )
+        for share, qkv in zip(percents['attn'], self._qkv.tolist(), strict=True):
+            for heads in self.heads:
+                if qkv % (3 * heads):
+                    raise ValueError(
+                        f'space.attn_percents has {share}, which makes q, k and v {qkv} of '
+                        f'space.qkv_dims={self.qkv_dims} channels together: that is no multiple of '
+                        f'3 * {heads} (space.heads={self.heads}); change qkv_dims, the share or '
+                        'the heads'
+                    )
+
+    def _identity_probability(
+        self, probability: float | None, budget: Sequence[int] | None
+    ) -> float:
+        if not self.allow_identity:
+            if probability or budget is not None:
+                raise ValueError(
+                    'space.allow_identity=False has no identity probability to set or to search: '
+                    'leave out space.identity_probability and space.flops_budget'
+                )
+            return 0.0
+        if probability is not None and budget is not None:
+            raise ValueError(
+                f'space.identity_probability={probability} and space.flops_budget={budget}: give '
+                'one of the two'
+            )
+        if budget is not None:
+            return self.search_identity_probability(*budget)
+        probability = 0.5 if probability is None else probability
+        if not 0 <= probability <= 1:
+            raise ValueError(f'space.identity_probability={probability} must be in [0, 1]')
+        return probability
+
+    # --- sampling -------------------------------------------------------------
+
+    def search_identity_probability(self, low: int, high: int, seed: int = 0) -> float:
+        """The probability with which random paths have the wanted mean FLOPs.
+
+        Starts at 0.5 and moves by 0.01. The same 1,000 draws serve every step, so
+        the mean falls when the probability rises, and the result is always the
+        same.
+
+        Args:
+            low (int): Lowest mean of the FLOPs.
+            high (int): Highest mean.
+            seed (int): Of the draws. Defaults to 0.
+
+        Returns:
+            float: In (0, 1).
+
+        Raises:
+            ValueError: If no probability in (0, 1) has such a mean.
+        """
+        if not 0 < low <= high:
+            raise ValueError(f'space.flops_budget=({low}, {high}) must be 0 < low <= high')
+        cent, means = 50, {}
+        while 0 < cent < 100 and cent not in means:
+            generator = np.random.default_rng(seed)
+            paths = self.sample_indices(1000, generator, cent / 100)
+            means[cent] = float(self.flops(paths).mean())
+            if low <= means[cent] <= high:
+                return cent / 100
+            cent += 1 if means[cent] > high else -1
+        lowest, highest = min(means.values()), max(means.values())
+        raise ValueError(
+            f'space.flops_budget=({low}, {high}): no identity probability from 0.01 to 0.99 has it '
+            f'(means from {lowest:.4g} to {highest:.4g} FLOPs were met): change or widen the budget'
+        )
+
+    def sample_indices(
+        self, n: int, generator: np.random.Generator, identity_probability: float | None = None
+    ) -> np.ndarray:
+        """Random paths; but for the identity all options of a choice are as likely.
+
+        Args:
+            n (int): Number of paths N.
+            generator (np.random.Generator): Source of the draws.
+            identity_probability (float, optional): Defaults to None: the space's.
+
+        Returns:
+            np.ndarray: Places, shape (N, C), int64.
+        """
+        p = self.identity_probability if identity_probability is None else identity_probability
+        # Floats are drawn much faster than integers below bounds that differ.
+        draws = generator.random((n, len(self._sizes)))
+        sizes = self._sizes.astype(np.float64)
+        sizes[self._heads_columns] = len(self.heads)
+        indices = (draws * sizes).astype(np.int64)
+        if self.allow_identity:
+            identity = generator.random((n, self.depth)) < p
+            indices[:, self._heads_columns][identity] = len(self.heads)
+        return indices
+
+    def largest(self) -> Path:
+        """The path with the smallest patches, all blocks and the full widths."""
+        path: Path = {}
+        for name, options in self.choices.items():
+            smallest_first = name == 'patch'
+            values = [option for option in options if option is not None]
+            path[name] = min(values) if smallest_first else max(values)
+        return path
+
+    def used(self, indices: np.ndarray) -> np.ndarray:
+        """All entries but the widths of identity blocks, shape (N, C), bool."""
+        indices = np.asarray(indices)
+        used = np.ones(indices.shape, dtype=bool)
+        present = self._present(indices)
+        used[:, self._attn_columns] = present
+        used[:, self._mlp_columns] = present
+        return used
+
+    def _present(self, indices: np.ndarray) -> np.ndarray:
+        return indices[:, self._heads_columns] < len(self.heads)
+
+    # --- costs ----------------------------------------------------------------
+
+    def _columns(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Patch sizes, embedding widths, and sums over the blocks, (N,) each.
+
+        The sums are of q, k and v's widths, of hidden widths, and of blocks.
+        """
+        indices = np.asarray(indices)
+        present = self._present(indices)
+        patch = np.array(self.patch_sizes)[indices[:, 0]]
+        embed = self._embed[indices[:, self._embed_column]]
+        qkv = np.where(present, self._qkv[indices[:, self._attn_columns]], 0).sum(axis=1)
+        mlp = np.where(present, self._mlp[indices[:, self._mlp_columns]], 0).sum(axis=1)
+        return patch, embed, qkv, mlp, present.sum(axis=1)
+
+    def flops(self, indices: np.ndarray) -> np.ndarray:
+        """Multiply-accumulates for one image, as the paper counts them.
+
+        T patches without the class token; the classifier counts T times, which
+        is how the published budgets were computed.
+
+        Args:
+            indices (np.ndarray): Shape (N, C).
+
+        Returns:
+            np.ndarray: Shape (N,), int64.
+        """
+        patch, d, qkv, mlp, _ = self._columns(indices)
+        t = (self.image_size // patch) ** 2
+        stem = 3 * d * patch**2 * t
+        attention = t * d * qkv + 2 * t * t * (qkv // 3) + t * d * (qkv // 3)
+        return stem + attention + 2 * t * d * mlp + t * d * self.num_classes
+
+    def parameters(self, indices: np.ndarray) -> np.ndarray:
+        """Parameters of the stand-alone networks.
+
+        Args:
+            indices (np.ndarray): Shape (N, C).
+
+        Returns:
+            np.ndarray: Shape (N,), int64.
+        """
+        patch, d, qkv, mlp, blocks = self._columns(indices)
+        t = (self.image_size // patch) ** 2
+        stem = 3 * d * patch**2 + d + d + (t + 1) * d  # patches, class token, positions
+        attention = (d + 1) * qkv + (qkv // 3) * d + blocks * d
+        hidden = (2 * d + 1) * mlp + blocks * d
+        norms = (2 * blocks + 1) * 2 * d
+        return stem + attention + hidden + norms + (d + 1) * self.num_classes
+
+    # --- networks ---------------------------------------------------------------
+
+    def network(self, path: Path) -> dict:
+        """Patch size, embedding width and blocks of a path, in channels.
+
+        Args:
+            path (Path): Of this space.
+
+        Returns:
+            dict: ``patch_size``, ``embed_dims`` and ``blocks``, a list of
+            ``dict(num_heads=..., qkv_dims=..., mlp_dims=...)``, None for the
+            identity: arguments of ``SearchedViT``.
+
+        Raises:
+            ValueError: If the path is not of this space.
+        """
+        self.validate(path)
+        blocks: list[dict | None] = []
+        for i in range(self.depth):
+            heads = path[f'block{i}.heads']
+            blocks.append(
+                None
+                if heads is None
+                else dict(
+                    num_heads=heads,
+                    qkv_dims=round(self.qkv_dims * path[f'block{i}.attn']),
+                    mlp_dims=round(self.mlp_dims * path[f'block{i}.mlp']),
+                )
+            )
+        return dict(
+            patch_size=path['patch'],
+            embed_dims=round(self.embed_dims * path['embed']),
+            blocks=blocks,
+        )
+
+    @property
+    def attn_scale(self) -> float:
+        """What the super-transformer multiplies q k^T by, on every path."""
+        return (self.embed_dims // 3) ** -0.5
+
+    def subnet(self, path: Path, inherit: bool = False) -> dict:
+        """Config of the stand-alone network of a path, an ``ImageClassifier``.
+
+        Args:
+            path (Path): Of this space.
+            inherit (bool): With the super-transformer's attention scale, as
+                weights cut out of it need. Defaults to False: the stand-alone
+                network's own.
+
+        Returns:
+            dict: For ``MODELS.build``.
+
+        Raises:
+            ValueError: If the path is not of this space.
+        """
+        network = self.network(path)
+        backbone = dict(type='SearchedViT', img_size=self.image_size, **network)
+        if inherit:
+            backbone['attn_scale'] = self.attn_scale
+        return dict(
+            type='ImageClassifier',
+            backbone=backbone,
+            head=dict(
+                type='LinearClsHead',
+                num_classes=self.num_classes,
+                in_channels=network['embed_dims'],
+                init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02),
+            ),
+        )
+
+    def describe(self) -> dict:
+        """Type, choices and full widths; not how paths are sampled."""
+        return dict(super().describe(), **self.sizes)
+
+
+def _shares(key: str, values: Sequence[float]) -> tuple[float, ...]:
+    shares = tuple(float(value) for value in values)
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise ValueError(f'space.{key}={tuple(values)} must hold shares of the full width, (0, 1]')
+    return shares

@@ -1,0 +1,133 @@
+"""Where a study is kept: a journal file, or a database that several machines reach."""
+
+import os
+import random
+import re
+import time
+from typing import Any, BinaryIO
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError
+
+# Seconds after which a database counts as out of reach.
+_TIMEOUT = 10
+_ATTEMPTS = 10
+
+
+def open_storage(where: str) -> BaseStorage:
+    """Open a storage, or make it.
+
+    Args:
+        where (str): The URL of a database (``postgresql://``, ``mysql://``,
+            ``sqlite:///``), or the path of a journal file, which may be on a
+            disk that machines share.
+
+    Returns:
+        BaseStorage: Optuna's.
+
+    Raises:
+        ConnectionError: If it cannot be reached or used.
+        ValueError: If it is no URL that can be read.
+        ImportError: If the database's driver is not installed.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return _open_database(where) if '://' in where else _open_journal(where)
+
+
+def _open_database(url: str) -> BaseStorage:
+    try:
+        parsed = make_url(url)
+        driver = parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError) as error:
+        hidden = re.sub(r'//([^:/@]*):[^@]*@', r'//\1:***@', url)
+        raise ValueError(
+            f'search storage {hidden!r} is no address of a database ({error}): such as '
+            'postgresql://user@host/name, mysql://user@host/name, sqlite:///file.db'
+        ) from error
+    name = parsed.render_as_string(hide_password=True)
+    # SQLite's is how long a writer waits for the others.
+    timeout = dict(timeout=60) if driver.name == 'sqlite' else dict(connect_timeout=_TIMEOUT)
+    engine = dict(connect_args=timeout, pool_pre_ping=True)
+    for attempt in range(_ATTEMPTS):
+        try:
+            storage = RDBStorage(parsed.render_as_string(hide_password=False), engine_kwargs=engine)
+            if driver.name == 'sqlite':
+                _lock_before_reading(storage.engine)
+            return storage
+        except ImportError as error:
+            raise ImportError(
+                f'search storage {name!r} needs a driver that is not installed ({error}); such '
+                'as: pip install psycopg2-binary (postgresql), pip install PyMySQL (mysql+pymysql)'
+            ) from error
+        except Exception as error:
+            # Drivers, SQLAlchemy and Optuna have errors of their own.
+            if attempt + 1 < _ATTEMPTS and _is_race(error):
+                time.sleep(random.uniform(0.2, 1))
+                continue
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise ConnectionError(f'search storage {name!r} cannot be reached: {reason}') from error
+    raise AssertionError('the last attempt returns or raises')
+
+
+def _lock_before_reading(engine: Engine) -> None:
+    """Let a transaction of SQLite exclude the others from its start on.
+
+    A path is claimed by reading its state and then changing it. Other databases lock
+    the row as it is read; SQLite has no such lock, so two processes could claim it.
+    """
+
+    @event.listens_for(engine, 'connect')
+    def leave_begin_to_us(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, 'begin')
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql('BEGIN IMMEDIATE')
+
+    # Its connections were made without.
+    engine.dispose()
+
+
+def _is_race(error: Exception) -> bool:
+    """Whether another process was making the tables of a new database at the same time."""
+    return isinstance(error, IntegrityError) or 'already exists' in str(error)
+
+
+def _open_journal(path: str) -> BaseStorage:
+    try:
+        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        lock = JournalFileSymlinkLock(path)
+        backend = JournalFileBackend(path, lock)
+        _cut_torn_line(path, lock)
+        return JournalStorage(backend)
+    except OSError as error:
+        raise ConnectionError(f'search storage {path!r} cannot be reached: {error}') from error
+    except ValueError as error:
+        raise ConnectionError(
+            f'search storage {path!r} is no journal of Optuna, or it is damaged: {error}'
+        ) from error
+
+
+def _cut_torn_line(path: str, lock: JournalFileSymlinkLock) -> None:
+    """Remove half a line that a killed process left: the next one would be glued to it."""
+    with open(path, 'rb+') as file:
+        if _is_whole(file):
+            return
+        lock.acquire()
+        try:
+            if not _is_whole(file):
+                file.seek(0)
+                file.truncate(file.read().rfind(b'\n') + 1)
+        finally:
+            lock.release()
+
+
+def _is_whole(file: BinaryIO) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b'\n'

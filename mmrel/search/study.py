@@ -1,0 +1,387 @@
+"""A search as an Optuna study on which any number of processes work.
+
+A search draws a fixed number of paths, one a slot: slot s belongs to generation
+s // population. A slot's path follows from the seed, the slot, the scores of the
+generations before and the paths of the slots before. So whoever comes first may
+draw it, one process or several come to the same paths, and so does a search that
+was killed. Paths are written to the storage before they are scored, as waiting
+trials; a process claims one by setting it to running, which a storage lets only one
+do. What two processes write twice is told apart by the trial's number: the lowest
+counts.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import optuna
+from mmengine.logging import print_log
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from .budget import Budget, Cost, draw_path, path_costs
+from .evolution import Evolution
+from .space import Path, SearchSpace
+from .worker import Watch, Worker
+
+# Children drawn for one slot before a random path takes it.
+_CHILDREN = 100
+_BEAT_SECONDS = 30.0
+# A process of another machine that shows no sign of life for so long has ended.
+_GONE_SECONDS = 300.0
+# A claim is signed within milliseconds.
+_UNSIGNED_SECONDS = 10.0
+_POLL_SECONDS = 0.2
+
+_DIRECTIONS = dict(accuracy='maximize', cost='minimize')
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A path that this process is to score.
+
+    Attributes:
+        slot (int): Its place in the search.
+        generation (int): Its generation.
+        path (Path): The path.
+        costs (dict[str, float]): Its costs by name.
+        trial (FrozenTrial): Its trial in the storage.
+    """
+
+    slot: int
+    generation: int
+    path: Path
+    costs: dict[str, float]
+    trial: FrozenTrial
+
+
+class SearchStudy:
+    """The study of one search.
+
+    Args:
+        storage (BaseStorage): From :func:`.storage.open_storage`.
+        name (str): The study's name in it.
+        space (SearchSpace): The space.
+        identity (Mapping): What else two searches must share to be one, for
+            JSON; the space and the settings below are added.
+        population (int): Paths of a generation.
+        generations (int): Generations.
+        objectives (Sequence[str]): 'accuracy', or 'accuracy' and 'cost'.
+            Defaults to ('accuracy',).
+        budget (Budget, optional): What every path keeps to. Defaults to None.
+        cost (Cost, optional): The second objective. Defaults to None: the
+            budget's cost.
+        seed (int): Of the draws. Defaults to 0.
+        sampler (Mapping, optional): Probabilities of
+            :class:`.evolution.Evolution`. Defaults to None: Optuna's.
+        fresh (bool): Refuse a study that is there already. Defaults to False.
+
+    Raises:
+        ValueError: If a setting is out of range, or the study in the storage is
+            of another space, checkpoint or setting.
+        FileExistsError: If ``fresh`` and the study has paths.
+    """
+
+    def __init__(
+        self,
+        storage: BaseStorage,
+        name: str,
+        space: SearchSpace,
+        identity: Mapping,
+        population: int,
+        generations: int,
+        objectives: Sequence[str] = ('accuracy',),
+        budget: Budget | None = None,
+        cost: Cost | None = None,
+        seed: int = 0,
+        sampler: Mapping | None = None,
+        fresh: bool = False,
+    ) -> None:
+        check_settings(population, generations, objectives, budget, cost)
+        self.space, self.budget = space, budget
+        self.population, self.generations = population, generations
+        self.objectives = tuple(objectives)
+        self._cost = cost or (budget.cost if budget else None)
+        self.costs = [c for c in (budget.cost if budget else None, cost) if c is not None]
+        directions = [_DIRECTIONS[objective] for objective in objectives]
+        self._evolution = Evolution(space, directions, population, seed, **(sampler or {}))
+        self._storage = storage
+        self._study = optuna.create_study(
+            storage=storage, study_name=name, directions=directions, load_if_exists=True
+        )
+        if fresh and self._trials():
+            raise FileExistsError(
+                f'the study {name!r} has paths already: go on with --resume, or take another '
+                '--work-dir'
+            )
+        settings = dict(
+            space=space.fingerprint(),
+            population=population,
+            generations=generations,
+            objectives=list(objectives),
+            budget=str(budget) if budget else None,
+            cost=self._cost.name if self._cost else None,
+            seed=seed,
+            sampler=dict(sampler or {}),
+        )
+        self._check_identity(name, dict(settings, **identity))
+        self.worker, self._watch = Worker(), Watch()
+        self._beats, self._beaten = 0, -_BEAT_SECONDS
+
+    # --- what the storage holds -------------------------------------------
+
+    def _check_identity(self, name: str, identity: dict) -> None:
+        theirs = self._study.user_attrs.get('identity')
+        # One that has no path yet, as after a budget that none meets, is nobody's.
+        if theirs is None or not self._trials():
+            self._study.set_user_attr('identity', identity)
+            return
+        differing = [
+            f'{key}: the study has {theirs.get(key)!r}, this search {identity.get(key)!r}'
+            for key in {**theirs, **identity}
+            if theirs.get(key) != identity.get(key)
+        ]
+        if differing:
+            raise ValueError(
+                '\n  '.join([f'the study {name!r} is of another search:', *differing])
+                + '\n  Take the same settings, or another --work-dir (in a shared storage: another '
+                'test_cfg.study_name)'
+            )
+
+    def _trials(self) -> list[FrozenTrial]:
+        """The trials of slots, in the order in which they were written."""
+        trials = self._study.get_trials(deepcopy=False)
+        return [trial for trial in trials if 'slot' in trial.user_attrs]
+
+    def _live(self) -> tuple[dict[int, FrozenTrial], list[FrozenTrial]]:
+        """The trial that counts for each slot, and those that were written in vain."""
+        live, vain, keys = {}, [], set()
+        for trial in self._trials():
+            if trial.state in (TrialState.FAIL, TrialState.PRUNED):
+                continue
+            slot, key = trial.user_attrs['slot'], trial.user_attrs['key']
+            if slot in live or key in keys:
+                vain.append(trial)
+            else:
+                live[slot] = trial
+                keys.add(key)
+        return live, vain
+
+    @property
+    def total(self) -> int:
+        """Number of paths that the search scores."""
+        planned = self.population * self.generations
+        return min(planned, self._study.user_attrs.get('paths', planned))
+
+    def rows(self) -> list[dict]:
+        """The scored paths in the order of their slots, for JSON.
+
+        Each has slot, generation, score, the costs by name, key and path.
+        """
+        live, _ = self._live()
+        rows = []
+        for slot in sorted(live):
+            trial = live[slot]
+            if trial.state != TrialState.COMPLETE:
+                continue
+            attrs = trial.user_attrs
+            rows.append(
+                dict(
+                    slot=slot,
+                    generation=attrs['generation'],
+                    score=trial.values[0],
+                    **attrs['costs'],
+                    key=attrs['key'],
+                    path={name: trial.params[name] for name in self.space.choices},
+                )
+            )
+        return rows
+
+    # --- what a worker does -------------------------------------------------
+
+    def claim(self) -> Claim | None:
+        """Take a path to score; wait while others score the last ones of a generation.
+
+        Returns:
+            Claim, optional: None when all paths of the search are scored.
+
+        Raises:
+            ValueError: If no path meets the budget.
+        """
+        while True:
+            live, vain = self._live()
+            for trial in vain:
+                if trial.state == TrialState.WAITING:
+                    self._finish(trial, TrialState.FAIL)
+            total = self.total
+            first = next((s for s in range(total) if not _is_scored(live.get(s))), None)
+            if first is None:
+                return None
+            generation = first // self.population
+            slots = range(
+                generation * self.population, min(total, (generation + 1) * self.population)
+            )
+            missing = [slot for slot in slots if slot not in live]
+            if missing:
+                self._plan(missing[0], generation)
+                continue
+            waiting = [s for s in slots if live[s].state == TrialState.WAITING]
+            for slot in waiting:
+                claim = self._take(live[slot])
+                if claim is not None:
+                    return claim
+            running = [live[s] for s in slots if live[s].state == TrialState.RUNNING]
+            # Each is asked, so that each one's clock runs.
+            gone = [trial for trial in running if self._is_gone(trial)]
+            for trial in gone:
+                print_log(
+                    f'path {trial.user_attrs["slot"]} was not finished by its process: it is '
+                    'scored again',
+                    logger='current',
+                )
+                self._finish(trial, TrialState.FAIL)
+            if not gone and not waiting:
+                time.sleep(_POLL_SECONDS)
+
+    def tell(self, claim: Claim, score: float) -> bool:
+        """Write a score.
+
+        Args:
+            claim (Claim): From :meth:`claim`.
+            score (float): Accuracy in percent.
+
+        Returns:
+            bool: Whether it counts. It does not if another process thought that
+            this one had ended, and took the path over.
+        """
+        values = [score]
+        if 'cost' in self.objectives:
+            values.append(claim.costs[self._cost.name])
+        return self._finish(claim.trial, TrialState.COMPLETE, values)
+
+    def release(self, claim: Claim) -> None:
+        """Give a path back that was not scored."""
+        self._finish(claim.trial, TrialState.FAIL)
+
+    def beat(self) -> None:
+        """A sign of life for other machines; cheap to call often."""
+        if time.monotonic() - self._beaten >= _BEAT_SECONDS:
+            self._beaten = time.monotonic()
+            self._beats += 1
+            self._study.set_user_attr(f'beat:{self.worker.name}', self._beats)
+
+    # --- how ------------------------------------------------------------------
+
+    def _finish(
+        self, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        try:
+            return self._storage.set_trial_state_values(trial._trial_id, state, values)
+        except UpdateFinishedTrialError:
+            return False
+
+    def _take(self, trial: FrozenTrial) -> Claim | None:
+        self.beat()
+        if not self._finish(trial, TrialState.RUNNING):
+            return None
+        with suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(trial._trial_id, 'worker', self.worker.signature())
+        attrs = trial.user_attrs
+        ours = self._live()[0].get(attrs['slot'])
+        if ours is None or ours.number != trial.number:
+            self._finish(trial, TrialState.FAIL)
+            return None
+        path = {name: trial.params[name] for name in self.space.choices}
+        return Claim(attrs['slot'], attrs['generation'], path, attrs['costs'], trial)
+
+    def _is_gone(self, trial: FrozenTrial) -> bool:
+        """Whether the process that claimed a path has ended."""
+        signature = trial.user_attrs.get('worker')
+        if signature is None:
+            return self._watch.quiet(trial.number, None) > _UNSIGNED_SECONDS
+        gone = self.worker.is_gone(signature)
+        if gone is not None:
+            return gone
+        beat = self._study.user_attrs.get(f'beat:{signature["name"]}')
+        return self._watch.quiet(trial.number, (signature['name'], beat)) > _GONE_SECONDS
+
+    def _plan(self, slot: int, generation: int) -> None:
+        """Write the path of a slot, the first that has none."""
+        live, _ = self._live()
+        if slot in live:
+            return
+        taken = {trial.user_attrs['key'] for trial in live.values()}
+        # A path that was given up is drawn no other way: its scores may be in use already.
+        before = [trial for trial in self._trials() if trial.user_attrs['slot'] == slot]
+        old = [trial for trial in before if trial.user_attrs['key'] not in taken]
+        if old:
+            path, costs = old[0].params, old[0].user_attrs['costs']
+        else:
+            path = self._draw(slot, generation, live, taken)
+            if path is None:
+                self._exhausted(slot)
+                return
+            costs = path_costs(self.space, path, self.costs)
+        self._study.add_trial(
+            self._evolution.new_trial(
+                path, slot=slot, generation=generation, key=self.space.key(path), costs=costs
+            )
+        )
+
+    def _draw(
+        self, slot: int, generation: int, live: Mapping[int, FrozenTrial], taken: set[str]
+    ) -> Path | None:
+        if generation > 0:
+            for earlier in range(self._evolution.scored, generation * self.population):
+                trial = live[earlier]
+                self._evolution.add(trial.params, trial.values, trial.user_attrs['generation'])
+            children = self._evolution.children(slot, generation)
+            for _, child in zip(range(_CHILDREN), children, strict=False):
+                if self.space.key(child) not in taken and (
+                    self.budget is None or self.budget.allows(self.space, child)
+                ):
+                    return child
+        return draw_path(self.space, self.budget, self._evolution.generator(slot), taken)
+
+    def _exhausted(self, slot: int) -> None:
+        self._study.set_user_attr('paths', slot)
+        print_log(
+            f'no further path was found{" inside the budget" if self.budget else ""}: the search '
+            f'ends after {slot} instead of {self.population * self.generations} paths',
+            logger='current',
+            level=30,
+        )
+
+
+def _is_scored(trial: FrozenTrial | None) -> bool:
+    return trial is not None and trial.state == TrialState.COMPLETE
+
+
+def check_settings(
+    population: int,
+    generations: int,
+    objectives: Sequence[str],
+    budget: Budget | None,
+    cost: Cost | None,
+) -> None:
+    """Check what does not depend on a space.
+
+    Raises:
+        ValueError: With the key, its value and the remedy.
+    """
+    if population < 2 or generations < 1:
+        raise ValueError(
+            f'test_cfg.population={population} must be at least 2, '
+            f'generations={generations} at least 1'
+        )
+    if tuple(objectives) not in (('accuracy',), ('accuracy', 'cost')):
+        raise ValueError(
+            f"test_cfg.objectives={tuple(objectives)} must be ('accuracy',) or ('accuracy', 'cost')"
+        )
+    if 'cost' in objectives and budget is None and cost is None:
+        raise ValueError(
+            "test_cfg.objectives has 'cost': say which, by test_cfg.cost=dict(type=...) or by the "
+            "budget's"
+        )

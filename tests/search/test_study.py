@@ -1,0 +1,243 @@
+"""A study's paths follow from the seed; processes share them, a kill changes none."""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmrel.search.budget import Budget, draw_paths
+from mmrel.search.storage import open_storage
+from mmrel.search.study import SearchStudy
+from tests.search.toy import PlainSpace, accuracy
+
+BUDGET = dict(cost=dict(type='PlainFLOPs'), min=200, max=300)
+
+
+def _study(where: Path | str, **settings: object) -> SearchStudy:
+    budget = Budget(**settings.pop('budget', BUDGET))
+    defaults = dict(space=PlainSpace(), identity=dict(checkpoint='a'), population=6, generations=5)
+    return SearchStudy(open_storage(str(where)), 'test', budget=budget, **{**defaults, **settings})
+
+
+def _work(study: SearchStudy, count: int = 10**6) -> list[int]:
+    """Score up to so many paths; the slots of those that this process scored."""
+    slots = []
+    while len(slots) < count and (claim := study.claim()) is not None:
+        assert study.tell(claim, accuracy(claim.path))
+        slots.append(claim.slot)
+    return slots
+
+
+@pytest.mark.parametrize('url', ['{}/study.journal', 'sqlite:///{}/study.db'])
+def test_every_scored_path_is_new_and_inside_the_budget(tmp_path: Path, url: str) -> None:
+    study = _study(url.format(tmp_path))
+    assert _work(study) == list(range(30))
+    rows = study.rows()
+    assert [row['generation'] for row in rows] == [slot // 6 for slot in range(30)]
+    assert len({row['key'] for row in rows}) == 30
+    for row in rows:
+        indices = study.space.indices([row['path']])
+        assert row['flops'] == study.space.flops(indices)[0]
+        assert 200 <= row['flops'] <= 300
+        assert row['score'] == accuracy(row['path'])
+    assert study.claim() is None
+
+
+@pytest.mark.parametrize('seed', [0, 1])
+def test_generations_get_better_than_random_paths(tmp_path: Path, seed: int) -> None:
+    study = _study(tmp_path / 's', population=20, generations=8, seed=seed)
+    _work(study)
+    draws = draw_paths(study.space, study.budget, 160, np.random.default_rng(seed))
+    by_luck = sorted(map(accuracy, draws))
+    last = [row['score'] for row in study.rows() if row['generation'] == 7]
+    # The mean of a generation is better than seven of ten random paths.
+    assert np.mean(last) > by_luck[112]
+
+
+def test_paths_follow_from_seed_and_scores_alone(tmp_path: Path) -> None:
+    whole = _study(tmp_path / 'whole')
+    _work(whole)
+    parts = tmp_path / 'parts'
+    done = []
+    for count in (1, 3, 8, 10**6):  # reopened in the middle of generations
+        done += _work(_study(parts), count)
+    assert _study(parts).rows() == whole.rows()
+    other = _study(tmp_path / 'other', seed=1)
+    _work(other)
+    assert [r['key'] for r in other.rows()] != [r['key'] for r in whole.rows()]
+
+
+def test_a_path_that_was_given_up_keeps_its_place(tmp_path: Path) -> None:
+    whole = _study(tmp_path / 'whole')
+    _work(whole)
+    study = _study(tmp_path / 'parts')
+    _work(study, 8)
+    claim = study.claim()
+    study.release(claim)
+    assert not study.tell(claim, 1.0), 'a score of a path given up must not count'
+    again = study.claim()
+    assert (again.slot, again.path) == (claim.slot, claim.path)
+    assert study.tell(again, accuracy(again.path))
+    _work(study)
+    assert study.rows() == whole.rows()
+
+
+def _process(where: str, pause: float, slots: multiprocessing.Queue) -> None:
+    study = _study(where)
+    while (claim := study.claim()) is not None:
+        time.sleep(pause)
+        assert study.tell(claim, accuracy(claim.path))
+        slots.put((os.getpid(), claim.slot))
+
+
+def _start(where: str, processes: int, pause: float) -> tuple[list, multiprocessing.Queue]:
+    context = multiprocessing.get_context('spawn')
+    slots = context.Queue()
+    started = [
+        context.Process(target=_process, args=(where, pause, slots)) for _ in range(processes)
+    ]
+    for process in started:
+        process.start()
+    return started, slots
+
+
+@pytest.mark.parametrize('url', ['{}/study.journal', 'sqlite:///{}/study.db'])
+def test_three_processes_score_each_path_once(tmp_path: Path, url: str) -> None:
+    where = url.format(tmp_path)
+    started, slots = _start(where, 3, 0.05)
+    scored = [slots.get(timeout=600) for _ in range(30)]
+    for process in started:
+        process.join(600)
+        assert process.exitcode == 0
+    assert slots.empty()
+    assert sorted(slot for _, slot in scored) == list(range(30))
+    assert len({pid for pid, _ in scored}) == 3
+    alone = _study(tmp_path / 'alone')
+    _work(alone)
+    # Not only as many paths, but the same ones.
+    assert _study(where).rows() == alone.rows()
+
+
+@pytest.mark.parametrize('url', ['{}/study.journal', 'sqlite:///{}/study.db'])
+def test_a_killed_process_costs_its_path_alone(tmp_path: Path, url: str) -> None:
+    where = url.format(tmp_path)
+    started, slots = _start(where, 1, 0.1)
+    for _ in range(8):
+        slots.get(timeout=600)
+    os.kill(started[0].pid, signal.SIGKILL)
+    started[0].join(600)
+    before = _study(where).rows()
+    assert len(before) in (8, 9, 10)
+    study = _study(where)
+    slots = _work(study)
+    assert len(slots) == 30 - len(before), 'a scored path was scored again'
+    alone = _study(tmp_path / 'alone')
+    _work(alone)
+    assert study.rows() == alone.rows()
+    assert study.rows()[: len(before)] == before
+
+
+def test_a_machine_that_falls_silent_loses_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = _study(tmp_path / 's'), _study(tmp_path / 's')
+    there.worker.machine = 'elsewhere'
+    lost = there.claim()
+    _work(here, 5)
+    clock = [time.monotonic()]
+    monkeypatch.setattr('mmrel.search.worker.time.monotonic', lambda: clock[0])
+
+    def sleep(_: float) -> None:
+        clock[0] += 20
+        beats.append(clock[0])
+        if len(beats) < 20:  # 400 seconds of signs of life
+            there._beaten = -1e9
+            there.beat()
+
+    beats: list[float] = []
+    monkeypatch.setattr('mmrel.search.study.time.sleep', sleep)
+    again = here.claim()
+    assert again.path == lost.path
+    assert 20 + 14 < len(beats) < 20 + 18  # 300 seconds after the last one
+    assert not there.tell(lost, 1.0)
+    assert here.tell(again, 2.0)
+
+
+def test_a_small_space_ends_the_search(tmp_path: Path) -> None:
+    space = PlainSpace(layers=3, options=2)  # 8 paths, 4 more without the second block
+    study = _study(
+        tmp_path / 's', space=space, population=5, generations=9,
+        budget=dict(cost=dict(type='PlainFLOPs'), min=0, max=10**6),
+    )  # fmt: skip
+    assert _work(study) == list(range(12))
+    assert study.total == 12
+    assert _study(
+        tmp_path / 's', space=space, population=5, generations=9,
+        budget=dict(cost=dict(type='PlainFLOPs'), min=0, max=10**6),
+    ).claim() is None  # fmt: skip
+
+
+def test_two_objectives_find_a_front(tmp_path: Path) -> None:
+    study = _study(tmp_path / 's', objectives=('accuracy', 'cost'), population=10, generations=8)
+    _work(study)
+    late = [row for row in study.rows() if row['generation'] >= 6]
+    early = [row for row in study.rows() if row['generation'] == 0]
+    # More accuracy for the cost, at both ends of the budget.
+    for low, high in ((200, 250), (250, 301)):
+        best = [
+            max(row['score'] for row in rows if low <= row['flops'] < high)
+            for rows in (late, early)
+        ]
+        assert best[0] > best[1]
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(seed=3), r'seed: the study has 0, this search 3'),
+        (dict(identity=dict(checkpoint='b')), r"checkpoint: the study has 'a', this search 'b'"),
+        (dict(space=PlainSpace(options=11)), r'space: the study has'),
+        (dict(budget=dict(BUDGET, max=310)), r'budget: .*flops <= 300.*flops <= 310'),
+        (dict(population=7), r'population: the study has 6'),
+        (dict(sampler=dict(mutation_prob=0.2)), r'sampler: '),
+    ],
+)
+def test_another_search_cannot_go_on(tmp_path: Path, settings: dict, message: str) -> None:
+    _work(_study(tmp_path / 's'), 2)
+    with pytest.raises(ValueError, match=message):
+        _study(tmp_path / 's', **settings)
+
+
+def test_a_new_search_does_not_take_over_an_old_one(tmp_path: Path) -> None:
+    _work(_study(tmp_path / 's', fresh=True), 2)
+    with pytest.raises(FileExistsError, match='--resume'):
+        _study(tmp_path / 's', fresh=True)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(population=1), 'population=1'),
+        (dict(objectives=('cost',)), 'objectives='),
+        (dict(sampler=dict(crossover_prob=2)), 'crossover_prob=2'),
+        (dict(budget=dict(cost=dict(type='PlainFLOPs'))), 'give one'),
+        (dict(budget=dict(cost=dict(type='PlainFLOPs'), min=5, max=4)), 'min below max'),
+    ],
+)
+def test_wrong_settings(tmp_path: Path, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _study(tmp_path / 's', **settings)
+
+
+def test_a_budget_that_no_path_meets(tmp_path: Path) -> None:
+    study = _study(
+        tmp_path / 's', budget=dict(cost=dict(type='PlainFLOPs'), max=15, max_draws=5000)
+    )
+    with pytest.raises(ValueError, match=r'flops <= 15.* 5000 random paths cost from \d+ to \d+'):
+        study.claim()
+    # The study is as good as new.
+    assert _work(_study(tmp_path / 's'), 3) == [0, 1, 2]

@@ -1,0 +1,46 @@
+"""A space without a network, for tests of what a search does with any space."""
+
+import numpy as np
+
+from mmrel.registry import SEARCH_COSTS
+from mmrel.search import Path, SearchSpace
+
+
+class PlainSpace(SearchSpace):
+    """Widths of layers; an absent second block leaves its width unused."""
+
+    def __init__(self, layers: int = 6, options: int = 12) -> None:
+        widths = {f'width{i}': tuple(range(1, options + 1)) for i in range(layers)}
+        super().__init__({'second': ('yes', 'no'), **widths})
+
+    def used(self, indices: np.ndarray) -> np.ndarray:
+        used = super().used(indices)
+        used[:, 2] = indices[:, 0] == 0
+        return used
+
+    def flops(self, indices: np.ndarray) -> np.ndarray:
+        return ((indices[:, 1:] + 1) * self.used(indices)[:, 1:]).sum(1) * 10
+
+    def parameters(self, indices: np.ndarray) -> np.ndarray:
+        return self.flops(indices) // 5
+
+    def subnet(self, path: Path) -> dict:
+        raise NotImplementedError
+
+
+@SEARCH_COSTS.register_module()
+class PlainFLOPs:
+    name, unit = 'flops', 'MACs'
+
+    def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
+        return space.flops(indices)
+
+
+def accuracy(path: Path) -> float:
+    """A score of a path: early layers count more, an absent one does not."""
+    widths = [path[name] for name in path if name.startswith('width')]
+    weights = range(len(widths), 0, -1)
+    absent = 1 if path['second'] == 'no' else None
+    return float(
+        sum(w * v for i, (w, v) in enumerate(zip(widths, weights, strict=True)) if i != absent)
+    )

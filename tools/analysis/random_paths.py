@@ -1,0 +1,63 @@
+#!/usr/bin/env python
+"""Draw random paths under a search's budget, each with a config that retrains its network."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+
+import mmrel.models  # noqa: F401
+from mmrel.apis import load_config
+from mmrel.registry import SEARCH_SPACES
+from mmrel.search.budget import Budget, draw_paths, path_costs
+from mmrel.search.path_files import format_rows
+from mmrel.search.retraining import find_base, retraining_config
+from mmrel.utils.files import write_together
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of a search (tools/search.py)')
+    parser.add_argument('--n', type=int, default=8, help='number of paths (8)')
+    parser.add_argument('--seed', type=int, default=0, help='of the draw (0)')
+    parser.add_argument('--out', required=True, help='folder for paths.jsonl and the configs')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    args = parser.parse_args()
+    if args.n < 1:
+        parser.error(f'--n {args.n}: 1 or more')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options)
+    init_default_scope('mmrel')
+    space = SEARCH_SPACES.build(cfg.model.space)
+    budget = Budget(**cfg.test_cfg.budget) if cfg.test_cfg.get('budget') else None
+    base = find_base(cfg.test_cfg.retrain.base) if cfg.test_cfg.get('retrain') else None
+    paths = draw_paths(space, budget, args.n, np.random.default_rng(args.seed))
+    extra = [budget.cost] if budget else []
+    texts, rows = {}, []
+    for i, path in enumerate(paths):
+        row = dict(name=f'random_{i:02}', path=path, **path_costs(space, path, extra))
+        rows.append(dict(row, key=space.key(path)))
+        if base:
+            remark = f'Random path {i}, seed {args.seed}, of {Path(args.config).name}.'
+            texts[f'{row["name"]}.py'] = retraining_config(space, path, base, remark)
+    texts['paths.jsonl'] = format_rows(rows)
+    out = Path(args.out)
+    write_together(
+        {
+            str(out / name): lambda file, text=text: file.write(text.encode())
+            for name, text in texts.items()
+        }
+    )
+    print(f'{out / "paths.jsonl"}: {len(rows)} paths' + ' and their configs' * bool(base))
+
+
+if __name__ == '__main__':
+    main()

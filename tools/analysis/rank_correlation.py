@@ -1,0 +1,91 @@
+#!/usr/bin/env python
+"""Kendall's tau and Spearman's rho of two scores of the same paths, with a scatter picture.
+
+FILE is a .csv with a header or a .jsonl, a row a path. With two files the rows are joined by
+their `key`, the first one's column is --x, the second one's --y.
+"""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+from mmrel.search.path_files import read_rows
+from mmrel.search.ranking import rank_correlation
+from mmrel.visualization import plot_rank_correlation
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('files', nargs='+', metavar='FILE', help='one .csv or .jsonl, or two')
+    parser.add_argument('--x', default='supernet', help='column of one score (supernet)')
+    parser.add_argument('--y', default='retrained', help='column of the other (retrained)')
+    parser.add_argument('--key', default='key', help='column that joins two files (key)')
+    parser.add_argument('--out', help='the PNG to write (beside the first file)')
+    args = parser.parse_args()
+    if len(args.files) > 2:
+        parser.error(f'{len(args.files)} files: one or two')
+    return args
+
+
+def read_table(file: str) -> list[dict]:
+    """The rows of a .csv or .jsonl file."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f'{file!r} does not exist')
+    if Path(file).suffix == '.jsonl':
+        return read_rows(file)
+    if Path(file).suffix != '.csv':
+        raise ValueError(f'{file!r} is neither .csv nor .jsonl')
+    with open(file, newline='', encoding='utf-8') as lines:
+        rows = list(csv.DictReader(lines))
+    if not rows:
+        raise ValueError(f'{file!r} has no row below its header')
+    return rows
+
+
+def column(file: str, rows: list[dict], name: str) -> list[float]:
+    """The numbers of a column."""
+    values = []
+    for number, row in enumerate(rows, 1):
+        try:
+            values.append(float(row[name]))
+        except KeyError:
+            raise KeyError(f'{file}, row {number} has no column {name!r}: {list(row)}') from None
+        except (TypeError, ValueError):
+            raise ValueError(f'{file}, row {number}: {name}={row[name]!r} is no number') from None
+    return values
+
+
+def keyed(file: str, rows: list[dict], name: str, key: str) -> dict[str, float]:
+    """A column by key."""
+    lacking = [number for number, row in enumerate(rows, 1) if key not in row]
+    if lacking:
+        raise KeyError(f'{file}, row {lacking[0]} has no column {key!r}: it joins two files')
+    found = dict(zip([str(row[key]) for row in rows], column(file, rows, name), strict=True))
+    if len(found) < len(rows):
+        raise ValueError(f'{file} has a {key} twice')
+    return found
+
+
+def main() -> None:
+    args = parse_args()
+    tables = [read_table(file) for file in args.files]
+    if len(tables) == 1:
+        x, y = (column(args.files[0], tables[0], name) for name in (args.x, args.y))
+    else:
+        first, second = (
+            keyed(file, rows, name, args.key)
+            for file, rows, name in zip(args.files, tables, (args.x, args.y), strict=True)
+        )
+        both = [key for key in first if key in second]
+        x, y = [first[key] for key in both], [second[key] for key in both]
+    found = rank_correlation(x, y)
+    title = f"Kendall's tau {found.tau:.3f}, Spearman's rho {found.rho:.3f}"
+    out = args.out or str(Path(args.files[0]).with_suffix('.png'))
+    plot_rank_correlation(x, y, out, args.x, args.y, title)
+    print(json.dumps(vars(found)))
+    print(f'{title}, {found.n} paths (p {found.tau_p:.2g} and {found.rho_p:.2g}); wrote {out}')
+
+
+if __name__ == '__main__':
+    main()

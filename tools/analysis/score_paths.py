@@ -1,0 +1,50 @@
+#!/usr/bin/env python
+"""Score given paths with a trained supernet; finished rows are kept, a second start does the rest.
+
+PATHS has a path in each line, as JSON, or a dict with the path as its entry `path`: what
+tools/search.py and tools/analysis/random_paths.py write as paths.jsonl.
+"""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+from mmrel.apis import build_runner, load_config
+from mmrel.engine import leave_processes
+
+# What a search has beside what scoring needs.
+_SCORING = (
+    'autocast', 'cache_images', 'cache_limit_mb', 'calibration_dataloader', 'log_interval', 'seed',
+)  # fmt: skip
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config of a search (tools/search.py)')
+    parser.add_argument('checkpoint', help='the supernet')
+    parser.add_argument('paths', help='file of paths, a line each')
+    parser.add_argument('--out', required=True, help='file that gets a row for each')
+    parser.add_argument('--work-dir', help='folder for the log')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
+    settings = {k: v for k, v in (cfg.get('test_cfg') or {}).items() if k in _SCORING}
+    cfg.test_cfg = dict(type='ScorePathsLoop', paths=args.paths, out=args.out, **settings)
+    cfg.load_from = args.checkpoint
+    build_runner(cfg).test()
+    leave_processes()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,61 @@
+#!/usr/bin/env python
+"""Search the paths of a trained supernet: a study on which any number of processes work."""
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+
+from mmrel.apis import build_runner, load_config
+from mmrel.engine import leave_processes
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file, whose test_cfg is a SearchLoop')
+    parser.add_argument('checkpoint', nargs='?', help="the supernet (the config's load_from)")
+    parser.add_argument('--work-dir', help='folder for the study, the log and the results')
+    parser.add_argument('--resume', action='store_true', help='go on with the study that is there')
+    parser.add_argument(
+        '--storage',
+        metavar='URL',
+        help='database, or journal file on a shared disk, on which several processes and machines '
+        "work (the work dir's study.journal)",
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def search_config(args: argparse.Namespace) -> Config:
+    """The config, with what the command line says of the search."""
+    cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
+    if (cfg.get('test_cfg') or {}).get('type') != 'SearchLoop':
+        raise KeyError(f"{args.config} is no search: it has no test_cfg=dict(type='SearchLoop')")
+    if args.checkpoint:
+        cfg.load_from = args.checkpoint
+    if args.storage:
+        cfg.test_cfg.storage = args.storage
+    if args.resume:
+        cfg.test_cfg.resume = True
+    return cfg
+
+
+def main() -> None:
+    cfg = search_config(parse_args())
+    if cfg.test_cfg.get('storage'):
+        from mmrel.search.storage import open_storage
+
+        # Before the supernet is built: one that is out of reach ends it here.
+        open_storage(cfg.test_cfg.storage)
+    build_runner(cfg).test()
+    leave_processes()
+
+
+if __name__ == '__main__':
+    main()
