@@ -1,12 +1,14 @@
 """Every config is complete: it reads, builds, and is in the zoo."""
 
 import itertools
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from mmengine.config import Config
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import FUNCTIONS
 
 from mmrel.datasets import EpochSampler, SemiSupervisedSampler
@@ -19,8 +21,12 @@ from mmrel.registry import (
     MODELS,
     OPTIM_WRAPPERS,
     OPTIMIZERS,
+    SEARCH_SPACES,
     TRANSFORMS,
 )
+from mmrel.search.budget import Budget, draw_path
+from mmrel.search.retraining import find_base, retraining_config
+from tests.vitas import case_path, case_space
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
@@ -194,3 +200,99 @@ def test_published_settings_of_wcl() -> None:
     assert (sgd.lr, sgd.nesterov, sgd.weight_decay) == (3.2, True, 0.0)
     assert 32 * linear.train_dataloader.batch_size == 4096
     assert linear.train_cfg.max_epochs == 80
+
+
+@pytest.mark.parametrize('size', ['1g', '4.9g'])
+def test_published_settings_of_vitas_supernets(size: str, mmrel_scope: None) -> None:
+    cfg = Config.fromfile(ROOT / f'configs/vitas/vitas_supernet-{size}_8xb128-coslr-300e_in1k.py')
+    optimizer, paramwise = cfg.optim_wrapper.optimizer, cfg.optim_wrapper.paramwise_cfg
+    assert 8 * cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 1024
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 1e-3, 0.05)
+    assert (paramwise.bias_decay_mult, paramwise.norm_decay_mult) == (0, 0)
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[0].end) == (300, 5)
+    assert cfg.model.head.loss.label_smooth_val == 0.1
+    assert {a.type for a in cfg.model.train_cfg.augments} == {'Mixup', 'CutMix'}
+    assert cfg.model_wrapper_cfg.find_unused_parameters
+    space = SEARCH_SPACES.build(cfg.model.space)
+    if size == '1g':
+        assert (space.depth, space.embed_dims, space.qkv_dims, space.mlp_dims) == (
+            16, 384, 1440, 1440,
+        )  # fmt: skip
+        assert space.allow_identity
+    else:
+        assert (space.depth, space.embed_dims, space.qkv_dims, space.mlp_dims) == (
+            13, 768, 2880, 2880,
+        )  # fmt: skip
+        assert not space.allow_identity
+    assert (space.patch_sizes, space.heads) == ((14, 16, 32), (3, 6, 12, 16))
+    assert space.choices['embed'] == tuple(i / 10 for i in range(1, 11))
+    _, view, arrays, _ = cfg.train_dataloader.dataset.pipeline
+    assert (view.interpolation, view.scale) == ('bicubic', (0.08, 1.0))
+    (erasing,) = arrays.transforms
+    assert (erasing.type, erasing.erase_prob) == ('RandomErasing', 0.25)
+
+
+@pytest.mark.parametrize(
+    ('name', 'case'), dict(a='858m', b='1g', c='1.3g', e='2.7g', f='4.9g').items()
+)
+def test_searched_networks_are_the_published_ones(name: str, case: str, mmrel_scope: None) -> None:
+    cfg = Config.fromfile(ROOT / f'configs/vitas/vitas-{name}_8xb128-coslr-300e_in1k.py')
+    official = json.loads((ROOT / f'tests/data/parity/vitas_{case}.json').read_text())
+    space = case_space(official)
+    network = space.network(case_path(space, official))
+    assert {key: cfg.model.backbone[key] for key in network} == network
+    assert cfg.model.backbone.drop_path_rate == 0.1
+    rand, jitter, erasing = cfg.train_dataloader.dataset.pipeline[2].transforms
+    assert (rand.magnitude_level, rand.magnitude_std, rand.policies) == (9, 0.5, 'timm_increasing')
+    assert (jitter.brightness, jitter.contrast, jitter.saturation) == (0.4, 0.4, 0.4)
+    assert erasing.erase_prob == 0.25
+    mix = {a.type: a.alpha for a in cfg.model.train_cfg.augments}
+    assert mix == {'Mixup': 0.8, 'CutMix': 1.0}
+
+
+SEARCHES = [
+    p for p in CONFIGS if Config.fromfile(p).get('test_cfg', {}).get('type') == 'SearchLoop'
+]
+
+
+@pytest.mark.parametrize('path', SEARCHES, ids=lambda p: p.stem)
+def test_a_search_finds_paths_and_retrains_them(path: Path, mmrel_scope: None) -> None:
+    cfg = Config.fromfile(path)
+    search = cfg.test_cfg
+    space, budget = SEARCH_SPACES.build(cfg.model.space), Budget(**search.budget)
+    drawn = draw_path(space, budget, np.random.default_rng(0))
+    text = retraining_config(space, drawn, find_base(search.retrain.base), 'A path.')
+    retraining = Config.fromstring(text, '.py')
+    network = MODELS.build(
+        dict(retraining.model, data_preprocessor=retraining.get('data_preprocessor'))
+    )
+    parameters = sum(p.numel() for p in network.parameters())
+    assert parameters == space.parameters(space.indices([drawn]))[0]
+    # Scored on images that the supernet did not see, or (digits) on its test images.
+    held_out, seen = cfg.test_dataloader.dataset, cfg.train_dataloader.dataset
+    if 'digits' in path.stem:
+        assert held_out == cfg.val_dataloader.dataset
+    else:
+        assert held_out.label_split == seen.without_split
+        assert (held_out.type, held_out.data_root) == (seen.type, seen.data_root)
+        assert held_out.get('split') == seen.get('split')
+    # All of the space's published search.
+    if 'in1k' in path.stem:
+        assert (search.population, search.generations) == (50, 40)
+
+
+def test_what_vitas_decays(mmrel_scope: None) -> None:
+    cfg = Config.fromfile(ROOT / 'configs/vitas/vitas_supernet_small_digits.py')
+    for tokens_too in (False, True):
+        if tokens_too:
+            keys = 'optim_wrapper.paramwise_cfg.custom_keys'
+            cfg.merge_from_dict(
+                {f'{keys}.{key}.decay_mult': 1.0 for key in ('cls_token', 'pos_embed')}
+            )
+        model = MODELS.build(dict(cfg.model, data_preprocessor=cfg.data_preprocessor))
+        optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
+        decay = {id(p): g['weight_decay'] for g in optimizer.param_groups for p in g['params']}
+        for key, parameter in model.named_parameters():
+            token = key.endswith(('cls_token', 'pos_embed'))
+            decayed = tokens_too if token else parameter.ndim > 1
+            assert decay[id(parameter)] == (0.05 if decayed else 0.0), key

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from .official_vitas import is_supernet, supernet_extras
+
 # Pattern and replacement, after the leading ``module.`` is gone; the first
 # that matches counts. torchvision's and mmpretrain's ResNet share their names.
 _KEY_MAPS: dict[str, list[tuple[str, str]]] = {
@@ -49,9 +51,33 @@ _KEY_MAPS: dict[str, list[tuple[str, str]]] = {
         (r'^DA_queue$', 'alignment.queue'),
         (r'^DA_ptr$', 'alignment.pointer'),
     ],
+    # Searched networks and super-transformers. Identity blocks leave gaps in the indices.
+    'vitas': [
+        *(
+            (rf'^net\.backbone_{theirs}', ours)
+            for theirs, ours in (
+                (
+                    r'init_stem_Patch_init_0\.(\d+)\.patch_embed\.proj\.',
+                    r'backbone.stems.\1.patch_embed.projection.',
+                ),
+                (r'init_stem_Patch_init_0\.(\d+)\.(cls_token|pos_embed)$', r'backbone.stems.\1.\2'),
+                (
+                    r'Block_(?:Block|id)_(\d+)\.0\.attn\.qk(\d+)\.',
+                    r'backbone.blocks.\1.attn.qk.\2.',
+                ),
+                (
+                    r'Block_(?:Block|id)_(\d+)\.0\.'
+                    r'(norm[12]\.|attn\.(?:qkv|v|proj)\.|mlp\.fc[12]\.)',
+                    r'backbone.blocks.\1.\2',
+                ),
+                (r'Norm_Norm_0\.0\.', 'backbone.norm.'),
+                (r'FC_FC_0\.0\.module\.0\.', 'head.fc.'),
+            )
+        ),
+    ],
 }
 # Where a file has the weights.
-_ENTRIES = {'ressl': 'model', 'wcl': 'model', 'simmatch': 'state_dict'}
+_ENTRIES = {'ressl': 'model', 'wcl': 'model', 'simmatch': 'state_dict', 'vitas': 'model'}
 
 METHODS = tuple(_KEY_MAPS)
 
@@ -107,7 +133,16 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
             unknown.append(key)
     if unknown:
         raise KeyError(f'{len(unknown)} keys are not of an official {method} file: {unknown[:8]}')
+    if method == 'vitas':
+        state = _finish_vitas(checkpoint[entry], state)
     meta: dict[str, Any] = dict(converted_from=f'official {method} checkpoint')
     if isinstance(checkpoint.get('epoch'), int):
         meta['official_epoch'] = checkpoint['epoch']
     return dict(meta=meta, state_dict=state)
+
+
+def _finish_vitas(official: Mapping[str, Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A super-transformer gets its space; a searched network has one stem alone."""
+    if is_supernet(official):
+        return dict(state, **supernet_extras(official))
+    return {key.replace('backbone.stems.0.', 'backbone.stem.'): state[key] for key in state}

@@ -190,9 +190,127 @@ def test_official_simmatch_becomes_ours(tmp_path: Path) -> None:
         torch.testing.assert_close(ours, official[f'module.{theirs}'], rtol=0, atol=0)
 
 
+def _official_vitas_supernet(heads: int = 4) -> dict[str, torch.Tensor]:
+    """The same of a super-transformer: 2 patch sizes on 16 px, 3 blocks, widths 20 / 1440 / 32."""
+    net, shapes = 'module.net.backbone', {}
+
+    def layer(name: str, *shape: int) -> None:
+        shapes[f'{name}.weight'] = shape
+        shapes[f'{name}.bias'] = shape[:1]
+
+    for k, patch in enumerate((4, 8)):
+        stem = f'{net}_init_stem_Patch_init_0.{k}'
+        shapes[f'{stem}.cls_token'] = (1, 1, 20)
+        shapes[f'{stem}.pos_embed'] = (1, (16 // patch) ** 2 + 1, 20)
+        layer(f'{stem}.patch_embed.proj', 20, 3, patch, patch)
+    for i in range(3):
+        block = f'{net}_Block_id_{i}.0'
+        for k in range(heads):
+            layer(f'{block}.attn.qk{k}', 960, 20)
+        layer(f'{block}.attn.v', 480, 20)
+        layer(f'{block}.attn.proj', 20, 480)
+        layer(f'{block}.mlp.fc1', 32, 20)
+        layer(f'{block}.mlp.fc2', 20, 32)
+        layer(f'{block}.norm1', 20)
+        layer(f'{block}.norm2', 20)
+    layer(f'{net}_Norm_Norm_0.0', 20)
+    layer(f'{net}_FC_FC_0.0.module.0', 5, 20)
+    return {key: torch.randn(shape) for key, shape in shapes.items()}
+
+
+def _vitas_supernet(**space: object) -> torch.nn.Module:
+    settings = dict(
+        type='ViTASSpace',
+        image_size=16,
+        patch_sizes=(4, 8),
+        embed_dims=20,
+        mlp_dims=32,
+        depth=3,
+        num_classes=5,
+    )
+    return MODELS.build(
+        dict(
+            type='ViTAS',
+            space=dict(settings, **space),
+            backbone=dict(type='ViTASSupernet'),
+            head=dict(type='SlicedLinearClsHead'),
+        )
+    )
+
+
+def test_official_vitas_supernet_becomes_ours(tmp_path: Path) -> None:
+    official = _official_vitas_supernet()
+    torch.save(dict(model=official, optimizer=dict(state={}), epoch=299), tmp_path / 'src.pth')
+    run(
+        'model_converters/official_to_mmrel.py', 'vitas', tmp_path / 'src.pth', tmp_path / 'dst.pth'
+    )
+    state = load_checkpoint_file(tmp_path / 'dst.pth')['state_dict']
+    model = _vitas_supernet()
+    model.load_state_dict(state)  # strict, the space included
+    net = 'module.net.backbone'
+    for ours, theirs in (
+        (model.backbone.stems[1].pos_embed, '_init_stem_Patch_init_0.1.pos_embed'),
+        (model.backbone.stems[0].patch_embed.projection.bias,
+         '_init_stem_Patch_init_0.0.patch_embed.proj.bias'),
+        (model.backbone.blocks[2].attn.qk[3].weight, '_Block_id_2.0.attn.qk3.weight'),
+        (model.backbone.blocks[1].mlp.fc2.weight, '_Block_id_1.0.mlp.fc2.weight'),
+        (model.backbone.norm.bias, '_Norm_Norm_0.0.bias'),
+        (model.head.fc.weight, '_FC_FC_0.0.module.0.weight'),
+    ):  # fmt: skip
+        torch.testing.assert_close(ours.data, official[net + theirs], rtol=0, atol=0)
+    assert model.sampler.state.tolist() == [0, 0]
+    with pytest.raises(ValueError, match='another search space'):
+        _vitas_supernet(patch_sizes=(8, 4)).load_state_dict(state)
+
+
+def test_official_searched_vit_becomes_ours(tmp_path: Path) -> None:
+    net, shapes = 'module.net.backbone', {}
+
+    def layer(name: str, *shape: int) -> None:
+        shapes[f'{net}_{name}.weight'] = shape
+        shapes[f'{net}_{name}.bias'] = shape[:1]
+
+    shapes[f'{net}_init_stem_Patch_init_0.0.cls_token'] = (1, 1, 6)
+    shapes[f'{net}_init_stem_Patch_init_0.0.pos_embed'] = (1, 5, 6)
+    layer('init_stem_Patch_init_0.0.patch_embed.proj', 6, 3, 8, 8)
+    block = 'Block_id_1.0'  # block 0 is an identity
+    for name, shape in (
+        ('norm1', (6,)), ('norm2', (6,)), ('attn.qkv', (12, 6)), ('attn.proj', (6, 4)),
+        ('mlp.fc1', (7, 6)), ('mlp.fc2', (6, 7)),
+    ):  # fmt: skip
+        layer(f'{block}.{name}', *shape)
+    layer('Norm_Norm_0.0', 6)
+    layer('FC_FC_0.0.module.0', 3, 6)
+    official = {key: torch.randn(shape) for key, shape in shapes.items()}
+    torch.save(dict(model=official), tmp_path / 'src.pth')
+    run(
+        'model_converters/official_to_mmrel.py', 'vitas', tmp_path / 'src.pth', tmp_path / 'dst.pth'
+    )
+    blocks = [None, dict(num_heads=2, qkv_dims=12, mlp_dims=7)]
+    model = MODELS.build(
+        dict(
+            type='ImageClassifier',
+            backbone=dict(
+                type='SearchedViT', embed_dims=6, blocks=blocks, img_size=16, patch_size=8
+            ),
+            head=dict(type='LinearClsHead', num_classes=3, in_channels=6),
+        )
+    )
+    model.load_state_dict(load_checkpoint_file(tmp_path / 'dst.pth')['state_dict'])
+    assert torch.equal(
+        model.backbone.blocks[1].attn.qkv.weight, official[f'{net}_{block}.attn.qkv.weight']
+    )
+
+
 @pytest.mark.parametrize(
     ('method', 'content', 'message'),
     [
+        (
+            'vitas',
+            dict(model={'module.net.backbone_Block_id_0.0.attn.kv.bias': torch.zeros(1)}),
+            'Block_id_0.0.attn.kv.bias',
+        ),
+        ('vitas', dict(model=_official_vitas_supernet(heads=3)), 'has 3 head choices'),
         ('ressl', dict(state_dict={}), "no 'model' in the checkpoint"),
         (
             'ressl',

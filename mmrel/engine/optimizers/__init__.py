@@ -1,4 +1,5 @@
 from .autocast import AutocastOptimWrapper
+from .kshot_constructor import KShotOptimWrapperConstructor
 from .lars import LARS
 
-__all__ = ['LARS', 'AutocastOptimWrapper']
+__all__ = ['LARS', 'AutocastOptimWrapper', 'KShotOptimWrapperConstructor']

@@ -3,7 +3,9 @@ from .instance_contrast_head import InstanceContrastHead
 from .pseudo_label_head import PseudoLabelHead
 from .relation_head import RelationHead
 from .similarity_matching_head import SimilarityMatchingHead
+from .sliced_linear_head import SlicedLinearClsHead
 from .weak_label_contrast_head import WeakLabelContrastHead
+from .width_similarity_loss import WidthSimilarityLoss
 
 __all__ = [
     'InfoNCEHead',
@@ -12,5 +14,7 @@ __all__ = [
     'PseudoLabelHead',
     'RelationHead',
     'SimilarityMatchingHead',
+    'SlicedLinearClsHead',
     'WeakLabelContrastHead',
+    'WidthSimilarityLoss',
 ]

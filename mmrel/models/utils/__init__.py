@@ -1,3 +1,4 @@
+from .attention import attend
 from .features import batch_features, feature_dim, pool_features
 from .gather import gather
 from .gradient import scale_gradient
@@ -10,19 +11,28 @@ from .graph import (
 )
 from .momentum_teacher import MomentumTeacher
 from .norm import CpuSyncBatchNorm, SplitBatchNorm2d
+from .one_shot_init import OneShotInit
+from .path_sampler import PathSampler
 from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
 from .progress import run_position
 from .pseudo_labels import aggregate, unfold
+from .sides import SIDES
 from .similarity import logsumexp_similarity
+from .space_identity import SpaceIdentity
 
 __all__ = [
     'CpuSyncBatchNorm',
     'MomentumTeacher',
+    'PathSampler',
+    'OneShotInit',
     'PretrainedInit',
+    'SIDES',
+    'SpaceIdentity',
     'SplitBatchNorm2d',
     'aggregate',
     'at_least_float32',
+    'attend',
     'batch_features',
     'connected_components',
     'feature_dim',

@@ -1,0 +1,14 @@
+# The larger space: 13 blocks, none of them an identity.
+_base_ = ['vitas_supernet-1g_8xb128-coslr-300e_in1k.py']
+
+model = dict(
+    space=dict(
+        _delete_=True,
+        type='ViTASSpace',
+        embed_dims=768,
+        qkv_dims=2880,
+        mlp_dims=2880,
+        depth=13,
+        allow_identity=False,
+    ),
+)

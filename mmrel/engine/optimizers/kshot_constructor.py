@@ -1,0 +1,44 @@
+"""Two optimisers: for the weights and for the simplex-net."""
+
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
+from torch import nn
+
+from mmrel.engine.distributed import unwrap
+from mmrel.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+_SIMPLEX = 'simplex_net'
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class KShotOptimWrapperConstructor:
+    """mmengine's constructor, once for the weights and once for the simplex-net.
+
+    Args:
+        optim_wrapper_cfg (dict): As mmengine's, of the weights; its key
+            ``simplex_net`` has the changes for the simplex-net, its
+            ``optimizer`` for one.
+        paramwise_cfg (dict, optional): Of the weights.
+
+    Raises:
+        KeyError: If there is no optimiser for the simplex-net.
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        cfg = dict(optim_wrapper_cfg)
+        if 'optimizer' not in cfg.get(_SIMPLEX, {}):
+            raise KeyError(
+                'optim_wrapper.simplex_net.optimizer is missing: the simplex-net has an '
+                'optimiser of its own'
+            )
+        changes = cfg.pop(_SIMPLEX)
+        self.weights = DefaultOptimWrapperConstructor(dict(cfg), paramwise_cfg)
+        self.simplex = DefaultOptimWrapperConstructor(dict(cfg, **changes))
+
+    def __call__(self, model: nn.Module) -> OptimWrapperDict:
+        """The wrappers ``weights`` and, where the model has one, ``simplex_net``."""
+        children = dict(unwrap(model).named_children())
+        simplex = children.pop(_SIMPLEX, None)
+        wrappers = dict(weights=self.weights(nn.ModuleDict(children)))
+        if simplex is not None:
+            wrappers[_SIMPLEX] = self.simplex(simplex)
+        return OptimWrapperDict(**wrappers)

@@ -1,0 +1,159 @@
+"""ViTAS: training of the super-transformer."""
+
+from mmpretrain.models.classifiers import ImageClassifier
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from mmrel.models.utils import PathSampler, SpaceIdentity
+from mmrel.models.utils.sides import cut
+from mmrel.registry import MODELS, SEARCH_SPACES
+from mmrel.search import Path, SearchSpace
+
+LARGEST = 'largest'
+
+
+@MODELS.register_module()
+class ViTAS(ImageClassifier):
+    """Train all paths of a space in one set of weights, a random one a step.
+
+    A path is run on the left and the right slices of the supernet, the sum of
+    their logits meets the labels. Source: ViTAS (arXiv:2106.13700).
+
+    Parameters that a step's path does not use get no gradient: over several
+    processes this needs ``model_wrapper_cfg.find_unused_parameters=True``.
+
+    Args:
+        space (dict | SearchSpace): The search space; with ``flops_budget`` it
+            searches the probability of identity blocks.
+        backbone (dict): The supernet's config; ``space`` is filled in.
+        head (dict): Config of the classifier and its loss; ``in_channels`` and
+            ``num_classes`` are filled in from the space.
+        sampler (dict, optional): Arguments of :class:`PathSampler`. Defaults to
+            None: its own.
+        val_path (dict | str): The path that validation and ``tools/test.py``
+            use: a path, or 'largest'. Defaults to 'largest'.
+        train_cfg (dict, optional): Mixup and CutMix, as in mmpretrain's
+            ``ImageClassifier``.
+        data_preprocessor (dict, optional): As there.
+        init_cfg (dict, optional): As in mmengine's ``BaseModule``.
+
+    Raises:
+        ValueError: If ``val_path`` is not of the space, or a number of classes
+            is not the space's.
+    """
+
+    # Scoring a path needs no calibration (no statistics depend on the path).
+    calibration_batches = 0
+
+    def __init__(
+        self,
+        space: dict | SearchSpace,
+        backbone: dict,
+        head: dict,
+        sampler: dict | None = None,
+        val_path: Path | str = LARGEST,
+        train_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        space = space if isinstance(space, SearchSpace) else SEARCH_SPACES.build(space)
+        classes = space.num_classes
+        for key, part in (('head', head), ('data_preprocessor', data_preprocessor or {})):
+            given = part.get('num_classes')
+            if given not in (None, classes):
+                raise ValueError(
+                    f'model.{key}.num_classes={given} differs from model.space.num_classes='
+                    f'{classes}: leave it out, it follows the space'
+                )
+        data_preprocessor = dict(data_preprocessor or {}, num_classes=classes)
+        val_path = space.largest() if val_path == LARGEST else val_path
+        try:
+            space.validate(val_path)
+        except ValueError as error:
+            raise ValueError(f'model.val_path: {error}') from error
+        super().__init__(
+            backbone=dict(backbone, space=space),
+            head=dict(head, in_channels=space.embed_dims, num_classes=classes),
+            train_cfg=train_cfg,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg,
+        )
+        self.space = space
+        self.identity = SpaceIdentity(space)
+        self.sampler = PathSampler(space, **(sampler or {}))
+        self.val_path = dict(val_path)
+
+    def path_features(self, inputs: Tensor, path: Path) -> dict[str, Tensor]:
+        """Features of a path on each side.
+
+        Args:
+            inputs (Tensor): Normalised images, (B, 3, H, W).
+            path (Path): Of the space.
+
+        Returns:
+            dict[str, Tensor]: (B, w) by side.
+
+        Raises:
+            ValueError: If the path is not of the space.
+        """
+        return {side: self.backbone(inputs, path, side) for side in self.backbone.sides}
+
+    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+        """Logits of a path on each side; in eval mode, what a search scores.
+
+        Args:
+            inputs (Tensor): Normalised images, (B, 3, H, W).
+            path (Path): Of the space.
+
+        Returns:
+            Tensor: (S, B, C), left before right.
+
+        Raises:
+            ValueError: If the path is not of the space.
+        """
+        return self.head.side_logits(self.path_features(inputs, path))
+
+    def prepare_path(self, path: Path, batches: list | None = None) -> None:
+        """What a path needs before it is scored: nothing here."""
+
+    def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
+        """Weights of a path, copied, for the network of ``space.subnet(path)``.
+
+        With ``space.subnet(path, inherit=True)`` it computes the path's logits.
+
+        Args:
+            path (Path): Of the space.
+            side (str): 'left' or 'right' slices. Defaults to 'left'.
+
+        Returns:
+            dict[str, Tensor]: Loads strictly.
+
+        Raises:
+            ValueError: If the path is not of the space.
+        """
+        state = {
+            f'backbone.{key}': value
+            for key, value in self.backbone.subnet_state_dict(path, side).items()
+        }
+        width = state['backbone.norm.weight'].shape[0]
+        weight = self.head.fc.weight.detach()
+        state['head.fc.weight'] = cut(weight, (None, width), side).clone()
+        state['head.fc.bias'] = self.head.fc.bias.detach().clone()
+        return state
+
+    def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> dict[str, Tensor]:
+        """Features of ``val_path`` by side (see :meth:`path_features`)."""
+        return self.path_features(inputs, self.val_path)
+
+    def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """A training step's loss, on the step's random path.
+
+        Args:
+            inputs (Tensor): Shape (B, 3, H, W).
+            data_samples (list[DataSample]): With ``gt_label``, or ``gt_score``
+                after Mixup or CutMix.
+
+        Returns:
+            dict[str, Tensor]: ``loss``.
+        """
+        return self.head.loss(self.path_features(inputs, self.sampler.next()), data_samples)

@@ -1,0 +1,199 @@
+"""The super-transformer of ViTAS: all paths of a space in one set of weights."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks import DropPath
+from mmengine.model import BaseModule
+from mmpretrain.models.utils import resize_pos_embed
+from torch import Tensor, nn
+
+from mmrel.models.utils.attention import attend
+from mmrel.models.utils.sides import SIDES, cut, linear_on_side, norm_on_side
+from mmrel.registry import MODELS
+from mmrel.search import Path, ViTASSpace
+
+from .searched_vit import BLOCK_EPS, FINAL_EPS, MLP, PatchStem
+
+
+class _SupernetStem(PatchStem):
+    """A stem whose patches, class token and positions are sliced."""
+
+    def forward(self, x: Tensor, width: int, side: str) -> Tensor:
+        """Images (B, 3, H, W) to tokens (B, T + 1, width)."""
+        conv = self.patch_embed.projection
+        weight, bias = (cut(p, (width,), side) for p in (conv.weight, conv.bias))
+        x = F.conv2d(self.patch_embed.adaptive_padding(x), weight, bias, conv.stride)
+        grid = x.shape[2:]
+        token, positions = (
+            cut(p, (None, None, width), side) for p in (self.cls_token, self.pos_embed)
+        )
+        x = torch.cat([token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
+        return x + resize_pos_embed(positions, self.grid, grid)
+
+
+class _SupernetAttention(nn.Module):
+    """v shared by the head choices; q and k private, one fused projection for each."""
+
+    def __init__(self, space: ViTASSpace) -> None:
+        super().__init__()
+        width = space.qkv_dims // 3
+        self.qk = nn.ModuleList(nn.Linear(space.embed_dims, 2 * width) for _ in space.heads)
+        self.v = nn.Linear(space.embed_dims, width)
+        self.proj = nn.Linear(width, space.embed_dims)
+
+
+class _SupernetBlock(nn.Module):
+    def __init__(self, space: ViTASSpace, drop_path: float) -> None:
+        super().__init__()
+        self.heads = space.heads
+        self.scale = space.attn_scale
+        self.norm1 = nn.LayerNorm(space.embed_dims, eps=BLOCK_EPS)
+        self.attn = _SupernetAttention(space)
+        self.norm2 = nn.LayerNorm(space.embed_dims, eps=BLOCK_EPS)
+        self.mlp = MLP(space.embed_dims, space.mlp_dims)
+        self.drop_path = DropPath(drop_path)
+
+    def qk_of(self, num_heads: int) -> nn.Linear:
+        """The q-k projection of a head choice."""
+        return self.attn.qk[self.heads.index(num_heads)]
+
+    def forward(self, x: Tensor, num_heads: int, qkv_dims: int, mlp_dims: int, side: str) -> Tensor:
+        """(B, N, D) to the same."""
+        width = qkv_dims // 3
+        y = norm_on_side(self.norm1, x, side)
+        # Sliced as one layer, and only then parted into queries and keys.
+        qk = linear_on_side(self.qk_of(num_heads), y, 2 * width, side)
+        v = linear_on_side(self.attn.v, y, width, side)
+        y = attend(qk, v, num_heads, self.scale)
+        x = x + self.drop_path(linear_on_side(self.attn.proj, y, x.shape[-1], side))
+        y = linear_on_side(self.mlp.fc1, norm_on_side(self.norm2, x, side), mlp_dims, side)
+        return x + self.drop_path(linear_on_side(self.mlp.fc2, F.gelu(y), x.shape[-1], side))
+
+
+@MODELS.register_module()
+class ViTASSupernet(BaseModule):
+    """Every path of a space by slices of the largest layers.
+
+    Each patch size has its own stem (patches, class token, position embedding),
+    each head choice of a block its own q-k projection. The path is an argument:
+    nothing is set on a layer. Source: ViTAS (arXiv:2106.13700), width sharing of
+    BCNet.
+
+    Args:
+        space (ViTASSpace): The space.
+        sharing (str): 'bcnet': a path is run on the left and on the right
+            slices; 'autoslim': on the left ones alone. Defaults to 'bcnet'.
+        drop_path_rate (float): Of the last block; from 0 in the first block it
+            rises linearly. Defaults to 0.0.
+        init_cfg (dict | list, optional): Defaults to None: truncated normal
+            weights, std 0.02.
+
+    Raises:
+        ValueError: If ``sharing`` is neither.
+    """
+
+    def __init__(
+        self,
+        space: ViTASSpace,
+        sharing: str = 'bcnet',
+        drop_path_rate: float = 0.0,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            init_cfg
+            or [
+                dict(type='TruncNormal', layer='Linear', std=0.02),
+                dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
+            ]
+        )
+        if sharing not in SIDES:
+            raise ValueError(f'backbone.sharing={sharing!r} is none of {list(SIDES)}')
+        self.space = space
+        self.sides = SIDES[sharing]
+        self.stems = nn.ModuleList(
+            _SupernetStem(space.image_size, patch, space.embed_dims) for patch in space.patch_sizes
+        )
+        rates = torch.linspace(0, drop_path_rate, space.depth).tolist()
+        self.blocks = nn.ModuleList(_SupernetBlock(space, rate) for rate in rates)
+        self.norm = nn.LayerNorm(space.embed_dims, eps=FINAL_EPS)
+
+    def init_weights(self) -> None:
+        """Initialise layers, class tokens and position embeddings."""
+        super().init_weights()
+        if not (isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained'):
+            for stem in self.stems:
+                stem.reset_tokens()
+
+    def stem_of(self, patch_size: int) -> _SupernetStem:
+        """The stem of a patch size."""
+        return self.stems[self.space.patch_sizes.index(patch_size)]
+
+    def forward(self, x: Tensor, path: Path, side: str = 'left') -> Tensor:
+        """The class token of a path.
+
+        Args:
+            x (Tensor): Images, (B, 3, H, W).
+            path (Path): Of the space.
+            side (str): 'left' or 'right' slices. Defaults to 'left'.
+
+        Returns:
+            Tensor: Normalised, (B, w), w the path's embedding width.
+
+        Raises:
+            ValueError: If the path is not of the space.
+        """
+        network = self.space.network(path)
+        x = self.stem_of(network['patch_size'])(x, network['embed_dims'], side)
+        for block, config in zip(self.blocks, network['blocks'], strict=True):
+            if config is not None:
+                x = block(x, **config, side=side)
+        # Only the class token goes on, and norms do not mix tokens.
+        return norm_on_side(self.norm, x[:, 0], side)
+
+    @torch.no_grad()
+    def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
+        """Weights of a path for a ``SearchedViT``, copied.
+
+        Args:
+            path (Path): Of the space.
+            side (str): Which slices. Defaults to 'left'.
+
+        Returns:
+            dict[str, Tensor]: They fit ``space.subnet(path)['backbone']``, and
+            compute the same with ``space.subnet(path, inherit=True)``.
+        """
+        return {key: value.clone() for key, value in self._cut(path, side)}
+
+    def _cut(self, path: Path, side: str) -> Iterator[tuple[str, Tensor]]:
+        network = self.space.network(path)
+        d = network['embed_dims']
+        stem = self.stem_of(network['patch_size'])
+        yield 'stem.cls_token', cut(stem.cls_token, (None, None, d), side)
+        yield 'stem.pos_embed', cut(stem.pos_embed, (None, None, d), side)
+        yield from _parts('stem.patch_embed.projection', stem.patch_embed.projection, (d,), side)
+        for i, (block, config) in enumerate(zip(self.blocks, network['blocks'], strict=True)):
+            if config is None:
+                continue
+            width, hidden = config['qkv_dims'] // 3, config['mlp_dims']
+            qk = dict(_parts('qkv', block.qk_of(config['num_heads']), (2 * width, d), side))
+            v = dict(_parts('qkv', block.attn.v, (width, d), side))
+            yield from ((f'blocks.{i}.attn.{k}', torch.cat([qk[k], v[k]])) for k in qk)
+            for name, layer, widths in (
+                ('norm1', block.norm1, (d,)),
+                ('attn.proj', block.attn.proj, (d, width)),
+                ('norm2', block.norm2, (d,)),
+                ('mlp.fc1', block.mlp.fc1, (hidden, d)),
+                ('mlp.fc2', block.mlp.fc2, (d, hidden)),
+            ):
+                yield from _parts(f'blocks.{i}.{name}', layer, widths, side)
+        yield from _parts('norm', self.norm, (d,), side)
+
+
+def _parts(
+    name: str, layer: nn.Module, widths: tuple[int, ...], side: str
+) -> Iterator[tuple[str, Tensor]]:
+    """Weight and bias of a layer, cut; the bias has the outputs' width."""
+    yield f'{name}.weight', cut(layer.weight, widths, side)
+    yield f'{name}.bias', cut(layer.bias, widths[:1], side)

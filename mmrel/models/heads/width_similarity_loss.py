@@ -1,0 +1,46 @@
+"""Codes of paths are as alike as their widths."""
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmrel.models.utils.precision import full_precision
+from mmrel.registry import MODELS
+
+
+@MODELS.register_module()
+class WidthSimilarityLoss(BaseModule):
+    """``||S - T||_F^2 / m^2`` of the codes of m paths.
+
+    ``S_ij`` is the cosine of the codes i and j, ``T_ij = 1 - |c_i - c_j|`` with
+    c the mean share of the full width. K-shot NAS (arXiv:2106.06442) has a
+    regulariser without parameters that keeps codes of different widths apart;
+    this formula is ours.
+
+    Args:
+        loss_weight (float): Defaults to 1.0.
+
+    Raises:
+        ValueError: If ``loss_weight`` is negative.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        if loss_weight < 0:
+            raise ValueError(f'regulariser.loss_weight={loss_weight} must not be negative')
+        self.loss_weight = loss_weight
+
+    @full_precision
+    def forward(self, codes: Tensor, widths: Tensor) -> Tensor:
+        """The weighted loss.
+
+        Args:
+            codes (Tensor): Shape (m, K).
+            widths (Tensor): Mean shares, (m,).
+
+        Returns:
+            Tensor: A scalar in at least float32.
+        """
+        unit = F.normalize(codes, dim=1)
+        target = 1 - (widths[:, None] - widths).abs()
+        return self.loss_weight * (unit @ unit.T - target).square().mean()

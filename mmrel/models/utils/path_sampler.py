@@ -1,0 +1,49 @@
+"""The path of each training step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmrel.search import Path, SearchSpace
+
+
+class PathSampler(nn.Module):
+    """A random path a step, the same on every rank, also after a resume.
+
+    A step's path follows from (seed, step) alone, and every rank makes the same
+    steps. Seed and step are a buffer, so they are in the checkpoint.
+
+    Args:
+        space (SearchSpace): Where the paths are from.
+        seed (int): Defaults to 0.
+
+    Raises:
+        ValueError: If the seed is negative.
+    """
+
+    state: Tensor
+
+    def __init__(self, space: SearchSpace, seed: int = 0) -> None:
+        super().__init__()
+        if seed < 0:
+            raise ValueError(f'model.sampler.seed={seed} must not be negative')
+        self.space = space
+        self.register_buffer('state', torch.tensor([seed, 0]))
+        # The same two numbers without a look at the device.
+        self._seed, self._step = seed, 0
+
+    def next(self) -> Path:
+        """The path of this step."""
+        path = self.space.sample(np.random.default_rng((self._seed, self._step)))
+        self._step += 1
+        self.state[1] += 1
+        return path
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self._seed, self._step = self.state.tolist()

@@ -1,0 +1,58 @@
+"""Layers whose width is a slice of the largest one's, from its left or its right."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# BCNet (CVPR 2021) runs both, AutoSlim the left alone.
+SIDES = dict(bcnet=('left', 'right'), autoslim=('left',))
+
+
+def window(width: int, full: int, side: str) -> slice:
+    """The first or the last ``width`` of ``full`` channels.
+
+    Args:
+        width (int): At most ``full``.
+        full (int): All channels.
+        side (str): 'left' or 'right'.
+
+    Raises:
+        ValueError: If the side is neither, or the slice is wider than the layer.
+    """
+    if side not in ('left', 'right'):
+        raise ValueError(f"side={side!r} must be 'left' or 'right'")
+    if not 0 < width <= full:
+        raise ValueError(f'a slice of {width} channels does not fit a layer of {full}')
+    return slice(0, width) if side == 'left' else slice(full - width, full)
+
+
+def cut(tensor: Tensor, widths: Sequence[int | None], side: str) -> Tensor:
+    """A view of a tensor's leading axes, each cut to a width.
+
+    Args:
+        tensor (Tensor): A weight, bias, token or position embedding.
+        widths (Sequence[int | None]): For the first axes; None leaves one whole.
+        side (str): 'left' or 'right'.
+
+    Returns:
+        Tensor: The view.
+    """
+    return tensor[
+        tuple(
+            slice(None) if width is None else window(width, full, side)
+            for width, full in zip(widths, tensor.shape, strict=False)
+        )
+    ]
+
+
+def linear_on_side(layer: nn.Linear, x: Tensor, width: int, side: str) -> Tensor:
+    """A linear layer sliced to x's width in its inputs, and to ``width`` outputs."""
+    weight = cut(layer.weight, (width, x.shape[-1]), side)
+    return F.linear(x, weight, cut(layer.bias, (width,), side))
+
+
+def norm_on_side(layer: nn.LayerNorm, x: Tensor, side: str) -> Tensor:
+    """A LayerNorm sliced to x's width, whose statistics are x's own."""
+    weight, bias = (cut(p, (x.shape[-1],), side) for p in (layer.weight, layer.bias))
+    return F.layer_norm(x, x.shape[-1:], weight, bias, layer.eps)

@@ -1,0 +1,78 @@
+"""The search space of a checkpoint, and whether it is the model's."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmrel.search import SearchSpace
+
+_SHOWN = 8
+
+
+def encode_space(space: SearchSpace) -> Tensor:
+    """What makes a space this one, as the bytes of a JSON text, uint8."""
+    return torch.tensor(list(json.dumps(space.describe()).encode()), dtype=torch.uint8)
+
+
+class SpaceIdentity(nn.Module):
+    """Puts the space's description into the checkpoint and compares it on loading.
+
+    Args:
+        space (SearchSpace): The model's.
+    """
+
+    description: Tensor
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.register_buffer('description', encode_space(space))
+        self._expected = space.describe()
+
+    def check_state_dict(self, state: Mapping[str, Any], prefix: str) -> None:
+        """Compare with a checkpoint's space, if it names one.
+
+        Args:
+            state (Mapping[str, Any]): The checkpoint's weights.
+            prefix (str): Of this module's keys.
+
+        Raises:
+            ValueError: If the spaces differ; with the keys that do.
+        """
+        given = state.get(f'{prefix}description')
+        if given is None:
+            return
+        theirs = json.loads(bytes(given.tolist()).decode())
+        ours = json.loads(json.dumps(self._expected))
+        # Full widths and the like before the choices, of which there are many.
+        differences = sorted(_differences(ours, theirs), key=lambda x: x.startswith('choices.'))
+        if differences:
+            more = len(differences) - _SHOWN
+            differences[_SHOWN:] = [f'and {more} more'] if more > 0 else []
+            raise ValueError(
+                'the checkpoint is of another search space: '
+                + '; '.join(differences)
+                + '. Take the config that it was trained with, or another checkpoint'
+            )
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        self.check_state_dict(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _differences(ours: dict, theirs: dict, prefix: str = '') -> list[str]:
+    """Texts of what differs, the choices one by one."""
+    texts = []
+    for key in [*ours, *(key for key in theirs if key not in ours)]:
+        mine, other = ours.get(key, 'missing'), theirs.get(key, 'missing')
+        if mine == other:
+            continue
+        if isinstance(mine, dict) and isinstance(other, dict):
+            texts += _differences(mine, other, f'{prefix}{key}.')
+        else:
+            texts.append(f'{prefix}{key} is {other} there and {mine} here')
+    return texts

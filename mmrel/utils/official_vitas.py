@@ -1,0 +1,66 @@
+"""The search space of the authors' released super-transformer, which its file does not name."""
+
+import math
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mmrel.search import ViTASSpace
+
+# Choices that leave no trace in the weights' shapes.
+_HEADS = (3, 6, 12, 16)
+
+
+def is_supernet(state: Mapping[str, Tensor]) -> bool:
+    """Whether official ViTAS weights are a super-transformer's: q and k are private."""
+    return any('.attn.qk0.' in key for key in state)
+
+
+def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What our checkpoint of a super-transformer has beside the weights.
+
+    Full widths, patches, depth and identity are read from the shapes; head
+    counts and percents are the release's.
+
+    Args:
+        state (Mapping[str, Tensor]): Official weights, with official keys.
+
+    Returns:
+        dict[str, Tensor]: The space's description and the start of the paths.
+
+    Raises:
+        KeyError: If the release has no such super-transformer.
+    """
+    from mmrel.models.utils.space_identity import encode_space
+
+    choices = {m[1] for m in (re.search(r'\.attn\.qk(\d+)\.', key) for key in state) if m}
+    if len(choices) != len(_HEADS):
+        raise KeyError(
+            f'the super-transformer has {len(choices)} head choices, the released ones have '
+            f'{len(_HEADS)} ({_HEADS}): its space is not known'
+        )
+    shapes = {key.partition('.net.')[2] or key: value.shape for key, value in state.items()}
+    stem, block = 'backbone_init_stem_Patch_init_0.', r'backbone_Block_(Block|id)_(\d+)\.0\.'
+    patches, tokens = [], []
+    while f'{stem}{len(patches)}.patch_embed.proj.weight' in shapes:
+        tokens.append(shapes[f'{stem}{len(patches)}.pos_embed'][1])
+        patches.append(shapes[f'{stem}{len(patches)}.patch_embed.proj.weight'][-1])
+    matches = [m for m in (re.match(block, key) for key in shapes) if m]
+    first = matches[0][0]
+    space = ViTASSpace(
+        image_size=math.isqrt(tokens[0] - 1) * patches[0],
+        patch_sizes=patches,
+        heads=_HEADS,
+        embed_dims=shapes[f'{stem}0.cls_token'][-1],
+        qkv_dims=3 * shapes[f'{first}attn.v.weight'][0],
+        mlp_dims=shapes[f'{first}mlp.fc1.weight'][0],
+        depth=1 + max(int(m[2]) for m in matches),
+        allow_identity=matches[0][1] == 'id',
+        num_classes=shapes['backbone_FC_FC_0.0.module.0.weight'][0],
+    )
+    return {
+        'identity.description': encode_space(space),
+        'sampler.state': torch.tensor([0, 0]),
+    }
