@@ -1,0 +1,15 @@
+# K-shot supernet of MobileNetV2-SE, ImageNet.
+model = dict(
+    type='KShotNAS',
+    k=8,
+    space=dict(type='MobileNetV2SESpace', num_classes=1000, input_size=224),
+    backbone=dict(type='KShotMobileNetV2SE'),
+    head=dict(
+        type='ClsHead',
+        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+    ),
+    simplex_net=dict(hidden_channels=100),
+    warmup_epochs=5,
+    parts=16,
+    calibration_batches=20,
+)

@@ -1,0 +1,25 @@
+# K-shot supernet of a small MobileNetV2-SE with channel search, 32-px images.
+model = dict(
+    type='KShotNAS',
+    k=8,
+    space=dict(
+        type='MobileNetV2SESpace',
+        num_classes=10,
+        input_size=32,
+        stem_channels=16,
+        first_channels=8,
+        channels=(16, 24, 40, 48, 64, 96),
+        layers=(2, 2, 2, 2, 2, 1),
+        strides=(2, 1, 1, 2, 1, 2, 1),
+        last_channels=256,
+        widths=(0.2, 0.4, 0.6, 0.8, 1.0),
+        divisor=4,
+    ),
+    backbone=dict(type='KShotMobileNetV2SE'),
+    head=dict(type='ClsHead', loss=dict(type='CrossEntropyLoss', loss_weight=1.0)),
+    simplex_net=dict(hidden_channels=100),
+    regulariser=dict(type='WidthSimilarityLoss', loss_weight=1.0),
+    warmup_epochs=5,
+    parts=16,
+    calibration_batches=4,
+)

@@ -1,0 +1,14 @@
+_base_ = [
+    '../_base_/models/kshot_mobilenetv2_se.py',
+    '../_base_/datasets/in1k_linear.py',
+    '../_base_/schedules/kshot_coslr_120e.py',
+    '../_base_/kshot_runtime.py',
+]
+
+model = dict(k=8)
+# The search's held-out images (make_label_split.py writes the list once).
+train_dataloader = dict(
+    batch_size=128,
+    drop_last=True,
+    dataset=dict(without_split='data/label_splits/in1k_heldout.txt'),
+)

@@ -1,0 +1,10 @@
+# Small enough for 2 CPU cores, on any folder of 32-px images. num_classes: of your classes.
+_base_ = [
+    '../_base_/models/kshot_nb201_small.py',
+    '../_base_/datasets/imagefolder32_supernet.py',
+    '../_base_/schedules/kshot_coslr_60e.py',
+    '../_base_/kshot_runtime.py',
+]
+
+model = dict(k=8, space=dict(num_classes=10))
+custom_hooks = [dict(type='ChannelsLastHook'), dict(type='PathCalibrationHook')]

@@ -1,0 +1,107 @@
+# A network of the small space alone; num_classes: of your classes.
+_base_ = [
+    '../../_base_/datasets/imagefolder32_linear.py',
+    '../../_base_/schedules/retrain_coslr_30e.py',
+    '../../_base_/default_runtime.py',
+]
+
+# Every layer with expansion 6 and kernel 3: a search's result takes the place of the blocks.
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(
+        type='SearchedMobileNetV2',
+        blocks=[
+            dict(
+                out_channels=16,
+                hidden_channels=48,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=16,
+                hidden_channels=96,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=24,
+                hidden_channels=96,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=24,
+                hidden_channels=144,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=40,
+                hidden_channels=144,
+                kernel_size=3,
+                stride=2,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=40,
+                hidden_channels=240,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=48,
+                hidden_channels=240,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=48,
+                hidden_channels=288,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=64,
+                hidden_channels=288,
+                kernel_size=3,
+                stride=2,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=64,
+                hidden_channels=384,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+            dict(
+                out_channels=96,
+                hidden_channels=384,
+                kernel_size=3,
+                stride=1,
+                squeeze_channels=0,
+            ),
+        ],
+        stem_channels=16,
+        stem_stride=2,
+        first_channels=8,
+        last_channels=256,
+    ),
+    neck=dict(
+        type='GlobalAveragePooling',
+    ),
+    head=dict(
+        type='LinearClsHead',
+        in_channels=256,
+        num_classes=10,
+    ),
+)
+train_dataloader = dict(batch_size=64, num_workers=2, drop_last=True)
+custom_hooks = [dict(type='ChannelsLastHook')]

@@ -1,0 +1,428 @@
+"""K-shot NAS: a supernet of K weight dictionaries, and a simplex-net that mixes them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce_params
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from mmrel.models.layers import KShotLinear, PathStatistics, SimplexNet, mix
+from mmrel.models.utils import SpaceIdentity, pool_features, run_position
+from mmrel.registry import MODELS, SEARCH_SPACES
+from mmrel.search import CodedSpace, Path
+
+WEIGHTS, SIMPLEX = 'weights', 'simplex_net'
+
+
+@MODELS.register_module()
+class KShotNAS(BaseModel):
+    """Train all networks of a space at once, each with its own mixture of K weights.
+
+    A path runs with ``theta = sum_k code_k theta_k``, its code one point of the
+    simplex for all its layers. While the dictionaries warm up every code is
+    1 / K. After that each iteration has two steps on its batch: one of the
+    weights, on one random path whose code is held fixed, and one of the
+    simplex-net, with the weights held fixed, on m random paths that each see a
+    part of the batch. With K = 1 there is no simplex-net and no second step: it
+    is the one-shot supernet.
+    Source: K-shot NAS (arXiv:2106.06442).
+
+    Ours: both steps see the same batch, so that the weights make as many steps
+    whatever K; BN statistics are the batch's own in the simplex-net's step, and
+    those of the path, over a fixed set of batches, when it is scored
+    (:meth:`prepare_path`).
+
+    Args:
+        space (dict): Config of a :class:`.CodedSpace`.
+        backbone (dict): Config of the supernet; ``space`` and ``k`` are filled in.
+        head (dict): Config of the loss on logits and labels. Defaults to
+            cross entropy (mmpretrain's ``ClsHead``).
+        k (int): K. Defaults to 8.
+        simplex_net (dict, optional): Arguments of :class:`.SimplexNet`:
+            ``hidden_channels``. Defaults to None: its defaults.
+        regulariser (dict, optional): Config of a loss on the m codes and the
+            mean widths of their paths. Defaults to None: none.
+        warmup_epochs (float): Defaults to 5; parts of an epoch count.
+        parts (int): m, paths of a step of the simplex-net. Defaults to 16.
+        simplex_interval (int): The simplex-net moves after each so many steps of
+            the weights. Defaults to 1: in turn.
+        calibration_batches (int): Batches that a search gives
+            :meth:`prepare_path`. Defaults to 4.
+        val_path (str | dict): The path of :meth:`predict`: 'largest' or a path.
+        seed (int): Of the paths. Defaults to 0.
+        data_preprocessor (dict, optional): As in mmpretrain's ``ImageClassifier``.
+        init_cfg (dict, optional): As in mmengine's ``BaseModule``;
+            ``dict(type='OneShotInit', checkpoint=...)`` starts from a trained
+            supernet with K = 1.
+
+    Raises:
+        ValueError: If a number is out of range, the regulariser has no width
+            choices to go by, or ``val_path`` is none of the space.
+    """
+
+    def __init__(
+        self,
+        space: dict,
+        backbone: dict,
+        head: dict | None = None,
+        k: int = 8,
+        simplex_net: dict | None = None,
+        regulariser: dict | None = None,
+        warmup_epochs: float = 5,
+        parts: int = 16,
+        simplex_interval: int = 1,
+        calibration_batches: int = 4,
+        val_path: str | Path = 'largest',
+        seed: int = 0,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        for key, value, least in (
+            ('k', k, 1),
+            ('warmup_epochs', warmup_epochs, 0),
+            ('parts', parts, 1),
+            ('simplex_interval', simplex_interval, 1),
+            ('calibration_batches', calibration_batches, 0),
+            ('seed', seed, 0),
+        ):
+            if value < least:
+                raise ValueError(f'model.{key}={value} must be at least {least}')
+        preprocessor = dict(data_preprocessor or {})
+        preprocessor.setdefault('type', 'ClsDataPreprocessor')
+        super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
+        self.space: CodedSpace = SEARCH_SPACES.build(space)
+        self.k, self.warmup_epochs, self.parts, self.seed = k, warmup_epochs, parts, seed
+        self.simplex_interval = simplex_interval
+        self.calibration_batches = calibration_batches
+        self.backbone = MODELS.build(dict(backbone, space=self.space, k=k))
+        self.classifier = KShotLinear(k, self.backbone.out_channels, self.space.num_classes)
+        self.head = MODELS.build(head or dict(type='ClsHead'))
+        self.simplex_net = self.regulariser = None
+        if k > 1:
+            self.simplex_net = SimplexNet(k, *self.space.code_sizes, **(simplex_net or {}))
+        if regulariser is not None:
+            if not self.space.width_choices:
+                raise ValueError(
+                    'model.regulariser compares widths, but the space has no choice of width: '
+                    'set model.regulariser=None or give model.space.widths'
+                )
+            self.regulariser = MODELS.build(regulariser)
+        self.val_path = self.space.largest() if val_path == 'largest' else val_path
+        self.space.validate(self.val_path)
+        # What a run needs to go on. The tensor is only up to date in a state dict: reading
+        # one on an accelerator would stop the step.
+        self.steps, self.warm = 0, False
+        self.register_buffer('progress', torch.zeros(2, dtype=torch.int64))
+        self.identity = SpaceIdentity(self.space)
+        self._prepared: tuple[str, PathStatistics] | None = None
+
+    # --- paths and codes ------------------------------------------------------
+
+    def _draw(self, number: int, step_kind: int) -> np.ndarray:
+        """Random paths of this step, the same on every rank, (number, C)."""
+        generator = np.random.default_rng((self.seed, self.steps, step_kind))
+        return self.space.sample_indices(number, generator)
+
+    def codes(self, indices: np.ndarray) -> Tensor:
+        """Codes of N paths, of the simplex-net or, before it has moved, 1 / K.
+
+        Args:
+            indices (np.ndarray): Places of their options, (N, C).
+
+        Returns:
+            Tensor: Shape (N, K).
+        """
+        parameter = self.classifier.bias
+        if self.simplex_net is None or not self.warm:
+            return parameter.new_full((len(indices), self.k), 1 / self.k)
+        architecture, widths = (
+            torch.from_numpy(code).to(parameter, non_blocking=True)
+            for code in (self.space.architecture_codes(indices), self.space.width_codes(indices))
+        )
+        return self.simplex_net(architecture, widths)
+
+    @torch.no_grad()
+    def code(self, path: Path) -> Tensor:
+        """The code of a path, (K,), without gradient."""
+        return self.codes(self.space.indices([path]))[0]
+
+    def logits(
+        self, inputs: Tensor, path: Path, code: Tensor, statistics: PathStatistics | None = None
+    ) -> Tensor:
+        """Class scores of a path.
+
+        Args:
+            inputs (Tensor): Images, (B, 3, H, W).
+            path (Path): One of the space.
+            code (Tensor): Its code, (K,).
+            statistics (PathStatistics, optional): BN statistics to record or to
+                use. Defaults to None: those of the batch or the running ones.
+
+        Returns:
+            Tensor: Shape (B, classes).
+        """
+        feature = pool_features(self.backbone(inputs, path, code, statistics))
+        return self.classifier(feature, code)
+
+    # --- training -------------------------------------------------------------
+
+    def _warms_up(self) -> bool:
+        if self.warmup_epochs == 0:
+            return False
+        done, max_iters, max_epochs = run_position('model.warmup_epochs')
+        return done * max_epochs < self.warmup_epochs * max_iters
+
+    def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """Losses of this step's random path; its code has no gradient.
+
+        Args:
+            inputs (Tensor): Images, (B, 3, H, W).
+            data_samples (list[DataSample]): With their labels.
+
+        Returns:
+            dict[str, Tensor]: What the head returns.
+        """
+        self.warm = not self._warms_up()
+        path = self.space.paths(self._draw(1, 0))[0]
+        logits = self.logits(inputs, path, self.code(path))
+        return self.head.loss((logits,), data_samples)
+
+    def simplex_loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """Losses of m random paths with their codes, a part of the batch each.
+
+        Args:
+            inputs (Tensor): Images, (B, 3, H, W), cut into m parts whose sizes
+                differ by one at most.
+            data_samples (list[DataSample]): With their labels.
+
+        Returns:
+            dict[str, Tensor]: ``loss_simplex``, with a regulariser ``loss_code``,
+            and for the log ``code_mean/1`` to ``code_mean/K`` over the m codes
+            and ``code_spread``, the mean over K of their standard deviation.
+
+        Raises:
+            ValueError: If the batch has fewer images than m.
+        """
+        if len(inputs) < self.parts:
+            raise ValueError(
+                f'a batch of {len(inputs)} cannot be cut into model.parts={self.parts} parts: '
+                'raise train_dataloader.batch_size or lower model.parts'
+            )
+        indices = self._draw(self.parts, 1)
+        codes = self.codes(indices)
+        losses, start = [], 0
+        for path, code, images in zip(
+            self.space.paths(indices), codes, inputs.tensor_split(self.parts), strict=True
+        ):
+            samples = data_samples[start : start + len(images)]
+            start += len(images)
+            # Statistics of its own: the supernet's are the weights' affair.
+            logits = self.logits(images, path, code, PathStatistics().next_batch())
+            loss, _ = self.parse_losses(self.head.loss((logits,), samples))
+            losses.append(loss * (len(images) / len(inputs)))
+        result = dict(loss_simplex=torch.stack(losses).sum())
+        if self.regulariser is not None:
+            widths = torch.from_numpy(self.space.mean_width(indices)).to(codes)
+            result['loss_code'] = self.regulariser(codes, widths)
+        with torch.no_grad():
+            result.update({f'code_mean/{i + 1}': m for i, m in enumerate(codes.mean(0).unbind())})
+            result['code_spread'] = codes.std(0, correction=0).mean()
+        return result
+
+    @staticmethod
+    def _update(
+        wrapper: OptimWrapper, loss: Tensor, parameters: Sequence[nn.Parameter] | None = None
+    ) -> None:
+        """Backward to these parameters only, the ranks' mean gradient, a step.
+
+        What the path leaves out has no gradient, on no rank: it is neither sent
+        nor moved.
+        """
+        wrapper.backward(wrapper.scale_loss(loss), inputs=parameters)
+        if wrapper.should_update():
+            groups = wrapper.optimizer.param_groups
+            grads = [p.grad for group in groups for p in group['params'] if p.grad is not None]
+            all_reduce_params(grads, op='mean')
+            wrapper.step()
+            wrapper.zero_grad()
+
+    def train_step(
+        self, data: dict | tuple | list, optim_wrapper: OptimWrapperDict
+    ) -> dict[str, Tensor]:
+        """A step of the weights, and then, where it is due, one of the simplex-net.
+
+        Args:
+            data (dict | tuple | list): A batch.
+            optim_wrapper (OptimWrapperDict): ``weights`` and, for K > 1,
+                ``simplex_net``.
+
+        Returns:
+            dict[str, Tensor]: For the log.
+
+        Raises:
+            TypeError: If there is one optimiser for both.
+        """
+        if not isinstance(optim_wrapper, OptimWrapperDict):
+            raise TypeError(
+                'KShotNAS has two optimisers: set '
+                "optim_wrapper.constructor='KShotOptimWrapperConstructor'"
+            )
+        data = self.data_preprocessor(data, True)
+        wrapper = optim_wrapper[WEIGHTS]
+        with wrapper.optim_context(self):
+            losses = self(**data, mode='loss')
+        loss, log = self.parse_losses(losses)
+        self._update(wrapper, loss)
+        due = (self.steps + 1) % self.simplex_interval == 0
+        if self.simplex_net is not None and self.warm and due:
+            wrapper = optim_wrapper[SIMPLEX]
+            with wrapper.optim_context(self):
+                losses = self.simplex_loss(data['inputs'], data['data_samples'])
+            loss, simplex_log = self.parse_losses(losses)
+            self._update(wrapper, loss, list(self.simplex_net.parameters()))
+            log.update((key, value) for key, value in simplex_log.items() if key != 'loss')
+        self.steps += 1
+        return log
+
+    def to(self, *args, memory_format: torch.memory_format | None = None, **kwargs) -> 'KShotNAS':
+        """As torch's, but for the memory format: the images' decides, dictionaries have none."""
+        return super().to(*args, **kwargs)
+
+    def train(self, mode: bool = True) -> 'KShotNAS':
+        """Set the mode; weights that train outdate a prepared path."""
+        if mode:
+            self._prepared = None
+        return super().train(mode)
+
+    # --- evaluation -------------------------------------------------------------
+
+    @torch.no_grad()
+    def prepare_path(self, path: Path, batches: Sequence[Tensor] | None) -> None:
+        """Take the path's BN statistics over a fixed set of batches, in one pass.
+
+        They replace those of the path before; the supernet keeps its own.
+
+        Args:
+            path (Path): One of the space.
+            batches (Sequence[Tensor], optional): Normalised images, (B, 3, H, W)
+                each. None: the running statistics will be used.
+        """
+        self._prepared = None
+        if not batches:
+            return
+        statistics, code = PathStatistics(), self.code(path)
+        for inputs in batches:
+            self.backbone(inputs, path, code, statistics.next_batch())
+        self._prepared = self.space.key(path), statistics.finish()
+
+    def _statistics(self, path: Path) -> PathStatistics | None:
+        if self._prepared is not None and self._prepared[0] == self.space.key(path):
+            return self._prepared[1]
+        return None
+
+    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+        """Class scores of a path, by its BN statistics where they were prepared.
+
+        Args:
+            inputs (Tensor): Normalised images, (B, 3, H, W).
+            path (Path): One of the space.
+
+        Returns:
+            Tensor: Shape (1, B, classes).
+        """
+        return self.logits(inputs, path, self.code(path), self._statistics(path)).unsqueeze(0)
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[DataSample] | None = None
+    ) -> list[DataSample]:
+        """Classify images by ``val_path``.
+
+        Args:
+            inputs (Tensor): Shape (B, 3, H, W).
+            data_samples (list[DataSample], optional): They get the result.
+                Defaults to None: new ones.
+
+        Returns:
+            list[DataSample]: With ``pred_score`` (C,) and ``pred_label``.
+        """
+        return self.head.predict((self.path_logits(inputs, self.val_path)[0],), data_samples)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list[DataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> dict[str, Tensor] | list[DataSample] | Tensor:
+        """The model as mmengine calls it.
+
+        Args:
+            inputs (Tensor): Images, (B, 3, H, W).
+            data_samples (list[DataSample], optional): As the mode's method takes
+                them.
+            mode (str): 'loss', 'predict', or 'tensor' (the scores of
+                ``val_path``). Defaults to 'tensor'.
+
+        Returns:
+            dict | list | Tensor: What the mode's method returns.
+
+        Raises:
+            ValueError: If the mode is another one.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.path_logits(inputs, self.val_path)[0]
+        raise ValueError(f"mode={mode!r} is none of 'loss', 'predict', 'tensor'")
+
+    # --- state ------------------------------------------------------------------
+
+    @torch.no_grad()
+    def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
+        """Weights of a path's stand-alone network, mixed by its code and cut out.
+
+        Args:
+            path (Path): One of the space.
+            side (str): Not used: there is one way of cutting.
+
+        Returns:
+            dict[str, Tensor]: Fits the network of ``space.subnet(path)``. BN
+            statistics are the path's where it was prepared, else the running ones.
+        """
+        with torch.device('meta'):
+            subnet = MODELS.build(self.space.subnet(path))
+        code, statistics = self.code(path), self._statistics(path)
+        names = {'head.fc.weight': 'classifier.weight', 'head.fc.bias': 'classifier.bias'}
+        parameters, buffers = dict(self.named_parameters()), dict(self.named_buffers())
+        state = {}
+        for key, like in subnet.state_dict().items():
+            name = names.get(key) or 'backbone.' + self.backbone.source_key(
+                path, key.removeprefix('backbone.')
+            )
+            part = tuple(slice(0, size) for size in like.shape)
+            if name in parameters:
+                value = mix(parameters[name][(slice(None), *part)], code)
+            else:
+                module, _, kind = name.rpartition('.')
+                value = buffers[name][part]
+                if statistics is not None and kind in ('running_mean', 'running_var'):
+                    norm = self.get_submodule(module)
+                    value = statistics.of(norm, len(like))[kind == 'running_var']
+            state[key] = value.clone()
+        return state
+
+    def _save_to_state_dict(self, *args, **kwargs) -> None:
+        self.progress.copy_(torch.tensor([self.steps, self.warm]))
+        super()._save_to_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        if f'{prefix}progress' in state_dict:
+            self.steps, warm = state_dict[f'{prefix}progress'].tolist()
+            self.warm = bool(warm)
+        self._prepared = None

@@ -1,0 +1,215 @@
+"""MobileNetV2 with squeeze-excitation: the network of a path, and the K-shot supernet."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmrel.models.layers import KShotBatchNorm2d, KShotConv2d, KShotLinear, PathStatistics
+from mmrel.registry import MODELS
+from mmrel.search import MobileNetV2SESpace, Path
+
+
+class _Block(nn.Module):
+    """Inverted residual: 1x1, depthwise, squeeze-excitation or none, 1x1."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        hidden_channels: int,
+        kernel_size: int,
+        stride: int,
+        squeeze_channels: int,
+    ) -> None:
+        super().__init__()
+        hidden, padding = hidden_channels, kernel_size // 2
+        self.residual = stride == 1 and in_channels == out_channels
+        self.expand = nn.Conv2d(in_channels, hidden, 1, bias=False)
+        self.expand_norm = nn.BatchNorm2d(hidden)
+        self.depthwise = nn.Conv2d(
+            hidden, hidden, kernel_size, stride, padding, groups=hidden, bias=False
+        )
+        self.depthwise_norm = nn.BatchNorm2d(hidden)
+        self.reduce = nn.Linear(hidden, squeeze_channels) if squeeze_channels else None
+        self.restore = nn.Linear(squeeze_channels, hidden) if squeeze_channels else None
+        self.project = nn.Conv2d(hidden, out_channels, 1, bias=False)
+        self.project_norm = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out_channels, H / stride, W / stride)."""
+        out = F.relu6(self.expand_norm(self.expand(x)))
+        out = F.relu6(self.depthwise_norm(self.depthwise(out)))
+        if self.reduce is not None:
+            gate = self.restore(F.relu(self.reduce(out.mean((2, 3)))))
+            out = out * gate.sigmoid()[:, :, None, None]
+        out = self.project_norm(self.project(out))
+        return x + out if self.residual else out
+
+
+@MODELS.register_module()
+class SearchedMobileNetV2(BaseModule):
+    """The stand-alone network of a path of :class:`MobileNetV2SESpace`.
+
+    Args:
+        blocks (Sequence[dict | None]): ``out_channels``, ``hidden_channels``,
+            ``kernel_size``, ``stride`` and ``squeeze_channels`` of each layer;
+            None: the layer is left out.
+        stem_channels (int): Defaults to 32.
+        stem_stride (int): Defaults to 2.
+        first_channels (int): Defaults to 16.
+        last_channels (int): Defaults to 1280.
+        init_cfg (dict | list, optional): Defaults to None: as torch does it.
+
+    Shape: (B, 3, H, W) to a tuple of (B, last_channels, H / S, W / S), S the
+    product of the strides.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[dict | None],
+        stem_channels: int = 32,
+        stem_stride: int = 2,
+        first_channels: int = 16,
+        last_channels: int = 1280,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        stem = stem_channels
+        self.stem = nn.Conv2d(3, stem, 3, stem_stride, 1, bias=False)
+        self.stem_norm = nn.BatchNorm2d(stem)
+        self.depthwise = nn.Conv2d(stem, stem, 3, padding=1, groups=stem, bias=False)
+        self.depthwise_norm = nn.BatchNorm2d(stem)
+        self.project = nn.Conv2d(stem, first_channels, 1, bias=False)
+        self.project_norm = nn.BatchNorm2d(first_channels)
+        width, self.layers = first_channels, nn.ModuleList()
+        for sizes in blocks:
+            self.layers.append(nn.Identity() if sizes is None else _Block(width, **sizes))
+            width = width if sizes is None else sizes['out_channels']
+        self.last = nn.Conv2d(width, last_channels, 1, bias=False)
+        self.last_norm = nn.BatchNorm2d(last_channels)
+
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        """The last feature map."""
+        x = F.relu6(self.stem_norm(self.stem(x)))
+        x = F.relu6(self.depthwise_norm(self.depthwise(x)))
+        x = self.project_norm(self.project(x))
+        for layer in self.layers:
+            x = layer(x)
+        return (F.relu6(self.last_norm(self.last(x))),)
+
+
+class _KShotBlock(nn.Module):
+    """One choice of a layer, at its full width, with K weights."""
+
+    def __init__(
+        self,
+        k: int,
+        in_channels: int,
+        out_channels: int,
+        hidden_channels: int,
+        kernel_size: int,
+        stride: int,
+        squeeze_channels: int,
+    ) -> None:
+        super().__init__()
+        hidden = hidden_channels
+        self.residual = stride == 1 and in_channels == out_channels
+        self.expand = KShotConv2d(k, in_channels, hidden, 1)
+        self.expand_norm = KShotBatchNorm2d(k, hidden)
+        self.depthwise = KShotConv2d(k, hidden, hidden, kernel_size, stride, depthwise=True)
+        self.depthwise_norm = KShotBatchNorm2d(k, hidden)
+        self.reduce = KShotLinear(k, hidden, squeeze_channels) if squeeze_channels else None
+        self.restore = KShotLinear(k, squeeze_channels, hidden) if squeeze_channels else None
+        self.project = KShotConv2d(k, hidden, out_channels, 1)
+        self.project_norm = KShotBatchNorm2d(k, out_channels)
+
+    def forward(
+        self,
+        x: Tensor,
+        code: Tensor,
+        hidden: int,
+        squeeze: int,
+        statistics: PathStatistics | None,
+    ) -> Tensor:
+        """As the stand-alone block, with the first ``hidden`` and ``squeeze`` channels."""
+        out = F.relu6(self.expand_norm(self.expand(x, code, hidden), code, statistics))
+        out = F.relu6(self.depthwise_norm(self.depthwise(out, code), code, statistics))
+        if self.reduce is not None:
+            gate = F.relu(self.reduce(out.mean((2, 3)), code, squeeze))
+            out = out * self.restore(gate, code, hidden).sigmoid()[:, :, None, None]
+        out = self.project_norm(self.project(out, code), code, statistics)
+        return x + out if self.residual else out
+
+
+@MODELS.register_module()
+class KShotMobileNetV2SE(BaseModule):
+    """All paths of :class:`MobileNetV2SESpace` in one network with K weights.
+
+    Args:
+        space (MobileNetV2SESpace): The space.
+        k (int): K; 1 is the one-shot supernet.
+        init_cfg (dict | list, optional): Defaults to None: as torch does it.
+
+    Raises:
+        TypeError: If the space is another one.
+    """
+
+    def __init__(
+        self, space: MobileNetV2SESpace, k: int, init_cfg: dict | list | None = None
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if not isinstance(space, MobileNetV2SESpace):
+            raise TypeError(
+                f'KShotMobileNetV2SE needs space.type=MobileNetV2SESpace, not '
+                f'{type(space).__name__}'
+            )
+        self.space, self.k, self.out_channels = space, k, space.last_channels
+        stem = space.stem_channels
+        self.stem = KShotConv2d(k, 3, stem, 3, space.stem_stride)
+        self.stem_norm = KShotBatchNorm2d(k, stem)
+        self.depthwise = KShotConv2d(k, stem, stem, 3, depthwise=True)
+        self.depthwise_norm = KShotBatchNorm2d(k, stem)
+        self.project = KShotConv2d(k, stem, space.first_channels, 1)
+        self.project_norm = KShotBatchNorm2d(k, space.first_channels)
+        self.layers, width = nn.ModuleList(), space.first_channels
+        for i in range(space.depth):
+            sizes = {op: space.block(i, op) for op in space.choices[f'layer{i}.op']}
+            self.layers.append(
+                nn.ModuleDict({op: _KShotBlock(k, **vars(s)) for op, s in sizes.items() if s})
+            )
+            width = next(s.out_channels for s in sizes.values() if s)
+        self.last = KShotConv2d(k, width, space.last_channels, 1)
+        self.last_norm = KShotBatchNorm2d(k, space.last_channels)
+
+    def forward(
+        self, x: Tensor, path: Path, code: Tensor, statistics: PathStatistics | None = None
+    ) -> tuple[Tensor]:
+        """The last feature map of a path.
+
+        Args:
+            x (Tensor): Images, (B, 3, H, W).
+            path (Path): One of the space.
+            code (Tensor): Its code, (K,).
+            statistics (PathStatistics, optional): As :class:`KShotBatchNorm2d`
+                takes them. Defaults to None.
+
+        Returns:
+            tuple[Tensor]: As :class:`SearchedMobileNetV2`.
+        """
+        x = F.relu6(self.stem_norm(self.stem(x, code), code, statistics))
+        x = F.relu6(self.depthwise_norm(self.depthwise(x, code), code, statistics))
+        x = self.project_norm(self.project(x, code), code, statistics)
+        for i, (layer, sizes) in enumerate(zip(self.layers, self.space.blocks(path), strict=True)):
+            if sizes is not None:
+                hidden, squeeze = sizes.hidden_channels, sizes.squeeze_channels
+                x = layer[path[f'layer{i}.op']](x, code, hidden, squeeze, statistics)
+        return (F.relu6(self.last_norm(self.last(x, code), code, statistics)),)
+
+    def source_key(self, path: Path, key: str) -> str:
+        """Our name of a tensor of :class:`SearchedMobileNetV2`."""
+        if not key.startswith('layers.'):
+            return key
+        _, layer, rest = key.split('.', 2)
+        return f'layers.{layer}.{path[f"layer{layer}.op"]}.{rest}'

@@ -1,0 +1,51 @@
+"""The network that gives each path its code."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmrel.models.utils.precision import full_precision
+
+
+class SimplexNet(nn.Module):
+    """From a path to a point of the simplex.
+
+    ``softmax(FC(ReLU(FC(architecture) + FC(widths))))``; without width choices
+    the second branch is left out. Source: K-shot NAS (arXiv:2106.06442).
+
+    Args:
+        k (int): K.
+        architecture_size (int): A, columns of the architecture's one-hot code.
+        width_size (int): W, number of widths; 0: no branch for them.
+        hidden_channels (int): Defaults to 100 (ours).
+
+    Raises:
+        ValueError: If ``hidden_channels`` is below 1.
+    """
+
+    def __init__(
+        self, k: int, architecture_size: int, width_size: int = 0, hidden_channels: int = 100
+    ) -> None:
+        super().__init__()
+        if hidden_channels < 1:
+            raise ValueError(f'simplex_net.hidden_channels={hidden_channels} must be at least 1')
+        self.architecture = nn.Linear(architecture_size, hidden_channels)
+        self.widths = nn.Linear(width_size, hidden_channels) if width_size else None
+        self.out = nn.Linear(hidden_channels, k)
+
+    @full_precision
+    def forward(self, architecture: Tensor, widths: Tensor) -> Tensor:
+        """Codes of N paths.
+
+        Args:
+            architecture (Tensor): One-hot, (N, A).
+            widths (Tensor): Shares of the full width, (N, W).
+
+        Returns:
+            Tensor: Shape (N, K), in at least float32; rows are positive and sum
+            to 1.
+        """
+        hidden = self.architecture(architecture)
+        if self.widths is not None:
+            hidden = hidden + self.widths(widths)
+        return torch.softmax(self.out(F.relu(hidden)), dim=1)

@@ -1,0 +1,81 @@
+"""K dictionaries from a trained supernet that has one."""
+
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+from mmrel.registry import WEIGHT_INITIALIZERS
+from mmrel.utils.state_dict import StateDictDifference
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class OneShotInit:
+    """Copy the weights of a K = 1 supernet K times, each with a little noise (ours).
+
+    The noise draws the dictionaries apart; it is normal, its deviation a share of
+    the tensor's root mean square. BN's running statistics are copied, the
+    simplex-net and the place in the run stay as they are.
+
+    Args:
+        checkpoint (str): Of a :class:`.KShotNAS` with ``k=1`` in the same space.
+        noise (float): The share. Defaults to 0.01.
+        seed (int): Of the noise. Defaults to 0.
+
+    Raises:
+        ValueError: If ``checkpoint`` is empty or ``noise`` is negative.
+    """
+
+    def __init__(self, checkpoint: str, noise: float = 0.01, seed: int = 0) -> None:
+        if not checkpoint:
+            raise ValueError(
+                'init_cfg.checkpoint is empty: give the trained supernet with K = 1, such as '
+                '--cfg-options model.init_cfg.checkpoint=work_dirs/.../epoch_120.pth'
+            )
+        if noise < 0:
+            raise ValueError(f'init_cfg.noise={noise} must not be negative')
+        self.checkpoint, self.noise, self.seed = checkpoint, noise, seed
+
+    @torch.no_grad()
+    def __call__(self, module: nn.Module) -> None:
+        """Fill the dictionaries of ``module``.
+
+        Raises:
+            RuntimeError: If the checkpoint lacks a tensor or has one of another
+                shape, such as that of another K.
+            ValueError: If it is of another search space.
+        """
+        content = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
+        given = content.get('state_dict', content)
+        # Another space first: its shapes differ too, which would say less.
+        identity = getattr(module, 'identity', None)
+        if identity is not None:
+            identity.check_state_dict(given, 'identity.')
+        own = {
+            key: value
+            for key, value in module.state_dict(keep_vars=True).items()
+            if not key.startswith('simplex_net.') and key != 'progress'
+        }
+        difference = StateDictDifference()
+        for key, value in own.items():
+            stacked = isinstance(value, nn.Parameter)
+            wanted = (1, *value.shape[1:]) if stacked else tuple(value.shape)
+            if key not in given:
+                difference.missing.append(key)
+            elif tuple(given[key].shape) != wanted:
+                difference.wrong_shape.append(
+                    f'{key} (wanted {wanted}, checkpoint {tuple(given[key].shape)})'
+                )
+        if difference:
+            raise RuntimeError(
+                difference.describe(f'{self.checkpoint!r} is no K = 1 supernet of this space')
+            )
+        generator = torch.Generator().manual_seed(self.seed)
+        for key, value in own.items():
+            value.copy_(self._noisy(given[key], value, generator))
+
+    def _noisy(self, source: Tensor, like: Tensor, generator: torch.Generator) -> Tensor:
+        if not isinstance(like, nn.Parameter):
+            return source
+        scale = self.noise * source.square().mean().sqrt()
+        noise = torch.randn(like.shape, generator=generator, dtype=source.dtype)
+        return source + scale * noise

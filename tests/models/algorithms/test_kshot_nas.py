@@ -1,0 +1,437 @@
+"""K-shot NAS: the one-shot supernet, the two steps, ranks, statistics, cut-out networks."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.optim import OptimWrapperDict
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from mmrel.engine import KShotOptimWrapperConstructor, ReplicaParallel
+from mmrel.models.layers import KShotBatchNorm2d, KShotConv2d, KShotLinear
+from mmrel.registry import MODELS
+from tests.distributed import run_ranks
+
+MOBILE = dict(
+    space=dict(
+        type='MobileNetV2SESpace',
+        num_classes=3,
+        input_size=16,
+        stem_channels=4,
+        first_channels=4,
+        channels=(4, 8),
+        layers=(2, 2),
+        strides=(1, 1, 2),
+        last_channels=8,
+        kernels=(3, 5),
+        widths=(0.5, 1.0),
+        divisor=4,
+    ),
+    backbone=dict(type='KShotMobileNetV2SE'),
+)
+CELLS = dict(
+    space=dict(type='NASBench201Space', num_classes=3, channels=4, cells=1, input_size=16),
+    backbone=dict(type='KShotCellNetwork'),
+)
+SPACES = pytest.mark.parametrize('parts', [MOBILE, CELLS], ids=['mobile', 'cells'])
+
+
+def _build(family: dict, **changes) -> nn.Module:
+    torch.manual_seed(0)
+    settings = dict(k=3, warmup_epochs=0, parts=4)
+    return MODELS.build(dict(type='KShotNAS', **family, **{**settings, **changes}))
+
+
+def _optimisers(model: nn.Module, lr: float = 0.1) -> OptimWrapperDict:
+    sgd = dict(type='SGD', lr=lr, momentum=0.9, weight_decay=1e-4)
+    cfg = dict(type='OptimWrapper', optimizer=sgd, simplex_net=dict(optimizer=sgd))
+    return KShotOptimWrapperConstructor(cfg)(model)
+
+
+def _batch(size: int = 8, seed: int = 1) -> dict:
+    images = torch.randn(size, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+    samples = [DataSample().set_gt_label(i % 3) for i in range(size)]
+    return dict(inputs=images, data_samples=samples)
+
+
+class _Plain(nn.Module):
+    """The ordinary layer in the place of a K = 1 one: torch's parameters, no code."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.kind = type(layer)
+        self.stride = getattr(layer, 'stride', 1)
+        self.padding = getattr(layer, 'padding', 0)
+        self.depthwise = getattr(layer, 'depthwise', False)
+        for name, parameter in layer.named_parameters():
+            self.register_parameter(name, nn.Parameter(parameter.detach()[0].clone()))
+        for name, buffer in layer.named_buffers():
+            self.register_buffer(name, buffer.clone())
+
+    def forward(self, x: Tensor, _code: Tensor, extra: object = None) -> Tensor:
+        c = x.shape[1]
+        if self.kind is KShotLinear:
+            return F.linear(x, self.weight[:extra, :c], self.bias[:extra])
+        if self.kind is KShotConv2d:
+            weight = self.weight[:c] if self.depthwise else self.weight[:extra, :c]
+            groups = c if self.depthwise else 1
+            return F.conv2d(x, weight, None, self.stride, self.padding, 1, groups)
+        running = self.running_mean[:c], self.running_var[:c]
+        return F.batch_norm(x, *running, self.weight[:c], self.bias[:c], self.training, 0.1, 1e-5)
+
+
+def _one_shot(model: nn.Module) -> nn.Module:
+    """The same supernet made of ordinary layers."""
+    plain = copy.deepcopy(model)
+    for module in list(plain.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, KShotConv2d | KShotLinear | KShotBatchNorm2d):
+                setattr(module, name, _Plain(child))
+    return plain
+
+
+@SPACES
+def test_one_dictionary_has_the_one_shot_supernets_forward_and_gradients(parts: dict) -> None:
+    model, data = _build(parts, k=1), _batch()
+    plain = _one_shot(model)
+    path = model.space.largest()
+    ours = model.logits(data['inputs'], path, model.code(path))
+    theirs = plain.logits(data['inputs'], path, torch.ones(1))
+    assert torch.equal(ours, theirs)
+    for logits in (ours, theirs):
+        model.head.loss((logits,), data['data_samples'])['loss'].backward()
+    for (name, mine), other in zip(model.named_parameters(), plain.parameters(), strict=True):
+        assert (mine.grad is None) == (other.grad is None), name
+        assert mine.grad is None or torch.equal(mine.grad[0], other.grad), name
+
+
+@SPACES
+def test_one_dictionary_makes_the_one_shot_supernets_steps(parts: dict) -> None:
+    model = _build(parts, k=1)
+    plain, optimisers = _one_shot(model), _optimisers(model)
+    assert model.simplex_net is None
+    assert list(optimisers.keys()) == ['weights']
+    sgd = torch.optim.SGD(plain.parameters(), 0.1, momentum=0.9, weight_decay=1e-4)
+    for step in range(10):
+        data = _batch(seed=step)
+        path = model.space.paths(model._draw(1, 0))[0]
+        logits = plain.logits(data['inputs'], path, torch.ones(1))
+        loss = plain.head.loss((logits,), data['data_samples'])['loss']
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+        log = model.train_step(data, optimisers)
+        assert torch.equal(log['loss'], loss.detach())
+    for (name, mine), other in zip(model.named_parameters(), plain.parameters(), strict=True):
+        assert torch.equal(mine[0], other), name
+    running = {name: buffer for name, buffer in plain.named_buffers() if 'running' in name}
+    assert running
+    for name, buffer in running.items():
+        assert torch.equal(buffer, model.get_buffer(name)), name
+
+
+def _changed(before: dict, after: dict) -> set[str]:
+    return {key for key in before if not torch.equal(before[key], after[key])}
+
+
+def _state(model: nn.Module) -> dict:
+    return {k: v.clone() for k, v in model.state_dict().items() if k != 'progress'}
+
+
+def _two_steps(model: nn.Module) -> list[dict]:
+    """States at the start, after the step of the weights and after the simplex-net's."""
+    optimisers, data = _optimisers(model), _batch()
+    states = [_state(model)]
+    whole = model.simplex_loss
+
+    def noted(*args) -> dict:
+        states.append(_state(model))
+        return whole(*args)
+
+    model.simplex_loss = noted
+    model.train_step(data, optimisers)
+    states.append(_state(model))
+    return states
+
+
+@SPACES
+def test_each_step_changes_only_what_it_may(parts: dict) -> None:
+    model = _build(parts)
+    start, middle, end = _two_steps(model)
+    weights, simplex = _changed(start, middle), _changed(middle, end)
+    assert weights
+    assert not any(key.startswith('simplex_net.') for key in weights)
+    assert 'classifier.weight' in weights
+    parameters = {f'simplex_net.{name}' for name, _ in model.simplex_net.named_parameters()}
+    assert {'simplex_net.out.weight', 'simplex_net.out.bias'} <= simplex <= parameters
+
+
+def test_operations_that_the_path_leaves_out_do_not_move() -> None:
+    model = _build(MOBILE)
+    path = model.space.paths(model._draw(1, 0))[0]
+    start, middle, _ = _two_steps(model)
+    for key in _changed(start, middle):
+        if key.startswith('backbone.layers.'):
+            _, _, layer, op = key.split('.')[:4]
+            assert path[f'layer{layer}.op'] == op
+
+
+def test_parts_see_their_path_and_code() -> None:
+    """The simplex-net's loss and gradient are those of the parts, put together by hand."""
+    model = _build(MOBILE, regulariser=dict(type='WidthSimilarityLoss', loss_weight=0.5)).double()
+    data = _batch(10)
+    images, labels = data['inputs'].double(), torch.arange(10) % 3
+    model.warm = True
+    losses = model.simplex_loss(images, data['data_samples'])
+    indices = model._draw(4, 1)
+    codes = model.codes(indices)
+    total, start = 0.0, 0
+    for i, size in enumerate((3, 3, 2, 2)):
+        part = slice(start, start + size)
+        logits = model.logits(images[part], model.space.paths(indices)[i], codes[i])
+        total = total + F.cross_entropy(logits, labels[part], reduction='sum') / 10
+        start += size
+    torch.testing.assert_close(losses['loss_simplex'], total)
+    widths = torch.from_numpy(model.space.mean_width(indices)).double()
+    torch.testing.assert_close(losses['loss_code'], model.regulariser(codes, widths))
+    torch.testing.assert_close(losses['code_mean/2'], codes[:, 1].mean())
+    torch.testing.assert_close(losses['code_spread'], codes.std(0, correction=0).mean())
+    parameters = list(model.simplex_net.parameters())
+    torch.testing.assert_close(
+        torch.autograd.grad(losses['loss_simplex'], parameters),
+        torch.autograd.grad(total, parameters),
+    )
+
+
+def test_gradients_of_both_steps_agree_with_finite_differences() -> None:
+    model = _build(CELLS).double().eval()
+    data = _batch(4)
+    images, samples = data['inputs'].double(), data['data_samples']
+    generator = torch.Generator().manual_seed(0)
+
+    def check(loss, parameter: nn.Parameter) -> None:
+        grad = torch.autograd.grad(loss(), parameter)[0]
+        direction = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+        with torch.no_grad():
+            parameter += 1e-6 * direction
+            above = loss()
+            parameter -= 2e-6 * direction
+            below = loss()
+            parameter += 1e-6 * direction
+        torch.testing.assert_close(
+            (grad * direction).sum(), (above - below) / 2e-6, rtol=1e-4, atol=1e-7
+        )
+
+    check(lambda: model.loss(images, samples)['loss'], model.classifier.weight)
+    check(lambda: model.loss(images, samples)['loss'], model.backbone.reductions[1].shortcut.weight)
+    for parameter in (model.simplex_net.out.weight, model.simplex_net.architecture.weight):
+        check(lambda: model.simplex_loss(images, samples)['loss_simplex'], parameter)
+
+
+def _on_rank(rank: int) -> dict:
+    model = ReplicaParallel(_build(MOBILE))
+    inner = model.module
+    optimisers, found = _optimisers(inner), {}
+    for step in range(3):
+        # Each rank has images of its own.
+        model.train_step(_batch(seed=10 * step + rank), optimisers)
+    start, middle, end = _two_steps(inner)
+    found['weights'] = sorted(_changed(start, middle))
+    found['simplex'] = sorted(_changed(middle, end))
+    found['parameters'] = dict(inner.named_parameters())
+    found['running'] = inner.backbone.stem_norm.running_mean
+    return {k: ({n: p.detach() for n, p in v.items()} if k == 'parameters' else v)
+            for k, v in found.items()}  # fmt: skip
+
+
+def test_two_ranks_stay_identical_and_each_step_keeps_to_its_own() -> None:
+    one, two = run_ranks(_on_rank, 2)
+    for key, value in one['parameters'].items():
+        assert torch.equal(value, two['parameters'][key]), key
+    assert not torch.equal(one['running'], two['running'])  # they did see other images
+    for part in (one, two):
+        assert part['weights']
+        assert part['simplex']
+        assert not any(key.startswith('simplex_net.') for key in part['weights'])
+        assert all(key.startswith('simplex_net.') for key in part['simplex'])
+
+
+def _mean_step_on_rank(rank: int) -> dict:
+    model, data = _build(CELLS).eval(), _batch(8)
+    half = slice(4 * rank, 4 * rank + 4)
+    model.train_step({key: value[half] for key, value in data.items()}, _optimisers(model))
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def test_two_ranks_make_the_weights_step_of_one_with_the_whole_batch() -> None:
+    """With BN in eval mode, whose statistics are otherwise each rank's own."""
+    model = _build(CELLS).eval()
+    model.train_step(_batch(8), _optimisers(model))
+    parts = run_ranks(_mean_step_on_rank, 2)
+    for key, value in model.named_parameters():
+        if not key.startswith('simplex_net.'):
+            torch.testing.assert_close(parts[0][key], value, rtol=1e-4, atol=1e-6, msg=key)
+
+
+@SPACES
+@pytest.mark.parametrize('prepared', [True, False])
+def test_the_network_cut_out_gives_the_paths_logits(parts: dict, prepared: bool) -> None:
+    model = _build(parts)
+    optimisers = _optimisers(model)
+    for step in range(3):
+        model.train_step(_batch(seed=step), optimisers)
+    model.eval()
+    images = _batch()['inputs']
+    for path in model.space.paths(model.space.sample_indices(6, np.random.default_rng(0))):
+        model.prepare_path(path, [_batch(seed=s)['inputs'] for s in (7, 8)] if prepared else None)
+        network = MODELS.build(model.space.subnet(path)).eval()
+        network.load_state_dict(model.subnet_state_dict(path), strict=True)
+        torch.testing.assert_close(
+            network(images), model.path_logits(images, path)[0], rtol=1e-4, atol=1e-5
+        )
+
+
+def test_calibration_is_one_pass_and_leaves_nothing_to_the_next_path() -> None:
+    model = _build(MOBILE).eval()
+    first, second = model.space.paths(model.space.sample_indices(2, np.random.default_rng(3)))
+    batches, images = [_batch(seed=s)['inputs'] for s in (4, 5)], _batch()['inputs']
+    before = _state(model)
+    running = model.path_logits(images, second)
+    model.prepare_path(second, batches)
+    alone = model.path_logits(images, second)
+    assert not torch.allclose(alone, running)
+    model.prepare_path(first, batches)
+    assert torch.equal(model.path_logits(images, second), running)  # not the first one's
+    model.prepare_path(second, batches)
+    assert torch.equal(model.path_logits(images, second), alone)
+    # As a network of torch's norms without momentum that sees the batches once.
+    network = MODELS.build(model.space.subnet(second))
+    network.load_state_dict(model.subnet_state_dict(second))
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None
+    with torch.no_grad():
+        for batch in batches:
+            network.train()(batch)
+    torch.testing.assert_close(network.eval()(images), alone[0], rtol=1e-4, atol=1e-5)
+    assert not _changed(before, _state(model))
+    model.train().eval()
+    assert torch.equal(model.path_logits(images, second), running)
+
+
+def test_one_shot_weights_are_copied_with_a_little_noise(tmp_path: Path, mmrel_scope: None) -> None:
+    one = _build(MOBILE, k=1)
+    one.train_step(_batch(), _optimisers(one))
+    file = tmp_path / 'one.pth'
+    torch.save(dict(state_dict=one.state_dict()), file)
+    init = dict(type='OneShotInit', checkpoint=str(file), noise=0.01)
+    first, again = _build(MOBILE, init_cfg=init), _build(MOBILE, init_cfg=init)
+    torch.manual_seed(5)
+    first.init_weights()
+    torch.manual_seed(6)
+    again.init_weights()
+    given = dict(one.named_parameters())
+    for key, value in first.named_parameters():
+        if key.startswith('simplex_net.'):
+            continue
+        assert torch.equal(value, again.get_parameter(key)), key
+        difference = value - given[key]
+        scale = given[key].square().mean().sqrt()
+        assert difference.abs().max() <= 0.06 * scale
+        if scale > 0:
+            assert not torch.equal(value[0], value[1])
+    assert torch.equal(first.backbone.stem_norm.running_mean, one.backbone.stem_norm.running_mean)
+    assert first.steps == 0
+    exact = _build(MOBILE, init_cfg=dict(init, noise=0.0)).eval()
+    exact.init_weights()
+    images, path = _batch()['inputs'], exact.space.largest()
+    torch.testing.assert_close(
+        exact.path_logits(images, path), one.eval().path_logits(images, path)
+    )
+    torch.save(dict(state_dict=first.state_dict()), file)
+    with pytest.raises(RuntimeError, match='no K = 1 supernet'):
+        _build(MOBILE, init_cfg=init).init_weights()
+
+
+def test_a_checkpoint_goes_on_where_it_was() -> None:
+    whole = _build(CELLS)
+    optimisers = _optimisers(whole)
+    for step in range(4):
+        if step == 2:
+            model, optim = copy.deepcopy(whole.state_dict()), copy.deepcopy(optimisers.state_dict())
+        whole.train_step(_batch(seed=step), optimisers)
+    resumed = _build(CELLS)
+    resumed.load_state_dict(model)
+    assert (resumed.steps, resumed.warm) == (2, True)
+    restored = _optimisers(resumed)
+    restored.load_state_dict(optim)
+    for step in (2, 3):
+        resumed.train_step(_batch(seed=step), restored)
+    assert not _changed(_state(whole), _state(resumed))
+
+
+def test_codes_are_uniform_until_the_simplex_net_moves() -> None:
+    model = _build(CELLS)
+    rows = model.space.sample_indices(5, np.random.default_rng(0))
+    assert torch.equal(model.codes(rows), torch.full((5, 3), 1 / 3))
+    model.warm = True
+    codes = model.codes(rows)
+    assert codes.std(0).min() > 0
+    equal = model.space.canonical(rows)
+    assert torch.equal(model.codes(equal), codes)
+
+
+def test_the_interval_of_the_simplex_net() -> None:
+    model = _build(CELLS, simplex_interval=3)
+    optimisers = _optimisers(model)
+    moved = ['loss_simplex' in model.train_step(_batch(), optimisers) for _ in range(7)]
+    assert moved == [False, False, True, False, False, True, False]
+
+
+def test_predicts_with_the_path_of_the_config() -> None:
+    space = _build(CELLS).space
+    path = dict(space.largest(), edge_0_1='skip')
+    model = _build(CELLS, val_path=path).eval()
+    images = _batch()['inputs']
+    scores = torch.stack([sample.pred_score for sample in model(images, mode='predict')])
+    torch.testing.assert_close(scores, model.path_logits(images, path)[0].softmax(1))
+
+
+@pytest.mark.parametrize(
+    ('parts', 'change', 'message'),
+    [
+        (CELLS, dict(k=0), 'model.k=0'),
+        (CELLS, dict(parts=0), 'model.parts=0'),
+        (CELLS, dict(simplex_interval=0), 'model.simplex_interval=0'),
+        (CELLS, dict(warmup_epochs=-1), 'model.warmup_epochs=-1'),
+        (CELLS, dict(regulariser=dict(type='WidthSimilarityLoss')), 'no choice of width'),
+        (CELLS, dict(val_path=dict(edge_0_1='none')), "lacks 'edge_0_2'"),
+        (dict(CELLS, backbone=MOBILE['backbone']), {}, 'needs space.type=MobileNetV2SESpace'),
+    ],
+)
+def test_config_errors_come_when_the_model_is_built(
+    parts: dict, change: dict, message: str
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        _build(parts, **change)
+
+
+def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
+    model = _build(CELLS, parts=9)
+    with pytest.raises(ValueError, match=r'a batch of 8 cannot be cut into model\.parts=9'):
+        model.train_step(_batch(), _optimisers(model))
+    with pytest.raises(TypeError, match='KShotOptimWrapperConstructor'):
+        model.train_step(_batch(), _optimisers(model)['weights'])
+    with pytest.raises(KeyError, match=r'simplex_net\.optimizer'):
+        KShotOptimWrapperConstructor(dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1)))
+
+
+def test_another_space_is_refused() -> None:
+    other = _build(dict(CELLS, space=dict(CELLS['space'], input_size=32)))
+    with pytest.raises(ValueError, match='another search space'):
+        _build(CELLS).load_state_dict(other.state_dict())

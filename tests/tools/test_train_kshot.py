@@ -1,0 +1,135 @@
+"""K-shot supernets by the commands: training, resuming, two processes, pictures, the study."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from mmrel.utils.checkpoint import load_checkpoint_file
+from tests.commands import TINY_KSHOT, folders, run
+
+
+@pytest.fixture(scope='module')
+def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work_dir = tmp_path_factory.mktemp('kshot')
+    run('train.py', TINY_KSHOT, '--work-dir', work_dir, *folders(images))
+    return work_dir
+
+
+def _lines(work_dir: Path) -> list[dict]:
+    files = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_codes_are_logged_once_the_warm_up_is_over(trained: Path) -> None:
+    steps = [line for line in _lines(trained) if 'loss' in line]
+    for line in steps:
+        assert ('code_spread' in line) == (line['epoch'] > 1)
+    last = steps[-1]
+    assert last['code_mean/1'] + last['code_mean/2'] == pytest.approx(1, abs=1e-3)
+    assert last['loss_simplex'] > 0
+    scores = [line for line in _lines(trained) if 'accuracy/top1' in line]
+    assert [line['step'] for line in scores] == [2, 4]
+
+
+@pytest.mark.parametrize('epoch', [1, 2])
+def test_resumed_is_as_if_nothing_had_happened(
+    images: Path, trained: Path, tmp_path: Path, epoch: int
+) -> None:
+    run(
+        'train.py', TINY_KSHOT, '--work-dir', tmp_path, '--resume', trained / f'epoch_{epoch}.pth',
+        *folders(images),
+    )  # fmt: skip
+    ours, theirs = (load_checkpoint_file(w / 'epoch_4.pth') for w in (tmp_path, trained))
+    for part in ('state_dict', 'optimizer'):
+        torch.testing.assert_close(ours[part], theirs[part], rtol=0, atol=0)
+    assert theirs['state_dict']['progress'].tolist() == [4 * 6, 1]
+    assert set(theirs['optimizer']) == {'weights', 'simplex_net'}
+
+
+def test_test_gives_what_validation_gave(images: Path, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'metrics.json'
+    run(
+        'test.py', TINY_KSHOT, trained / 'epoch_4.pth', '--work-dir', tmp_path, '--out', out,
+        *folders(images),
+    )  # fmt: skip
+    logged = [line for line in _lines(trained) if 'accuracy/top1' in line][-1]
+    metrics = json.loads(out.read_text())
+    assert metrics['accuracy/top1'] == pytest.approx(logged['accuracy/top1'])
+
+
+def test_two_processes_and_mixed_precision(images: Path, tmp_path: Path) -> None:
+    run(
+        'dist_train.sh', TINY_KSHOT, 2, '--work-dir', tmp_path, '--amp', *folders(images),
+        'train_dataloader.batch_size=4', 'train_cfg.max_epochs=2',
+    )  # fmt: skip
+    state = load_checkpoint_file(tmp_path / 'epoch_2.pth')['state_dict']
+    assert state['progress'].tolist() == [2 * 6, 1]
+    assert all(value.isfinite().all() for value in state.values())
+
+
+def test_the_picture_of_the_codes(trained: Path, tmp_path: Path) -> None:
+    picture = tmp_path / 'codes.png'
+    output = run(
+        'analysis/path_codes.py', TINY_KSHOT, trained / 'epoch_4.pth', '--out', picture,
+        '--paths', 40,
+    )  # fmt: skip
+    means = output.split('mean of each dictionary:')[1].splitlines()[0].split()
+    assert sum(map(float, means)) == pytest.approx(1, abs=1e-3)
+    with Image.open(picture) as image:
+        assert image.width > 1000
+
+
+def test_starts_from_a_one_shot_supernet(images: Path, tmp_path: Path) -> None:
+    short = ['train_cfg.max_epochs=1', 'model.warmup_epochs=0']
+    run('train.py', TINY_KSHOT, '--work-dir', tmp_path / 'one', *folders(images), *short,
+        'model.k=1')  # fmt: skip
+    run(
+        'train.py', TINY_KSHOT, '--work-dir', tmp_path / 'two', *folders(images), *short,
+        'model.init_cfg.type=OneShotInit', 'model.init_cfg.noise=0.0',
+        f'model.init_cfg.checkpoint={tmp_path / "one" / "epoch_1.pth"}',
+        'optim_wrapper.optimizer.lr=0.0',
+    )  # fmt: skip
+    one, two = (
+        load_checkpoint_file(tmp_path / n / 'epoch_1.pth')['state_dict'] for n in ('one', 'two')
+    )
+    weights = [k for k in one if k.endswith('.weight') and one[k].shape[0] == 1]
+    assert len(weights) > 20
+    for key in weights:
+        assert torch.equal(two[key], one[key].expand_as(two[key])), key
+
+
+def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path) -> None:
+    arguments = [
+        'analysis/kshot_ranking.py', '--work-dir', tmp_path, '--supernet', TINY_KSHOT,
+        '--k', 1, 2, '--seeds', 0, '--epochs', 1, '--alone-epochs', 1, '--threads', 1,
+        *folders(images), 'train_dataloader.batch_size=8', 'val_dataloader.batch_size=16',
+        'val_evaluator.topk=[1]', '--supernet-options', 'model.warmup_epochs=0',
+    ]  # fmt: skip
+    run(*arguments, '--paths', 2)
+    rows = (tmp_path / 'rows.jsonl').read_text().splitlines()
+    assert [json.loads(row)['kind'] for row in rows] == ['supernet'] * 2 + ['alone'] * 2
+    # A stop in the middle of a line must cost that row alone.
+    (tmp_path / 'rows.jsonl').write_text('\n'.join(rows[:3]) + '\n{"kind": "alo\n')
+    output = run(*arguments, '--paths', 2)
+    again = (tmp_path / 'rows.jsonl').read_text().splitlines()
+    assert again[:3] == rows[:3]
+    assert json.loads(again[-1]) == json.loads(rows[-1])
+    assert len(again) == 5
+    assert '| K = 1 |' in output
+    with Image.open(tmp_path / 'ranking.png') as image:
+        assert image.width > 1000
+    changed = [2 if word == 1 and arguments[i - 1] == '--epochs' else word
+               for i, word in enumerate(arguments)]  # fmt: skip
+    assert 'take another --work-dir' in run(*changed, '--paths', 2, fails=True)
+
+
+def test_the_benchmark_prints_a_ratio_of_paired_steps() -> None:
+    output = run('benchmarks/kshot.py', '--spaces', 'cells', '--steps', 2, '--batch', 16, '--k', 2)
+    rows = [line.split() for line in output.splitlines() if line.startswith('cells')]
+    assert [row[1] for row in rows] == ['NCHW', 'channels-last']
+    for row in rows:
+        one, many, ratio = map(float, row[2:5])
+        assert ratio == pytest.approx(many / one, rel=0.9)

@@ -1,0 +1,248 @@
+#!/usr/bin/env python
+"""Do supernets with K dictionaries rank paths as training each path alone does?
+
+Trains random paths alone, supernets of each K and seed with the same schedule, scores all
+paths in each supernet (BN statistics of each path over a fixed set of training images) and
+compares the orders by Kendall's tau. Each finished run is a row of WORK_DIR/rows.jsonl: a
+study that was stopped goes on where it was, the run in progress from its last checkpoint.
+Cells that pass nothing on are left out: their accuracy is chance.
+"""
+
+import argparse
+import json
+import statistics
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from scipy.stats import kendalltau
+from study import ROOT, read_rows, read_run, train
+
+from mmrel.apis import get_model, load_config
+from mmrel.engine import fixed_batches
+from mmrel.registry import SEARCH_SPACES
+from mmrel.search import CodedSpace
+from mmrel.visualization import plot_ranking
+
+METRIC = 'accuracy/top1'
+SUPERNET = 'configs/kshot/kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py'
+ALONE = 'configs/kshot/retrain/cellnet-c8_1xb64-coslr-30e_imagefolder32.py'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--work-dir', required=True, help='folder for rows, runs and the picture')
+    parser.add_argument('--paths', type=int, default=40, help='paths that are trained alone (40)')
+    parser.add_argument('--path-seed', type=int, default=0, help='of the choice of paths (0)')
+    parser.add_argument('--k', nargs='+', type=int, default=[1, 4], help='dictionaries (1 4)')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='of the supernets')
+    parser.add_argument('--epochs', type=int, default=60, help='of a supernet (60)')
+    parser.add_argument('--alone-epochs', type=int, default=10, help='of a path alone (10)')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
+    parser.add_argument('--threads', type=int, default=2, help='threads of a run (2)')
+    parser.add_argument('--amp', action='store_true', help='bf16 mixed precision')
+    parser.add_argument('--supernet', default=SUPERNET, help="the supernets' config")
+    parser.add_argument('--alone', default=ALONE, help='config of a path alone')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='for all runs, such as your folders'
+    )
+    parser.add_argument(
+        '--supernet-options', nargs='+', action=DictAction, help='for the supernets only'
+    )
+    args = parser.parse_args()
+    if args.paths < 2:
+        parser.error(f'--paths {args.paths}: 2 or more are needed')
+    for key in ('jobs', 'threads', 'epochs', 'alone_epochs'):
+        if getattr(args, key) < 1:
+            parser.error(f'--{key.replace("_", "-")} {getattr(args, key)}: 1 or more')
+    return args
+
+
+def choose_paths(space: CodedSpace, number: int, seed: int) -> list[dict]:
+    """Random paths, no two of them the same network, none without any operation."""
+    generator, chosen = np.random.default_rng(seed), {}
+    for _ in range(100 * number):
+        indices = space.canonical(space.sample_indices(1, generator))
+        if len(chosen) == number:
+            return list(chosen.values())
+        # Of a cell: 'none' is the first option, so what passes nothing on is all zeros.
+        if indices.any():
+            path = space.paths(indices)[0]
+            chosen.setdefault(space.key(path), path)
+    raise ValueError(f'--paths {number}: the space has too few different networks')
+
+
+def schedule(epochs: int, amp: bool) -> dict[str, Any]:
+    """Options of a run of so many epochs, which validates at its end."""
+    options = {
+        'train_cfg.max_epochs': epochs,
+        'train_cfg.val_interval': epochs,
+        'param_scheduler.0.T_max': epochs,
+        'param_scheduler.0.end': epochs,
+        'default_hooks.checkpoint.interval': 1,
+        'default_hooks.checkpoint.max_keep_ckpts': 1,
+    }
+    return {**options, 'optim_wrapper.type': 'AutocastOptimWrapper'} if amp else options
+
+
+@torch.no_grad()
+def score(config: str, checkpoint: Path, options: dict, paths: list[dict]) -> list[float]:
+    """Top-1 accuracy of each path in a supernet, in percent."""
+    cfg = load_config(str(ROOT / config), options)
+    model = get_model(cfg, checkpoint)
+    batches = fixed_batches(cfg, cfg.val_dataloader, model.calibration_batches)
+    inputs = [model.data_preprocessor(batch, False)['inputs'] for batch in batches]
+    loader = Runner.build_dataloader(dict(cfg.val_dataloader, persistent_workers=False))
+    test = [model.data_preprocessor(batch, False) for batch in loader]
+    labels = [torch.cat([s.gt_label for s in batch['data_samples']]) for batch in test]
+    scores = []
+    for path in paths:
+        model.prepare_path(path, inputs)
+        right = sum(
+            (model.path_logits(batch['inputs'], path)[0].argmax(1) == label).sum().item()
+            for batch, label in zip(test, labels, strict=True)
+        )
+        scores.append(100 * right / sum(map(len, labels)))
+    return scores
+
+
+class Study:
+    """The rows that are there, and the runs that are not yet."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.work_dir = args, Path(args.work_dir)
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        self.options = dict(args.cfg_options or {})
+        supernet = load_config(str(ROOT / args.supernet), self._supernet_options(1, 0))
+        self.space = SEARCH_SPACES.build(supernet.model.space)
+        self.paths = choose_paths(self.space, args.paths, args.path_seed)
+        self.file, self.lock, self.started = self.work_dir / 'rows.jsonl', threading.Lock(), []
+        # What was made with other numbers is another study.
+        given = {**self.options, **(args.supernet_options or {})}
+        setting = dict(
+            space=self.space.fingerprint(), epochs=args.epochs, alone_epochs=args.alone_epochs,
+            amp=args.amp, supernet=args.supernet, alone=args.alone, path_seed=args.path_seed,
+            options={key: str(value) for key, value in sorted(given.items())},
+        )  # fmt: skip
+        note = self.work_dir / 'setting.json'
+        if note.exists() and json.loads(note.read_text()) != setting:
+            raise ValueError(
+                f'{note} is of other settings than those of this command: take another --work-dir'
+            )
+        note.write_text(json.dumps(setting, indent=1))
+        self.rows = read_rows(self.file)
+
+    def _supernet_options(self, k: int, seed: int) -> dict:
+        args = self.args
+        own = {'model.k': k, 'model.seed': seed, **(args.supernet_options or {})}
+        return {**schedule(args.epochs, args.amp), **self.options, **own}
+
+    def keep(self, row: dict) -> None:
+        """Write a finished row."""
+        with self.lock:
+            self.rows.append(row)
+            with self.file.open('a') as file:
+                file.write(json.dumps(row) + '\n')
+
+    def alone(self, path: dict) -> None:
+        """Train a path's own network."""
+        key = self.space.key(path)
+        folder = self.work_dir / f'alone-{key}'
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / 'alone.py'
+        config.write_text(
+            f'_base_ = [{str(ROOT / self.args.alone)!r}]\n'
+            f'model = {dict(_delete_=True, **self.space.subnet(path))!r}\n'
+        )
+        options = {**schedule(self.args.alone_epochs, self.args.amp), **self.options}
+        train(str(config), options, 0, folder, self.args.threads, self.started)
+        accuracy = read_run(folder, METRIC)['curve'][-1][1]
+        self.keep(dict(kind='alone', key=key, path=path, accuracy=accuracy))
+
+    def supernet(self, k: int, seed: int) -> None:
+        """Train a supernet and score all paths."""
+        folder, options = self.work_dir / f'k{k}-seed{seed}', self._supernet_options(k, seed)
+        args = self.args
+        train(args.supernet, options, seed, folder, args.threads, self.started)
+        checkpoint = folder / f'epoch_{args.epochs}.pth'
+        scores = score(args.supernet, checkpoint, options, self.paths)
+        keys = [self.space.key(path) for path in self.paths]
+        self.keep(
+            dict(kind='supernet', k=k, seed=seed, scores=dict(zip(keys, scores, strict=True)))
+        )
+
+    def todo(self) -> list[tuple]:
+        """The runs that no row is of."""
+        alone = {row['key'] for row in self.rows if row['kind'] == 'alone'}
+        keys = {self.space.key(path) for path in self.paths}
+        nets = {
+            (row['k'], row['seed'])
+            for row in self.rows
+            if row['kind'] == 'supernet' and keys <= row['scores'].keys()
+        }
+        runs = [(self.supernet, k, s) for s in self.args.seeds for k in self.args.k]
+        return [run for run in runs if run[1:] not in nets] + [
+            (self.alone, path) for path in self.paths if self.space.key(path) not in alone
+        ]
+
+    def run(self) -> None:
+        """Do what is left."""
+        todo = self.todo()
+        columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
+        pool = ThreadPoolExecutor(self.args.jobs)
+        with Progress(*columns, TimeElapsedColumn()) as progress, pool:
+            task = progress.add_task('runs that were left', total=len(todo))
+            futures = [pool.submit(*run) for run in todo]
+            try:
+                for future in futures:
+                    future.result()
+                    progress.advance(task)
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                for process in self.started:
+                    process.terminate()
+                raise
+
+    def report(self) -> None:
+        """Kendall's tau of each supernet, a table and the picture."""
+        keys = [self.space.key(path) for path in self.paths]
+        found = {row['key']: row['accuracy'] for row in self.rows if row['kind'] == 'alone'}
+        alone = [found[key] for key in keys]
+        panels: dict[str, list] = {f'K = {k}': [] for k in self.args.k}
+        latest = {(r['k'], r['seed']): r for r in self.rows if r['kind'] == 'supernet'}
+        for (k, seed), row in sorted(latest.items()):
+            if k in self.args.k and seed in self.args.seeds:
+                scores = [row['scores'][key] for key in keys]
+                tau = float(kendalltau(alone, scores).statistic)
+                panels[f'K = {k}'].append(dict(seed=seed, scores=scores, tau=tau))
+        print(f"Kendall's tau over {len(keys)} paths\n| supernet | by seed | mean | std |")
+        print('|---|---|---|---|')
+        for title, rows in panels.items():
+            taus = [row['tau'] for row in rows]
+            spread = f'{statistics.stdev(taus):.3f}' if len(taus) > 1 else ''
+            values = ', '.join(f'{tau:.3f}' for tau in taus)
+            print(f'| {title} | {values} | {statistics.mean(taus):.3f} | {spread} |')
+        plot_ranking(alone, panels, self.work_dir / 'ranking.png')
+        print(f'wrote {self.work_dir / "ranking.png"}')
+
+
+def main() -> None:
+    args = parse_args()
+    init_default_scope('mmrel')
+    study = Study(args)
+    study.run()
+    study.report()
+
+
+if __name__ == '__main__':
+    main()

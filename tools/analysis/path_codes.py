@@ -1,0 +1,48 @@
+#!/usr/bin/env python
+"""Draw the codes that a K-shot supernet's simplex-net gives to many random paths."""
+
+import argparse
+
+import numpy as np
+import torch
+from mmengine.config import DictAction
+
+from mmrel.apis import get_model, load_config
+from mmrel.models.algorithms import KShotNAS
+from mmrel.visualization import plot_codes
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', required=True, help='picture to write (.png)')
+    parser.add_argument('--paths', type=int, default=512, help='number of random paths (512)')
+    parser.add_argument('--seed', type=int, default=0, help='of the paths (0)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    args = parser.parse_args()
+    if args.paths < 2:
+        parser.error(f'--paths {args.paths}: 2 or more are needed')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    model = get_model(load_config(args.config, args.cfg_options), args.checkpoint)
+    if not isinstance(model, KShotNAS):
+        raise TypeError(f'model.type={type(model).__name__} has no codes: it must be KShotNAS')
+    if model.k == 1:
+        raise ValueError('model.k=1: one dictionary has no codes to draw')
+    indices = model.space.sample_indices(args.paths, np.random.default_rng(args.seed))
+    with torch.no_grad():
+        codes = model.codes(indices).cpu().numpy()
+    plot_codes(codes, model.space.flops(indices), args.out)
+    print('mean of each dictionary:', ' '.join(f'{share:.4f}' for share in codes.mean(0)))
+    print('spread over the paths:  ', ' '.join(f'{share:.4f}' for share in codes.std(0)))
+    print(f'wrote {args.out}')
+
+
+if __name__ == '__main__':
+    main()
