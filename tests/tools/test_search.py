@@ -182,6 +182,29 @@ def test_given_and_random_paths(
     assert 'given.jsonl, path 1: width1=5' in output
 
 
+@pytest.mark.slow
+def test_networks_of_paths_are_retrained(images: Path, searched: Path, tmp_path: Path) -> None:
+    given = tmp_path / 'given.jsonl'
+    given.write_text(format_rows(_rows(searched)[:2]))
+    words = ['analysis/retrain_paths.py', TINY_SEARCH, searched / 'best_path.json', given]
+    words += ['--work-dir', tmp_path / 'nets', *folders(images)]
+    run(*words)
+    file = tmp_path / 'nets' / 'retrained.jsonl'
+    rows = read_rows(str(file))
+    best = json.loads((searched / 'best_path.json').read_text())
+    # The best path may be one of the two: it is trained once.
+    assert [row['key'] for row in rows] == list(
+        dict.fromkeys([best['key'], *(row['key'] for row in _rows(searched)[:2])])
+    )
+    # One that is there is not trained again.
+    file.write_text(format_rows([dict(rows[0], top1=-1.0), *rows[2:]]))
+    run(*words)
+    again = {row['key']: row['top1'] for row in read_rows(str(file))}
+    assert again == {row['key']: row['top1'] for row in rows} | {rows[0]['key']: -1.0}
+    given.write_text(format_rows([dict(path=dict(best['path'], width1=5))]))
+    assert 'given.jsonl, path 1: width1=5' in run(*words, fails=True)
+
+
 def test_rank_correlation_of_files(tmp_path: Path) -> None:
     table = tmp_path / 'rows.csv'
     table.write_text('key,supernet,retrained\na,1,10\nb,2,30\nc,3,20\nd,4,40\n')

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean
@@ -79,7 +80,7 @@ def train(
             raise RuntimeError(f'a run failed ({"".join(last)}): see {work_dir / "log.txt"}')
 
 
-def read_run(work_dir: Path, metric: str, names: list[str]) -> dict:
+def read_run(work_dir: Path, metric: str, names: Sequence[str] = ()) -> dict:
     """The curves of a finished run: the metric, the loss and the scalars called names."""
     scalars = read_scalars(*find_scalars(work_dir))
     curve = [[line['step'], round(line[metric], 4)] for line in scalars.val if metric in line]

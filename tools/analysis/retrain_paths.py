@@ -1,0 +1,112 @@
+#!/usr/bin/env python
+"""Train the networks of given paths from scratch; finished rows are kept.
+
+PATHS is a .jsonl with a path in each line (paths.jsonl of tools/search.py or random_paths.py) or
+a .json with one path or a list of them (best_path.json, top.json). WORK_DIR/retrained.jsonl gets
+a row for each: key, path, accuracy of the last validation. A second start does what is left.
+"""
+
+import argparse
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from study import read_run, train
+
+import mmrel.models  # noqa: F401
+from mmrel.apis import load_config
+from mmrel.registry import SEARCH_SPACES
+from mmrel.search.path_files import format_rows, read_rows
+from mmrel.search.retraining import find_base, retraining_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config of a search; its retrain.base is the schedule')
+    parser.add_argument('paths', nargs='+', help='files of paths; a path counts once')
+    parser.add_argument('--work-dir', required=True, help='folder for the rows and the runs')
+    parser.add_argument('--metric', default='accuracy/top1', help='(accuracy/top1)')
+    parser.add_argument('--seed', type=int, default=0, help='of each training (0)')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
+    parser.add_argument('--threads', type=int, default=2, help='CPU threads of a run (2)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='for all trainings, as a.b=value'
+    )
+    args = parser.parse_args()
+    for name in ('jobs', 'threads'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} {getattr(args, name)}: 1 or more')
+    return args
+
+
+def read_any(file: str) -> list[dict]:
+    """The rows of a .json or .jsonl file; a bare path becomes a row."""
+    if Path(file).suffix == '.json' and Path(file).is_file():
+        try:
+            content = json.loads(Path(file).read_text(encoding='utf-8'))
+        except json.JSONDecodeError as error:
+            raise ValueError(f'{file} is no JSON: {error}') from error
+        rows = content if isinstance(content, list) else [content]
+    else:
+        rows = read_rows(file)
+    return [row if 'path' in row else dict(path=row) for row in rows]
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config)
+    init_default_scope('mmrel')
+    space = SEARCH_SPACES.build(cfg.model.space)
+    if not cfg.get('test_cfg', {}).get('retrain'):
+        raise KeyError(f'{args.config} has no test_cfg.retrain.base: the schedule is not known')
+    base = find_base(cfg.test_cfg.retrain.base)
+    paths = {}
+    for file in args.paths:
+        for number, row in enumerate(read_any(file), 1):
+            try:
+                space.validate(row['path'])
+            except ValueError as error:
+                raise ValueError(f'{file}, path {number}: {error}') from error
+            paths.setdefault(space.key(row['path']), (row['path'], f'Path {number} of {file}.'))
+    work_dir = Path(args.work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    out, lock, started = work_dir / 'retrained.jsonl', threading.Lock(), []
+    done = {row['key'] for row in (read_rows(str(out), half_line=True) if out.exists() else [])}
+    todo = [key for key in paths if key not in done]
+
+    def retrain(key: str) -> None:
+        path, remark = paths[key]
+        folder = work_dir / key
+        folder.mkdir(exist_ok=True)
+        config = folder / 'retrain.py'
+        config.write_text(retraining_config(space, path, base, remark))
+        options = dict(args.cfg_options or {})
+        options.setdefault('default_hooks.checkpoint.max_keep_ckpts', 1)
+        train(str(config.resolve()), options, args.seed, folder, args.threads, started)
+        found = read_run(folder, args.metric)['curve'][-1][1]
+        with lock, out.open('a') as file:
+            file.write(format_rows([dict(key=key, path=path, seed=args.seed, top1=found)]))
+
+    columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
+    with Progress(*columns, TimeElapsedColumn()) as progress, ThreadPoolExecutor(args.jobs) as pool:
+        task = progress.add_task(f'networks (of all {len(paths)})', total=len(todo))
+        futures = [pool.submit(retrain, key) for key in todo]
+        try:
+            for future in futures:
+                future.result()
+                progress.advance(task)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            for process in started:
+                process.terminate()
+            raise
+    print(f'{out}: {len(paths)} networks')
+
+
+if __name__ == '__main__':
+    main()
