@@ -64,6 +64,7 @@ def test_the_retraining_config_trains(images: Path, searched: Path, tmp_path: Pa
     assert ('backbone.layers.1.weight' in weights) == (best['path']['second'] == 'yes')
 
 
+@pytest.mark.slow
 def test_a_study_is_not_overwritten_and_a_finished_one_is_not_searched_again(
     images: Path, supernet: Path, searched: Path
 ) -> None:
@@ -150,6 +151,7 @@ def test_two_objectives_and_calibration(images: Path, supernet: Path, tmp_path: 
     assert [row['score'] for row in front] == sorted(row['score'] for row in front)
 
 
+@pytest.mark.slow
 def test_given_and_random_paths(
     images: Path, supernet: Path, searched: Path, tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ def test_codes_are_logged_once_the_warm_up_is_over(trained: Path) -> None:
     assert [line['step'] for line in scores] == [2, 4]
 
 
-@pytest.mark.parametrize('epoch', [1, 2])
+@pytest.mark.parametrize('epoch', [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_resumed_is_as_if_nothing_had_happened(
     images: Path, trained: Path, tmp_path: Path, epoch: int
 ) -> None:
@@ -60,6 +60,7 @@ def test_test_gives_what_validation_gave(images: Path, trained: Path, tmp_path: 
     assert metrics['accuracy/top1'] == pytest.approx(logged['accuracy/top1'])
 
 
+@pytest.mark.slow
 def test_two_processes_and_mixed_precision(images: Path, tmp_path: Path) -> None:
     run(
         'dist_train.sh', TINY_KSHOT, 2, '--work-dir', tmp_path, '--amp', *folders(images),
@@ -82,6 +83,7 @@ def test_the_picture_of_the_codes(trained: Path, tmp_path: Path) -> None:
         assert image.width > 1000
 
 
+@pytest.mark.slow
 def test_starts_from_a_one_shot_supernet(images: Path, tmp_path: Path) -> None:
     short = ['train_cfg.max_epochs=1', 'model.warmup_epochs=0']
     run('train.py', TINY_KSHOT, '--work-dir', tmp_path / 'one', *folders(images), *short,
@@ -101,6 +103,7 @@ def test_starts_from_a_one_shot_supernet(images: Path, tmp_path: Path) -> None:
         assert torch.equal(two[key], one[key].expand_as(two[key])), key
 
 
+@pytest.mark.slow
 def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path) -> None:
     arguments = [
         'analysis/kshot_ranking.py', '--work-dir', tmp_path, '--supernet', TINY_KSHOT,

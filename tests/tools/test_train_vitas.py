@@ -76,6 +76,7 @@ def test_a_checkpoint_of_another_space_is_refused(
     assert 'another search space: mlp_dims is 16 there and 32 here' in output
 
 
+@pytest.mark.slow
 def test_a_path_of_the_space_is_retrained(trained: Path, images: Path, tmp_path: Path) -> None:
     # The network of the run's next path, by the config that stands beside the supernet's.
     cfg = Config.fromfile(TINY_VITAS)

@@ -1,6 +1,5 @@
 """kNN evaluation as a val and as a test loop."""
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +15,8 @@ from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.evaluation.knn import knn_scores
 from mmrel.models.utils.features import batch_features
 from mmrel.registry import LOOPS
+
+from .evaluators import evaluators_by_name
 
 
 class _KNNLoop(BaseLoop):
@@ -65,12 +66,8 @@ class _KNNLoop(BaseLoop):
         self.temperature = temperature
         metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
         self.classes = metainfo.get('classes')
-        metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
-        self.evaluators = {}
-        for n in self.k:
-            named = [dict(copy.deepcopy(metric), prefix=f'knn{n}') for metric in metrics]
-            self.evaluators[n] = runner.build_evaluator(named)
-            self.evaluators[n].dataset_meta = metainfo
+        built = evaluators_by_name(runner, evaluator, [f'knn{n}' for n in self.k], metainfo)
+        self.evaluators = dict(zip(self.k, built, strict=True))
 
     @property
     def evaluator(self) -> Evaluator:

@@ -1,6 +1,5 @@
 """Student and teacher evaluated side by side."""
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +9,8 @@ from torch.utils.data import DataLoader
 
 from mmrel.engine.distributed import unwrap
 from mmrel.registry import LOOPS
+
+from .evaluators import evaluators_by_name
 
 
 class _StudentTeacherLoop(BaseLoop):
@@ -43,12 +44,8 @@ class _StudentTeacherLoop(BaseLoop):
             )
         super().__init__(runner, dataloader)
         metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
-        metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
-        self.evaluators = {}
-        for network in networks:
-            named = [dict(copy.deepcopy(metric), prefix=network) for metric in metrics]
-            self.evaluators[network] = runner.build_evaluator(named)
-            self.evaluators[network].dataset_meta = metainfo
+        built = evaluators_by_name(runner, evaluator, networks, metainfo)
+        self.evaluators = dict(zip(networks, built, strict=True))
 
     @property
     def evaluator(self) -> Evaluator:
