@@ -60,8 +60,9 @@ def _open_database(url: str) -> BaseStorage:
             return storage
         except ImportError as error:
             raise ImportError(
-                f'search storage {name!r} needs a driver that is not installed ({error}); such '
-                'as: pip install psycopg2-binary (postgresql), pip install PyMySQL (mysql+pymysql)'
+                f'search storage {name!r} needs the driver {driver.driver!r}, which is not '
+                "installed; for postgresql+psycopg://: pip install 'psycopg[binary]', for "
+                f'mysql+pymysql://: pip install PyMySQL ({error})'
             ) from error
         except Exception as error:
             # Drivers, SQLAlchemy and Optuna have errors of their own.
