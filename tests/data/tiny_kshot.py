@@ -8,7 +8,7 @@ model = dict(
     warmup_epochs=1,
     calibration_batches=2,
 )
-train_dataloader = dict(batch_size=8, num_workers=1)
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(without_split=None))
 val_dataloader = dict(batch_size=8, num_workers=0)
 param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=4, begin=0, end=4, convert_to_iter_based=True)

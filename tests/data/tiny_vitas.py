@@ -11,7 +11,9 @@ model = dict(
     ),
 )
 data_preprocessor = dict(num_classes=3)
-train_dataloader = dict(batch_size=8, num_workers=0, persistent_workers=False)
+train_dataloader = dict(
+    batch_size=8, num_workers=0, persistent_workers=False, dataset=dict(without_split=None)
+)
 val_dataloader = dict(batch_size=8, num_workers=0)
 param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=2, begin=0, end=2, convert_to_iter_based=True)

@@ -84,6 +84,19 @@ def test_the_picture_of_the_codes(trained: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_how_many_batches_keep_the_ranking(trained: Path, images: Path) -> None:
+    output = run(
+        'analysis/calibration_batches.py', TINY_KSHOT, trained / 'epoch_4.pth', '--paths', 6,
+        '--batches', 4, 1, 2, *folders(images), 'val_dataloader.batch_size=4',
+    )  # fmt: skip
+    rows = [line.split('|')[1:-1] for line in output.splitlines() if line.startswith('|')][2:]
+    assert [int(row[0]) for row in rows] == [1, 2, 4]
+    taus = [float(row[2]) for row in rows]
+    assert taus[-1] == pytest.approx(1)
+    assert all(-1 <= tau <= 1 for tau in taus)
+
+
+@pytest.mark.slow
 def test_starts_from_a_one_shot_supernet(images: Path, tmp_path: Path) -> None:
     short = ['train_cfg.max_epochs=1', 'model.warmup_epochs=0']
     run('train.py', TINY_KSHOT, '--work-dir', tmp_path / 'one', *folders(images), *short,

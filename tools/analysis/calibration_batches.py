@@ -1,0 +1,70 @@
+#!/usr/bin/env python
+"""How many batches do a K-shot supernet's BN statistics need before paths rank as with many?
+
+Scores random paths after a recalibration over each number of batches and compares the orders
+with that of the largest number by Kendall's tau: the least number that keeps the order is what
+model.calibration_batches should be.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+from kshot_ranking import choose_paths, score
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+from rich.progress import track
+from scipy.stats import kendalltau
+
+from mmrel.apis import load_config
+from mmrel.registry import SEARCH_SPACES
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config of the supernet')
+    parser.add_argument('checkpoint', help='checkpoint of the supernet')
+    parser.add_argument(
+        '--batches', nargs='+', type=int, default=[1, 2, 4, 8, 16], help='numbers (1 2 4 8 16)'
+    )
+    parser.add_argument('--paths', type=int, default=40, help='random paths (40)')
+    parser.add_argument('--seed', type=int, default=0, help='of the paths (0)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+    )
+    args = parser.parse_args()
+    args.batches = sorted(set(args.batches))
+    if args.batches[0] < 1 or len(args.batches) < 2:
+        parser.error('--batches: two or more numbers, each 1 or more')
+    if args.paths < 2:
+        parser.error(f'--paths {args.paths}: 2 or more are needed')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    init_default_scope('mmrel')
+    options = args.cfg_options or {}
+    space = SEARCH_SPACES.build(load_config(args.config, options).model.space)
+    paths = choose_paths(space, args.paths, args.seed)
+    scores = {
+        number: score(
+            str(Path(args.config).absolute()),
+            Path(args.checkpoint),
+            {**options, 'model.calibration_batches': number},
+            paths,
+        )
+        for number in track(args.batches, 'numbers of batches')
+    }
+    most = args.batches[-1]
+    print(f"{len(paths)} paths\n| batches | mean accuracy | Kendall's tau with {most} batches |")
+    print('|---|---|---|')
+    for number, values in scores.items():
+        tau = float(kendalltau(scores[most], values).statistic)
+        print(f'| {number} | {statistics.mean(values):.2f} | {tau:.3f} |')
+
+
+if __name__ == '__main__':
+    main()
