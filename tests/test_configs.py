@@ -122,6 +122,8 @@ def test_published_settings_of_simmatch_on_imagenet(percent: int, labels: int) -
     model, sampler = cfg.model, cfg.train_dataloader.sampler
     assert (8 * sampler.labeled_batch, 8 * sampler.labeled_batch * sampler.mu) == (64, 320)
     assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[0].end) == (400, 5)
+    assert cfg.param_scheduler[1].by_epoch
+    assert 'convert_to_iter_based' not in cfg.param_scheduler[1]
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (0.03, 0.9, 1e-4)
     assert optimizer.nesterov

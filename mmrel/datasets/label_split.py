@@ -129,8 +129,7 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a line is not as above, an image is there twice, or
-            classes have different numbers of images.
+        ValueError: If a line is not as above, or an image is there twice.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(
@@ -155,14 +154,17 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
         split[image.name] = image
     if not split:
         raise ValueError(f'label split {path!r} names no image')
+    return split
+
+
+def _check_balance(path: str, split: dict[str, LabelledImage]) -> None:
     counts = Counter(image.number for image in split.values()).most_common()
     (most, high), (least, low) = counts[0], counts[-1]
     if high != low:
         raise ValueError(
             f'label split {path!r} is not balanced: {high} images of class {most}, {low} of class '
-            f'{least}'
+            f'{least}; set dataset.balanced=False where that is meant'
         )
-    return split
 
 
 class LabelSplit:
@@ -175,9 +177,11 @@ class LabelSplit:
         without_split (str, optional): Such a list of the images to leave out:
             held-out ones, which ``label_split`` of another set names. Defaults
             to None: none.
+        balanced (bool): The images of ``label_split`` must be as many in every
+            class, as those of low-shot training are. Defaults to True.
 
     Raises:
-        ValueError: If both are given.
+        ValueError: If both lists are given.
     """
 
     def __init__(
@@ -185,6 +189,7 @@ class LabelSplit:
         *args,
         label_split: str | None = None,
         without_split: str | None = None,
+        balanced: bool = True,
         **kwargs,
     ) -> None:
         if label_split is not None and without_split is not None:
@@ -193,6 +198,7 @@ class LabelSplit:
             )
         self.label_split = label_split
         self.without_split = without_split
+        self.balanced = balanced
         super().__init__(*args, **kwargs)
 
     def filter_data(self) -> list[dict]:
@@ -200,13 +206,16 @@ class LabelSplit:
 
         Raises:
             ValueError: If the list is not of this data set: an image of it is
-                not there or has another class, or a class has no image.
+                not there or has another class, or a class has no image; or if
+                it is not as balanced as it must be.
         """
         samples = super().filter_data()
         path = self.label_split or self.without_split
         if path is None:
             return samples
         split = read_label_split(path)
+        if self.balanced and self.label_split is not None:
+            _check_balance(path, split)
         described = [_describe(self, info, row) for row, info in enumerate(samples)]
         found = {image.name: image for image in described if image.name in split}
         self._check(path, split, found)

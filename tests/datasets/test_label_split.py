@@ -153,6 +153,16 @@ def test_a_list_that_is_wrong_is_named(
         _folder(root, label_split=path)
 
 
+def test_a_list_may_be_unbalanced_where_that_is_meant(root: Path, tmp_path: Path) -> None:
+    lines = [f'class{i}/{j:03}.jpg\t{i}\tclass{i}' for i in range(3) for j in range(i + 1)]
+    path = _write(tmp_path / 'split.txt', *lines)
+    with pytest.raises(ValueError, match='balanced=False'):
+        _folder(root, label_split=path)
+    part = _folder(root, label_split=path, balanced=False)
+    assert [part.get_data_info(i)['gt_label'] for i in range(len(part))] == [0, 1, 1, 2, 2, 2]
+    assert len(_folder(root, without_split=path)) == len(_folder(root)) - 6
+
+
 def test_a_list_that_is_not_there(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'no/list\.txt.*make_label_split\.py'):
         _folder(root, label_split='no/list.txt')

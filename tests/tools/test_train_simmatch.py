@@ -201,6 +201,10 @@ def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: P
             'train_dataloader.sampler.labeled_batch=16',
             'the labeled set has 12 images, fewer than the 16 of a global batch',
         ),
+        (
+            'train_dataloader.sampler.infinite=True',
+            'train_dataloader.sampler.infinite=True, but train_cfg is by epoch',
+        ),
         ('val_cfg.networks=[pupil]', "val_cfg.networks=('pupil',) must be"),
     ],
 )
@@ -209,6 +213,31 @@ def test_numbers_that_do_not_fit_stop_a_run_before_it_starts(
 ) -> None:
     output = run(
         'train.py', TINY_SIMMATCH, '--work-dir', tmp_path, *_data(images, labels), option,
+        fails=True,
+    )  # fmt: skip
+    assert message in output
+    assert not list(tmp_path.glob('*.pth'))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (
+            ['train_dataloader.sampler.infinite=False'],
+            'train_dataloader.sampler.infinite=False, but train_cfg is by iteration',
+        ),
+        (
+            ['model.instance_head.warmup_epochs=1', 'model.instance_head.warmup_iters=None'],
+            'model.instance_head.warmup_epochs=1.0, but train_cfg is by iteration',
+        ),
+    ],
+)
+def test_what_is_by_epoch_does_not_go_by_iteration(
+    images: Path, labels: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    output = run(
+        'train.py', TINY_SIMMATCH_ITER, '--work-dir', tmp_path, *_data(images, labels), *options,
         fails=True,
     )  # fmt: skip
     assert message in output

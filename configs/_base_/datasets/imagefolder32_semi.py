@@ -3,7 +3,7 @@ _base_ = ['semi_32px.py']
 # Your folders, one sub-folder a class; the unlabeled images may be those of the same folder.
 train_dataloader = dict(
     dataset=dict(
-        labeled=dict(type='ImageFolder', data_root='data/train'),
+        labeled=dict(type='ImageFolder', data_root='data/train', balanced=False),
         unlabeled=dict(type='ImageFolder', data_root='data/train'),
     )
 )

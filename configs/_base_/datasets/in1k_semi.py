@@ -2,7 +2,9 @@
 collate_fn = dict(type='default_collate')
 data_root = 'data/imagenet'
 data_preprocessor = dict(
-    type='SelfSupDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
+    type='SemiSupervisedDataPreprocessor',
+    mean=[123.675, 116.28, 103.53],
+    std=[58.395, 57.12, 57.375],
 )
 
 labeled_pipeline = [
@@ -43,6 +45,7 @@ train_dataloader = dict(
             data_root=data_root,
             split='train',
             label_split='data/label_splits/in1k_1pct.txt',
+            balanced=False,  # a list may name a few more images of one class than of another
             pipeline=labeled_pipeline,
         ),
         unlabeled=dict(

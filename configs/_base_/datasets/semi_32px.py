@@ -1,6 +1,6 @@
 # A labeled and an unlabeled set of 32-px images: FixMatch's views.
 collate_fn = dict(type='default_collate')
-data_preprocessor = dict(type='SelfSupDataPreprocessor')
+data_preprocessor = dict(type='SemiSupervisedDataPreprocessor')
 
 labeled_pipeline = [
     dict(type='LoadImage'),

@@ -1,16 +1,16 @@
 """Data and model of a semi-supervised run fit each other, or it does not start."""
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
-from mmrel.datasets.semi_supervised import SemiSupervisedDataset
+from mmrel.datasets.semi_supervised import SemiSupervisedDataset, SemiSupervisedSampler
 from mmrel.engine.distributed import unwrap
 from mmrel.registry import HOOKS
 
 
 @HOOKS.register_module()
 class LabeledSetHook(Hook):
-    """Compare the labeled set with the bank, the classifier and the batches.
+    """Compare the labeled set with the bank, the classifier, the batches and the loop.
 
     Otherwise a bank that is too small would stop a run in the middle of an
     epoch, and one that is too large would keep random slots.
@@ -20,8 +20,10 @@ class LabeledSetHook(Hook):
         """Check before the first step.
 
         Raises:
-            TypeError: If the training set is no :class:`SemiSupervisedDataset`.
-            ValueError: If a number differs; the message says which key to set.
+            TypeError: If the training set is no :class:`SemiSupervisedDataset`, or
+                the sampler no :class:`SemiSupervisedSampler`.
+            ValueError: If a number differs, or sampler or warm-up are not for
+                this kind of loop; the message says which key to set.
         """
         loader, model = runner.train_loop.dataloader, unwrap(runner.model)
         dataset = loader.dataset
@@ -30,6 +32,12 @@ class LabeledSetHook(Hook):
                 'LabeledSetHook needs train_dataloader.dataset.type=SemiSupervisedDataset, not '
                 f'{type(dataset).__name__}'
             )
+        if not isinstance(loader.sampler, SemiSupervisedSampler):
+            raise TypeError(
+                'LabeledSetHook needs train_dataloader.sampler.type=SemiSupervisedSampler, not '
+                f'{type(loader.sampler).__name__}'
+            )
+        self._check_loop(runner)
         number = len(dataset.labeled)
         if model.memory is not None and model.memory.size != number:
             raise ValueError(
@@ -48,4 +56,23 @@ class LabeledSetHook(Hook):
                 f'train_dataloader.batch_size={loader.batch_size}, but the sampler gives batches '
                 f'of {labeled} labeled and {unlabeled} unlabeled images: set '
                 f'train_dataloader.batch_size={loader.sampler.batch_size}'
+            )
+
+    @staticmethod
+    def _check_loop(runner: Runner) -> None:
+        by_iter = isinstance(runner.train_loop, IterBasedTrainLoop)
+        loop = 'iteration' if by_iter else 'epoch'
+        infinite = runner.train_loop.dataloader.sampler.infinite
+        if infinite != by_iter:
+            # An epoch without end, or a resumed run that does not go on where it was.
+            raise ValueError(
+                f'train_dataloader.sampler.infinite={infinite}, but train_cfg is by {loop}: set '
+                f'train_dataloader.sampler.infinite={by_iter}'
+            )
+        head = unwrap(runner.model).instance_head
+        if by_iter and head is not None and head.warmup_epochs:
+            raise ValueError(
+                f'model.instance_head.warmup_epochs={head.warmup_epochs}, but train_cfg is by '
+                'iteration, where the whole run is one epoch: set '
+                'model.instance_head.warmup_iters, and warmup_epochs=None'
             )

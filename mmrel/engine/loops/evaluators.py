@@ -8,19 +8,27 @@ from mmengine.runner import Runner
 
 
 def evaluators_by_name(
-    runner: Runner, evaluator: Evaluator | dict | list, names: Iterable[str], metainfo: dict
+    runner: Runner, evaluator: dict | list, names: Iterable[str], metainfo: dict
 ) -> list[Evaluator]:
     """One evaluator for each name, which is the prefix of its metrics.
 
     Args:
         runner (Runner): Builds them.
-        evaluator (Evaluator | dict | list): Configs of the metrics.
+        evaluator (dict | list): Configs of the metrics.
         names (Iterable[str]): Prefixes.
         metainfo (dict): Of the data set.
 
     Returns:
         list[Evaluator]: In the order of the names.
+
+    Raises:
+        TypeError: If it is a built evaluator: its metrics would have one prefix.
     """
+    if isinstance(evaluator, Evaluator):
+        raise TypeError(
+            'val_evaluator is a built Evaluator, but each prediction needs one of its own: give '
+            'the configs of its metrics'
+        )
     metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
     built = []
     for name in names:

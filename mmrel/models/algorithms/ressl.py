@@ -6,10 +6,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmpretrain.models.selfsup import BaseSelfSupervisor
-from mmpretrain.models.utils import batch_shuffle_ddp, batch_unshuffle_ddp
 from torch import Tensor, nn
 
-from mmrel.models.utils import MomentumTeacher, full_precision, scale_gradient
+from mmrel.models.utils import (
+    MomentumTeacher,
+    full_precision,
+    scale_gradient,
+    shuffle_batch,
+    unshuffle_batch,
+)
 from mmrel.registry import MODELS
 
 from .build import build_backbone_and_neck, build_memory, build_predictor
@@ -117,9 +122,9 @@ class ReSSL(BaseSelfSupervisor):
             Tensor: Unit vectors, shape (B, D), in at least float32.
         """
         if self.batch_shuffle:
-            image, restore = batch_shuffle_ddp(image)
+            image, restore = shuffle_batch(image)
         z = _normalize(self.teacher.neck(self.teacher.backbone(image))[0], dim=1)
-        return batch_unshuffle_ddp(z, restore) if self.batch_shuffle else z
+        return unshuffle_batch(z, restore) if self.batch_shuffle else z
 
     def _predict(self, projections: list[Tensor]) -> list[Tensor]:
         """Predictions of each view's projections; without a predictor these."""

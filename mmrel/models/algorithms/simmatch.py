@@ -5,11 +5,17 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from mmpretrain.models.selfsup import BaseSelfSupervisor
-from mmpretrain.models.utils import batch_shuffle_ddp, batch_unshuffle_ddp
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmrel.models.utils import MomentumTeacher, feature_dim, full_precision, pool_features
+from mmrel.models.utils import (
+    MomentumTeacher,
+    feature_dim,
+    full_precision,
+    pool_features,
+    shuffle_batch,
+    unshuffle_batch,
+)
 from mmrel.registry import MODELS
 
 from .build import build_memory, build_neck
@@ -29,7 +35,8 @@ class SimMatch(BaseSelfSupervisor):
     forward, the teacher x and the weak views in one. The teacher's class
     probabilities of u, aligned, and its similarities to a bank of the labeled
     images correct each other and become the student's targets. The teacher moves
-    after the optimiser's step, as soon as it is next used or saved.
+    after the optimiser's step, as soon as it is next used or saved; where gradients
+    are accumulated it moves, and the bank is written, in each iteration all the same.
     Source: SimMatch (arXiv:2203.06915).
 
     Without ``neck``, ``memory`` and ``instance_head`` (all None) there is no
@@ -144,13 +151,13 @@ class SimMatch(BaseSelfSupervisor):
         """
         self.teacher.catch_up()
         if self.batch_shuffle:
-            image, restore = batch_shuffle_ddp(image)
+            image, restore = shuffle_batch(image)
         feature = pool_features(self.teacher.backbone(image))
         outputs = [_softmax(self.teacher.classifier(feature), dim=1)]
         if self.neck is not None:
             outputs.append(_normalize(self.teacher.neck(feature)[0], dim=1))
         if self.batch_shuffle:
-            outputs = [batch_unshuffle_ddp(output, restore) for output in outputs]
+            outputs = [unshuffle_batch(output, restore) for output in outputs]
         return outputs[0], outputs[1] if self.neck is not None else None
 
     def loss(self, inputs: Sequence[Tensor], data_samples: list[DataSample]) -> dict[str, Tensor]:
@@ -177,7 +184,10 @@ class SimMatch(BaseSelfSupervisor):
         labeled, strong, weak = self._check(inputs, data_samples)
         number = len(labeled)
         labels, index = self._labels(data_samples[:number])
-        classes = self._classes(data_samples[number:], labels.device)
+        labels = labels.to(labeled.device, non_blocking=True)
+        classes = self._classes(data_samples[number:])
+        if classes is not None:
+            classes = classes.to(labeled.device, non_blocking=True)
 
         p, z_teacher = self.teach(torch.cat([labeled, weak]))
         feature = pool_features(self.backbone(torch.cat([labeled, strong])))
@@ -211,7 +221,7 @@ class SimMatch(BaseSelfSupervisor):
 
     @staticmethod
     def _labels(samples: list[DataSample]) -> tuple[Tensor, Tensor]:
-        """Labels, on the device, and indices, on the CPU, of the labeled images."""
+        """Labels and, on the CPU, indices of the labeled images."""
         for sample in samples:
             missing = {'gt_label', 'sample_idx'} - set(sample.all_keys())
             if missing:
@@ -222,12 +232,13 @@ class SimMatch(BaseSelfSupervisor):
         )
 
     @staticmethod
-    def _classes(samples: list[DataSample], device: torch.device) -> Tensor | None:
+    def _classes(samples: list[DataSample]) -> Tensor | None:
         """The unlabeled images' true classes, -1: none; None if there is none at all."""
         known = [sample.get('gt_label') for sample in samples]
-        if all(label is None for label in known):
+        there = [label for label in known if label is not None]
+        if not there:
             return None
-        none = torch.full((1,), -1, device=device)
+        none = torch.full_like(there[0], -1)
         return torch.cat([none if label is None else label for label in known])
 
     def logits(self, image: Tensor, network: str) -> Tensor:
@@ -239,7 +250,12 @@ class SimMatch(BaseSelfSupervisor):
 
         Returns:
             Tensor: Shape (B, C).
+
+        Raises:
+            ValueError: If it is none of them.
         """
+        if network not in NETWORKS:
+            raise ValueError(f'network={network!r} is none of {NETWORKS}')
         self.teacher.catch_up()
         modules = self.teacher if network == 'teacher' else self
         return modules.classifier(pool_features(modules.backbone(image)))

@@ -35,6 +35,7 @@ class PseudoLabelHead(BaseModule):
             raise ValueError(f'head.loss_weight={loss_weight} must not be negative')
         self.threshold = threshold
         self.loss_weight = loss_weight
+        self.register_buffer('_accuracy', torch.zeros(()), persistent=False)
 
     @full_precision
     def forward(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,7 +76,8 @@ class PseudoLabelHead(BaseModule):
             dict[str, Tensor]: ``loss_x``, ``loss_u``, and over all ranks
             ``utilisation``, the share of images that pass the threshold; with
             classes also ``pseudo_label_accuracy``, the share of those that are
-            right (0 if none passes).
+            right. A step in which none passes repeats the last that there was
+            (0 at the start): it would pull the log's mean over steps down.
         """
         loss, mask = self(logits, target)
         losses = dict(
@@ -89,5 +91,8 @@ class PseudoLabelHead(BaseModule):
             all_reduce(counts, 'mean')
             losses['utilisation'] = counts[0]
             if classes is not None:
-                losses['pseudo_label_accuracy'] = counts[2] / counts[1].clamp(min=1e-6)
+                last = self._accuracy.to(counts.dtype)
+                accuracy = torch.where(counts[1] > 0, counts[2] / counts[1], last)
+                self._accuracy = accuracy.to(self._accuracy.dtype)
+                losses['pseudo_label_accuracy'] = accuracy
         return losses

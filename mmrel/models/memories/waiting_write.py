@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import nn
 
 
@@ -28,7 +29,9 @@ class WaitingWrite(nn.Module, ABC):
         if self._waiting is None:
             return
         waiting, self._waiting = self._waiting, None
-        self._put(waiting)
+        # A reader may be inside a step's autocast, which would round what is written.
+        with torch.autocast(next(self.buffers()).device.type, enabled=False):
+            self._put(waiting)
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self._flush()

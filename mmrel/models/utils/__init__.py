@@ -1,4 +1,5 @@
 from .attention import attend
+from .data_preprocessor import SemiSupervisedDataPreprocessor
 from .features import batch_features, feature_dim, pool_features
 from .gather import gather
 from .gradient import scale_gradient
@@ -17,6 +18,7 @@ from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
 from .progress import run_position
 from .pseudo_labels import aggregate, unfold
+from .shuffle import shuffle_batch, unshuffle_batch
 from .sides import SIDES
 from .similarity import logsumexp_similarity
 from .space_identity import SpaceIdentity
@@ -28,6 +30,7 @@ __all__ = [
     'OneShotInit',
     'PretrainedInit',
     'SIDES',
+    'SemiSupervisedDataPreprocessor',
     'SpaceIdentity',
     'SplitBatchNorm2d',
     'aggregate',
@@ -44,7 +47,9 @@ __all__ = [
     'pool_features',
     'run_position',
     'scale_gradient',
+    'shuffle_batch',
     'similarity_components',
     'unfold',
+    'unshuffle_batch',
     'weak_labels',
 ]

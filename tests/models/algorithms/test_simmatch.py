@@ -240,6 +240,8 @@ def test_predicts_with_either_network() -> None:
         default = model(image, given, mode='predict')
     assert default is given
     torch.testing.assert_close(torch.stack([s.pred_score for s in given]), scores['teacher'])
+    with pytest.raises(ValueError, match="network='ema' is none of"):
+        model.predict(image, network='ema')
 
 
 def test_losses_are_float32_under_autocast_and_near_the_full_ones() -> None:

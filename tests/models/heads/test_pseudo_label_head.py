@@ -53,6 +53,18 @@ def test_none_passes() -> None:
         assert losses[key].item() == 0
 
 
+def test_a_step_in_which_none_passes_repeats_the_accuracy_of_the_last() -> None:
+    head, batch = PseudoLabelHead(threshold=0.5), _batch()
+    batch['target'] = F.one_hot(batch['classes'].clamp(min=0), 5).double()
+    batch['classes'][0] = 1
+    first = head.loss(**batch)['pseudo_label_accuracy']
+    assert first > 0.5
+    unsure = dict(batch, target=torch.full((8, 5), 0.2, dtype=torch.float64))
+    assert head.loss(**unsure)['utilisation'].item() == 0
+    assert head.loss(**unsure)['pseudo_label_accuracy'].item() == pytest.approx(first.item())
+    assert not head.state_dict()
+
+
 def test_half_precision_is_upcast() -> None:
     batch = {k: v.bfloat16() if v.is_floating_point() else v for k, v in _batch().items()}
     with torch.autocast('cpu', torch.bfloat16):

@@ -91,6 +91,18 @@ def test_similarity_is_float32_under_autocast() -> None:
     assert memory.bfloat16().similarity(z.bfloat16()).dtype == torch.float32
 
 
+@pytest.mark.parametrize('momentum', [0.0, 0.7])
+def test_what_waits_is_written_in_full_precision_inside_autocast(momentum: float) -> None:
+    torch.manual_seed(0)
+    memory = LabeledBank(size=6, dim=16, momentum=momentum)
+    before, z = memory.read()[0].clone(), _unit(3, 16).float()
+    with torch.autocast('cpu', torch.bfloat16):
+        memory.write(z, torch.tensor([1, 2, 3]), torch.tensor([0, 4, 5]))
+        bank, _ = memory.read()
+    expected = F.normalize(momentum * before[:, [0, 4, 5]] + (1 - momentum) * z.T, dim=0)
+    torch.testing.assert_close(bank[:, [0, 4, 5]], expected, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize('index', [6, -1])
 def test_an_index_outside_the_bank_is_named(index: int) -> None:
     memory = LabeledBank(size=6, dim=3)
