@@ -39,6 +39,12 @@ def search_config(args: argparse.Namespace) -> Config:
         raise KeyError(f"{args.config} is no search: it has no test_cfg=dict(type='SearchLoop')")
     if args.checkpoint:
         cfg.load_from = args.checkpoint
+    init = cfg.model.get('init_cfg') or {}
+    if not cfg.get('load_from') and not (isinstance(init, dict) and init.get('checkpoint')):
+        raise ValueError(
+            f'{args.config}: a search needs a trained supernet: give CHECKPOINT after the config, '
+            'or load_from in it'
+        )
     if args.storage:
         cfg.test_cfg.storage = args.storage
     if args.resume:

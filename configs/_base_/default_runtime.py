@@ -13,7 +13,7 @@ default_hooks = dict(
 log_processor = dict(
     window_size=50,
     # Smoothed like the losses; of one batch they jump.
-    mean_pattern=r'.*(loss|time|grad_norm|purity|utilisation|pseudo_label_accuracy).*',
+    mean_pattern=r'.*(loss|time|grad_norm|purity|utilisation|pseudo_label_accuracy|code_mean|code_spread).*',
     custom_cfg=[
         dict(data_src='loss', log_name='loss_epoch', method_name='mean', window_size='epoch')
     ],

@@ -111,7 +111,7 @@ def _no_init_log() -> Iterator[None]:
 
 
 def _is_open(init: dict) -> bool:
-    return init.get('type') == 'Pretrained' and not init.get('checkpoint')
+    return init.get('checkpoint', True) in ('', None)
 
 
 def _start(model: nn.Module) -> None:

@@ -1,5 +1,6 @@
 """Held-out images on which many networks are scored."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from mmrel.datasets import WholeSetSampler
 
@@ -29,6 +30,25 @@ def whole_loader(runner: Runner, config: dict, **order: Any) -> DataLoader:
     """
     config = dict(config, sampler=dict(type=WholeSetSampler, **order), drop_last=False)
     return runner.build_dataloader(config, seed=runner.seed)
+
+
+def dataset_digest(dataset: Dataset) -> str:
+    """Hash of which images a set has, by their names below its folder and their classes.
+
+    Args:
+        dataset (Dataset): Of images in arrays the classes alone count.
+
+    Returns:
+        str: 16 hexadecimal digits.
+    """
+    digest = hashlib.sha256(str(len(dataset)).encode())
+    read = getattr(dataset, 'get_data_info', lambda _: {})
+    prefix = getattr(dataset, 'img_prefix', '')
+    for i in range(len(dataset)):
+        info = read(i)
+        name = str(info.get('img_path', '')).removeprefix(prefix)
+        digest.update(f'{name}\t{info.get("gt_label")}\n'.encode())
+    return digest.hexdigest()[:16]
 
 
 class HeldOutImages:
@@ -61,6 +81,10 @@ class HeldOutImages:
     def __len__(self) -> int:
         """Number of images."""
         return len(self.loader.dataset)
+
+    def digest(self) -> str:
+        """See :func:`dataset_digest`."""
+        return dataset_digest(self.loader.dataset)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches: images (B, 3, H, W) before the data preprocessor, labels (B,)."""

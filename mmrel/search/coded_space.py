@@ -26,6 +26,7 @@ class CodedSpace(SearchSpace):
     """
 
     num_classes: int
+    input_size: int
 
     def __init__(
         self,
@@ -39,6 +40,11 @@ class CodedSpace(SearchSpace):
         self.width_choices = tuple(widths)
         self._shares = [np.array(self.choices[name], dtype=np.float64) for name in widths]
         self._architecture_sizes = self._sizes[: len(architecture)]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, as costs that measure ask for it."""
+        return self.input_size
 
     @property
     def code_sizes(self) -> tuple[int, int]:

@@ -148,7 +148,8 @@ class LatencyCost:
     def _write(self) -> None:
         if self.file is not None:
             self._read()  # what other processes have added
-            write_atomically(json.dumps(self._known, indent=1).encode(), self.file)
+            content = json.dumps(self._known, indent=1).encode()
+            write_atomically(content, self.file, shared=True)
 
     def _measure(self, config: dict[str, Any], size: int) -> float:
         model = MODELS.build(config).to(self.device).eval()

@@ -107,6 +107,8 @@ class MobileNetV2SESpace(CodedSpace):
             )
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f'space.kernels={list(kernels)} must be odd')
+        if divisor < 1:
+            raise ValueError(f'space.divisor={divisor} must be at least 1')
         self.num_classes, self.input_size = num_classes, input_size
         self.stem_channels, self.stem_stride = stem_channels, strides[0]
         self.first_channels, self.last_channels = first_channels, last_channels
@@ -155,7 +157,9 @@ class MobileNetV2SESpace(CodedSpace):
         before, after, stride = self._layers[layer]
         expansion, kernel, squeeze = self._ops[op]
         hidden = self.hidden_channels(layer, expansion, share)
-        return BlockSizes(before, after, hidden, kernel, stride, hidden // 4 if squeeze else 0)
+        return BlockSizes(
+            before, after, hidden, kernel, stride, max(1, hidden // 4) if squeeze else 0
+        )
 
     def blocks(self, path: Path) -> list[BlockSizes | None]:
         """Sizes of each layer's block of a path."""

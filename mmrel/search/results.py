@@ -77,7 +77,9 @@ def write_results(
     if find_spec('matplotlib'):  # of the extra `visualization`
         writers['pareto.png'] = partial(plot_pareto, rows, cost)
         writers['history.png'] = partial(plot_history, rows)
-    write_together({str(Path(folder) / name): writer for name, writer in writers.items()})
+    write_together(
+        {str(Path(folder) / name): writer for name, writer in writers.items()}, shared=True
+    )
 
 
 def _write(text: str, file: BinaryIO) -> None:

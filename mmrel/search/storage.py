@@ -103,6 +103,7 @@ def _open_journal(path: str) -> BaseStorage:
         os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
         lock = JournalFileSymlinkLock(path)
         backend = JournalFileBackend(path, lock)
+        _check_journal(path)
         _cut_torn_line(path, lock)
         return JournalStorage(backend)
     except OSError as error:
@@ -111,6 +112,15 @@ def _open_journal(path: str) -> BaseStorage:
         raise ConnectionError(
             f'search storage {path!r} is no journal of Optuna, or it is damaged: {error}'
         ) from error
+
+
+def _check_journal(path: str) -> None:
+    """Before anything of it is changed: it may be a database, or a file given by mistake."""
+    start = b'{"op_code"'
+    with open(path, 'rb') as file:
+        head = file.read(len(start))
+    if not start.startswith(head):
+        raise ValueError('it does not begin as one; a database is given as sqlite:///FILE')
 
 
 def _cut_torn_line(path: str, lock: JournalFileSymlinkLock) -> None:

@@ -345,14 +345,34 @@ class SearchStudy:
                     return child
         return draw_path(self.space, self.budget, self._evolution.generator(slot), taken)
 
+    @property
+    def _limits(self) -> str:
+        return f'in {self.budget.max_draws:,} draws inside the budget (test_cfg.budget.max_draws)'
+
     def _exhausted(self, slot: int) -> None:
         self._study.set_user_attr('paths', slot)
         print_log(
-            f'no further path was found{" inside the budget" if self.budget else ""}: the search '
+            f'no further path was found{f" {self._limits}" if self.budget else ""}: the search '
             f'ends after {slot} instead of {self.population * self.generations} paths',
             logger='current',
             level=30,
         )
+
+
+def same_cost(one: Cost, other: Cost) -> bool:
+    """Whether two costs are alike in all their settings."""
+
+    def settings(cost: Cost) -> dict:
+        public = {k: str(v) for k, v in vars(cost).items() if not k.startswith('_')}
+        return dict(public, type=type(cost))
+
+    return settings(one) == settings(other)
+
+
+def studies_with_paths(storage: BaseStorage) -> list[str]:
+    """Names of the studies in a storage that have paths."""
+    summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
+    return [summary.study_name for summary in summaries if summary.n_trials]
 
 
 def _is_scored(trial: FrozenTrial | None) -> bool:
@@ -384,4 +404,10 @@ def check_settings(
         raise ValueError(
             "test_cfg.objectives has 'cost': say which, by test_cfg.cost=dict(type=...) or by the "
             "budget's"
+        )
+    both = budget is not None and cost is not None and budget.cost.name == cost.name
+    if both and not same_cost(budget.cost, cost):
+        raise ValueError(
+            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, with other settings: '
+            'a path has one cost of a name; leave test_cfg.cost out, or give both the same'
         )

@@ -18,10 +18,12 @@ def _machine() -> str:
 
 
 def _start_time(pid: int) -> str | None:
-    """When a process of this machine began; None if there is none, or no /proc."""
+    """When a process of this machine began; None if it has ended, or there is no /proc."""
     try:
-        # The name, in brackets, may hold blanks; field 22 is the 20th after it.
-        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]
+        # The name, in brackets, may hold blanks; fields 3 and 22 are the 1st and 20th after it.
+        fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+        # One that was killed stays as a zombie until its parent asks for it.
+        return None if fields[0] in 'ZX' else fields[19]
     except (OSError, IndexError):
         return None
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -9,18 +10,21 @@ from typing import Any, BinaryIO
 import torch
 
 
-def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]]) -> None:
+def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]], shared: bool = False) -> None:
     """Write files that belong together; none is replaced before all are complete.
 
     Args:
         writers (Mapping[str, Callable]): For each path a function that writes
             the content to an open binary file. Folders are made if needed.
+        shared (bool): Other processes may write the same files at the same
+            time; the last one's are there then. Defaults to False.
 
     Raises:
         OSError: If one cannot be written; files that were there are untouched.
             Whatever a writer raises goes through, with the same effect.
     """
-    partials = {path: f'{path}.partial' for path in writers}
+    own = f'.{uuid.uuid4().hex[:12]}' if shared else ''
+    partials = {path: f'{path}{own}.partial' for path in writers}
     try:
         for path, write in writers.items():
             os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
@@ -37,17 +41,18 @@ def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]]) -> None:
         raise
 
 
-def write_atomically(content: bytes, path: str) -> None:
+def write_atomically(content: bytes, path: str, shared: bool = False) -> None:
     """Write a file so that, whatever happens, the old or the new one is there.
 
     Args:
         content (bytes): What to write.
         path (str): The file; its folder is made if needed.
+        shared (bool): As :func:`write_together`.
 
     Raises:
         OSError: If it cannot be written; a file that was there is untouched.
     """
-    write_together({path: lambda file: file.write(content)})
+    write_together({path: lambda file: file.write(content)}, shared)
 
 
 def save_atomically(content: Any, path: str) -> None:

@@ -7,7 +7,6 @@ model = dict(
     head=dict(threshold=0.4),
     neck=dict(hidden_channels=16, out_channels=8),
     memory=dict(size=12),
-    batch_shuffle=False,  # its order of sums would hide behind rounding
 )
 train_dataloader = dict(
     batch_size=12,

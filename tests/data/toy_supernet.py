@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from mmengine.model import BaseModel, BaseModule
 from torch import Tensor, nn
 
@@ -146,6 +147,7 @@ class ToySupernet(BaseModel):
     def prepare_path(self, path: Path, batches: list[Tensor] | None) -> None:
         if batches is not None:
             self.prepared = [batch.mean().item() for batch in batches]
+            print_log(f'prepared with {len(batches)} batches', logger='current')
 
     def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
         pooled = F.adaptive_avg_pool2d(inputs, 4).flatten(1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmrel.registry import SEARCH_COSTS
-from mmrel.search import LatencyCost
+from mmrel.search import CodedSpace, LatencyCost, MobileNetV2SESpace, NASBench201Space
 from mmrel.search import costs as module
 from tests.vitas import small_space
 
@@ -94,7 +94,7 @@ def test_another_setting_is_another_entry(
     assert len(built) == 6
 
 
-def test_processes_share_a_file(tmp_path: Path) -> None:
+def test_two_measurers_share_a_file(tmp_path: Path) -> None:
     space = small_space()
     largest = space.largest()
     file = str(tmp_path / 'latency.json')
@@ -104,6 +104,24 @@ def test_processes_share_a_file(tmp_path: Path) -> None:
     one(space, space.indices([dict(largest, embed=0.3)]))
     (entries,) = json.loads(Path(file).read_text()).values()
     assert len(entries) == 3
+
+
+@pytest.mark.parametrize(
+    'space',
+    [
+        NASBench201Space(channels=4, cells=1),
+        MobileNetV2SESpace(
+            num_classes=5, input_size=32, channels=(8,), layers=(2,), strides=(1, 2),
+            last_channels=16, stem_channels=8, first_channels=8,
+        ),
+    ],
+)  # fmt: skip
+def test_networks_of_the_k_shot_spaces_are_measured(
+    space: CodedSpace, built: list[dict], mmrel_scope: None
+) -> None:
+    costs = _latency()(space, space.indices([space.largest()]))
+    assert costs.shape == (1,)
+    assert costs[0] > 0
 
 
 @pytest.mark.parametrize('content', ['{', '[]', '{"a": {"b": "c"}}', '{"a": 3}'])

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmrel.search.budget import Budget, draw_paths
+from mmrel.search.budget import Budget, draw_path, draw_paths
 from mmrel.search.storage import open_storage
-from mmrel.search.study import SearchStudy
+from mmrel.search.study import SearchStudy, check_settings, studies_with_paths
+from mmrel.search.worker import Worker
 from tests.search.toy import PlainSpace, accuracy
 
 BUDGET = dict(cost=dict(type='PlainFLOPs'), min=200, max=300)
@@ -222,6 +223,7 @@ def test_a_new_search_does_not_take_over_an_old_one(tmp_path: Path) -> None:
     ('settings', 'message'),
     [
         (dict(population=1), 'population=1'),
+        (dict(seed=-1), 'seed=-1 must not be negative'),
         (dict(objectives=('cost',)), 'objectives='),
         (dict(sampler=dict(crossover_prob=2)), 'crossover_prob=2'),
         (dict(budget=dict(cost=dict(type='PlainFLOPs'))), 'give one'),
@@ -241,3 +243,76 @@ def test_a_budget_that_no_path_meets(tmp_path: Path) -> None:
         study.claim()
     # The study is as good as new.
     assert _work(_study(tmp_path / 's'), 3) == [0, 1, 2]
+
+
+def test_a_path_is_known_so_the_budget_can_be_met(tmp_path: Path) -> None:
+    """Few draws find nothing new: the search ends, and does not say that none meets it."""
+    budget = dict(cost=dict(type='PlainFLOPs'), min=200, max=300, max_draws=1)
+    generator = np.random.default_rng(0)
+    space = PlainSpace()
+    path = draw_paths(space, Budget(**BUDGET), 1, generator)[0]
+    few = Budget(**budget)
+    assert None in [draw_path(space, few, generator, [space.key(path)]) for _ in range(50)]
+
+    def draw_often() -> None:
+        for _ in range(50):
+            draw_path(space, few, generator)
+
+    with pytest.raises(ValueError, match='raise its max_draws'):
+        draw_often()
+
+
+@pytest.mark.parametrize(
+    'content', [b'SQLite format 3\0 and more', b'{"a": 1}', b'weights\nand more', b'{\n "a": 1}']
+)
+def test_a_file_that_is_no_journal_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / 'file'
+    path.write_bytes(content)
+    with pytest.raises(ConnectionError, match=r'no journal.*sqlite:///FILE'):
+        open_storage(str(path))
+    assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='needs /proc')
+def test_a_killed_process_that_nobody_asked_for_is_gone() -> None:
+    ready = multiprocessing.get_context('fork').Queue()
+
+    def sign() -> None:
+        ready.put(Worker().signature())
+        time.sleep(600)
+
+    process = multiprocessing.get_context('fork').Process(target=sign)
+    process.start()
+    signature, watcher = ready.get(timeout=60), Worker()
+    assert watcher.is_gone(signature) is False
+    os.kill(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while not watcher.is_gone(signature):  # it is a zombie: nothing has waited for it
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.join()
+
+
+class _Measured:
+    name, unit = 'flops', 'MACs'
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def __call__(self, space: PlainSpace, indices: np.ndarray) -> np.ndarray:
+        return space.flops(indices) * self.batch_size
+
+
+def test_costs_of_one_name_must_be_the_same(tmp_path: Path) -> None:
+    budget = Budget(**BUDGET)
+    budget.cost = _Measured(1)
+    check_settings(6, 5, ('accuracy', 'cost'), budget, _Measured(1))
+    with pytest.raises(ValueError, match="are both 'flops', with other settings"):
+        check_settings(6, 5, ('accuracy', 'cost'), budget, _Measured(32))
+
+
+def test_studies_with_paths_are_named(tmp_path: Path) -> None:
+    _study(tmp_path / 's')
+    assert studies_with_paths(open_storage(str(tmp_path / 's'))) == []
+    _work(_study(tmp_path / 's'), 1)
+    assert studies_with_paths(open_storage(str(tmp_path / 's'))) == ['test']

@@ -76,6 +76,10 @@ def test_a_study_is_not_overwritten_and_a_finished_one_is_not_searched_again(
     assert _rows(searched) == before
     output = run(*words, '--resume', *_data(images, 'test_cfg.seed=5'), fails=True)
     assert 'seed: the study has 0, this search 5' in output
+    output = run(*words, '--resume', *_data(images, 'test_cfg.autocast=True'), fails=True)
+    assert 'autocast: the study has False, this search True' in output
+    output = run(*words, *_data(images, 'test_cfg.study_name=other'), fails=True)
+    assert "the work dir has the study 'tiny_search', this search is 'other'" in output
 
 
 def _start(*words: object, log: Path) -> subprocess.Popen:
@@ -137,18 +141,34 @@ def test_ranks_score_different_paths(
 ) -> None:
     run('dist_search.sh', TINY_SEARCH, supernet, 2, '--work-dir', tmp_path, *_data(images))
     assert _rows(tmp_path) == _rows(searched)
+    workers: dict[str, int] = {}
+    for line in (tmp_path / 'study.journal').read_text().splitlines():
+        worker = json.loads(line).get('user_attr', {}).get('worker')
+        if worker is not None:
+            workers[worker['name']] = workers.get(worker['name'], 0) + 1
+    # Each path was claimed once, and both ranks claimed some.
+    assert len(workers) == 2
+    assert sum(workers.values()) == PATHS
 
 
 @pytest.mark.slow
-def test_two_objectives_and_calibration(images: Path, supernet: Path, tmp_path: Path) -> None:
+def test_two_objectives_and_calibration(
+    images: Path, supernet: Path, searched: Path, tmp_path: Path
+) -> None:
     run(
         'search.py', TINY_SEARCH, supernet, '--work-dir', tmp_path,
         *_data(images, 'test_cfg.objectives=(accuracy,cost)', 'model.calibration_batches=2',
                'test_cfg.autocast=True', 'test_cfg.cache_images=False'),
     )  # fmt: skip
     assert len(_rows(tmp_path)) == PATHS
+    log = next(tmp_path.glob('*/*.log')).read_text()
+    assert 'prepared with 2 batches' in log
+    # The second objective pulls: paths are cheaper than by accuracy alone.
+    later = [[row['flops'] for row in rows[12:]] for rows in (_rows(tmp_path), _rows(searched))]
+    assert sum(later[0]) < sum(later[1])
     front = json.loads((tmp_path / 'pareto.json').read_text())
-    assert [row['score'] for row in front] == sorted(row['score'] for row in front)
+    for row in _rows(tmp_path):
+        assert any(f['score'] >= row['score'] and f['flops'] <= row['flops'] for f in front)
 
 
 @pytest.mark.slow
@@ -232,6 +252,8 @@ def test_bad_input_gives_one_clear_error(images: Path, supernet: Path, tmp_path:
                  fails=True)  # fmt: skip
     assert 'no path meets the budget 1 <= flops <= 9' in output
     assert 'random paths cost from 102 to 1072' in output
+    output = run('search.py', TINY_SEARCH, '--work-dir', tmp_path, *_data(images), fails=True)
+    assert 'a search needs a trained supernet: give CHECKPOINT' in output
     output = run(*words, '--storage', 'sqlite:////proc/none/x.db', *_data(images), fails=True)
     assert "search storage 'sqlite:////proc/none/x.db' cannot be reached" in output
     output = run(*words, *_data(images, 'model.space.widths=(3,5,16)'), fails=True)

@@ -128,12 +128,12 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
     rows = (tmp_path / 'rows.jsonl').read_text().splitlines()
     assert [json.loads(row)['kind'] for row in rows] == ['supernet'] * 2 + ['alone'] * 2
     # A stop in the middle of a line must cost that row alone.
-    (tmp_path / 'rows.jsonl').write_text('\n'.join(rows[:3]) + '\n{"kind": "alo\n')
+    (tmp_path / 'rows.jsonl').write_text('\n'.join(rows[:3]) + '\n{"kind": "alo')
     output = run(*arguments, '--paths', 2)
     again = (tmp_path / 'rows.jsonl').read_text().splitlines()
     assert again[:3] == rows[:3]
     assert json.loads(again[-1]) == json.loads(rows[-1])
-    assert len(again) == 5
+    assert len(again) == 4
     assert '| K = 1 |' in output
     with Image.open(tmp_path / 'ranking.png') as image:
         assert image.width > 1000

@@ -1,3 +1,4 @@
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,26 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r'file\.partial'):
         write_atomically(b'bad', str(path))
     assert path.read_bytes() == b'good'
+
+
+def _write_often(path: str, content: bytes) -> None:
+    for _ in range(200):
+        write_atomically(content, path, shared=True)
+
+
+def test_processes_may_write_the_same_file(tmp_path: Path) -> None:
+    path, contents = tmp_path / 'file', [b'a' * 10000, b'b' * 10000]
+    context = multiprocessing.get_context('fork')
+    processes = [
+        context.Process(target=_write_often, args=(str(path), content)) for content in contents
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert path.read_bytes() in contents
+    assert [p.name for p in tmp_path.iterdir()] == ['file']
 
 
 def test_save_atomically_is_torch_save(tmp_path: Path) -> None:

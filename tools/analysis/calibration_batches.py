@@ -47,7 +47,8 @@ def main() -> None:
     args = parse_args()
     init_default_scope('mmrel')
     options = args.cfg_options or {}
-    space = SEARCH_SPACES.build(load_config(args.config, options).model.space)
+    cfg = load_config(args.config, options)
+    space = SEARCH_SPACES.build(cfg.model.space)
     paths = choose_paths(space, args.paths, args.seed)
     scores = {
         number: score(
@@ -58,9 +59,9 @@ def main() -> None:
         )
         for number in track(args.batches, 'numbers of batches')
     }
-    most = args.batches[-1]
-    print(f"{len(paths)} paths\n| batches | mean accuracy | Kendall's tau with {most} batches |")
-    print('|---|---|---|')
+    most, size = args.batches[-1], cfg.val_dataloader.batch_size
+    print(f'{len(paths)} paths, batches of {size} (val_dataloader.batch_size)')
+    print(f"| batches | mean accuracy | Kendall's tau with {most} batches |\n|---|---|---|")
     for number, values in scores.items():
         tau = float(kendalltau(scores[most], values).statistic)
         print(f'| {number} | {statistics.mean(values):.2f} | {tau:.3f} |')

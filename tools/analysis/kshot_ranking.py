@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import DictAction
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from scipy.stats import kendalltau
-from study import ROOT, read_rows, read_run, train
+from study import config_path, finished_run, read_rows, train
 
 from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
@@ -53,7 +54,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--supernet', default=SUPERNET, help="the supernets' config")
     parser.add_argument('--alone', default=ALONE, help='config of a path alone')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='for all runs, such as your folders'
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help="for all runs, such as your folders; those of the model are the supernets' (the "
+        'network of a path follows from its space)',
     )
     parser.add_argument(
         '--supernet-options', nargs='+', action=DictAction, help='for the supernets only'
@@ -97,9 +102,15 @@ def schedule(epochs: int, amp: bool) -> dict[str, Any]:
 @torch.no_grad()
 def score(config: str, checkpoint: Path, options: dict, paths: list[dict]) -> list[float]:
     """Top-1 accuracy of each path in a supernet, in percent."""
-    cfg = load_config(str(ROOT / config), options)
-    model = get_model(cfg, checkpoint)
+    cfg = load_config(config_path(config), options)
+    model = get_model(cfg, checkpoint, device=get_device())
     batches = fixed_batches(cfg, cfg.val_dataloader, model.calibration_batches)
+    images, size = sum(len(batch['inputs']) for batch in batches), cfg.val_dataloader.batch_size
+    if images < model.calibration_batches * size:
+        raise ValueError(
+            f'model.calibration_batches={model.calibration_batches} of val_dataloader.batch_size='
+            f'{size} are more than the {images} training images: lower one of them'
+        )
     inputs = [model.data_preprocessor(batch, False)['inputs'] for batch in batches]
     loader = Runner.build_dataloader(dict(cfg.val_dataloader, persistent_workers=False))
     test = [model.data_preprocessor(batch, False) for batch in loader]
@@ -122,7 +133,7 @@ class Study:
         self.args, self.work_dir = args, Path(args.work_dir)
         self.work_dir.mkdir(parents=True, exist_ok=True)
         self.options = dict(args.cfg_options or {})
-        supernet = load_config(str(ROOT / args.supernet), self._supernet_options(1, 0))
+        supernet = load_config(config_path(args.supernet), self._supernet_options(1, 0))
         self.space = SEARCH_SPACES.build(supernet.model.space)
         self.paths = choose_paths(self.space, args.paths, args.path_seed)
         self.file, self.lock, self.started = self.work_dir / 'rows.jsonl', threading.Lock(), []
@@ -160,13 +171,15 @@ class Study:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / 'alone.py'
         config.write_text(
-            f'_base_ = [{str(ROOT / self.args.alone)!r}]\n'
+            f'_base_ = [{str(Path(config_path(self.args.alone)).resolve())!r}]\n'
             f'model = {dict(_delete_=True, **self.space.subnet(path))!r}\n'
         )
-        options = {**schedule(self.args.alone_epochs, self.args.amp), **self.options}
-        train(str(config), options, 0, folder, self.args.threads, self.started)
-        accuracy = read_run(folder, METRIC)['curve'][-1][1]
-        self.keep(dict(kind='alone', key=key, path=path, accuracy=accuracy))
+        own = {k: v for k, v in self.options.items() if not k.startswith('model.')}
+        options = {**schedule(self.args.alone_epochs, self.args.amp), **own}
+        run = finished_run(
+            str(config.resolve()), options, 0, folder, self.args.threads, self.started, METRIC
+        )
+        self.keep(dict(kind='alone', key=key, path=path, accuracy=run['curve'][-1][1]))
 
     def supernet(self, k: int, seed: int) -> None:
         """Train a supernet and score all paths."""

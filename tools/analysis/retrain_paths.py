@@ -15,13 +15,14 @@ from pathlib import Path
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from study import read_run, train
+from study import finished_run
 
 import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.path_files import format_rows, read_rows
 from mmrel.search.retraining import find_base, retraining_config
+from mmrel.utils.files import write_atomically
 
 
 def parse_args() -> argparse.Namespace:
@@ -75,7 +76,17 @@ def main() -> None:
     work_dir = Path(args.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
     out, lock, started = work_dir / 'retrained.jsonl', threading.Lock(), []
-    done = {row['key'] for row in (read_rows(str(out), half_line=True) if out.exists() else [])}
+    rows = read_rows(str(out), half_line=True) if out.exists() else []
+    ours = dict(seed=args.seed, space=space.fingerprint())
+    for row in rows:
+        if {key: row.get(key) for key in ours} != ours:
+            raise ValueError(
+                f'{out} holds networks of another seed or space than {ours}: take another '
+                '--work-dir'
+            )
+    # Without half a line at the end.
+    write_atomically(format_rows(rows).encode(), str(out))
+    done = {row['key'] for row in rows}
     todo = [key for key in paths if key not in done]
 
     def retrain(key: str) -> None:
@@ -86,10 +97,12 @@ def main() -> None:
         config.write_text(retraining_config(space, path, base, remark))
         options = dict(args.cfg_options or {})
         options.setdefault('default_hooks.checkpoint.max_keep_ckpts', 1)
-        train(str(config.resolve()), options, args.seed, folder, args.threads, started)
-        found = read_run(folder, args.metric)['curve'][-1][1]
+        run = finished_run(
+            str(config.resolve()), options, args.seed, folder, args.threads, started, args.metric
+        )
+        row = dict(key=key, path=path, top1=run['curve'][-1][1], **ours)
         with lock, out.open('a') as file:
-            file.write(format_rows([dict(key=key, path=path, seed=args.seed, top1=found)]))
+            file.write(format_rows([row]))
 
     columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
     with Progress(*columns, TimeElapsedColumn()) as progress, ThreadPoolExecutor(args.jobs) as pool:

@@ -23,6 +23,7 @@ from statistics import mean
 from mmengine.config import Config, DictAction
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mmrel.utils.files import write_atomically
 from mmrel.visualization import find_scalars, plot_study, read_scalars, study_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,11 +56,16 @@ def read_study(path: str, only: list[str] | None) -> Config:
     if unknown:
         raise KeyError(f'--only {sorted(unknown)}: the study has {list(study.variants)}')
     for name, variant in study.variants.items():
-        if not (ROOT / variant.config).is_file():
+        if not os.path.isfile(config_path(variant.config)):
             raise FileNotFoundError(f'variant {name!r}: config {variant.config!r} does not exist')
         if name.strip('.') == '' or '/' in name:
             raise ValueError(f'variant {name!r} cannot name a folder')
     return study
+
+
+def config_path(config: str) -> str:
+    """A config's path, from here or from the repository."""
+    return config if os.path.isfile(config) else str(ROOT / config)
 
 
 def train(
@@ -68,7 +74,7 @@ def train(
     """One run of tools/train.py; its output goes to WORK_DIR/log.txt."""
     options = dict(options, **{'randomness.seed': seed})
     words = [f'{k}={v}' for k, v in options.items()]
-    command = [sys.executable, str(ROOT / 'tools/train.py'), str(ROOT / config)]
+    command = [sys.executable, str(ROOT / 'tools/train.py'), config_path(config)]
     command += ['--work-dir', str(work_dir), '--resume', '--cfg-options', *words]
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -102,14 +108,47 @@ def read_run(work_dir: Path, metric: str, names: Sequence[str] = ()) -> dict:
     return run
 
 
+def finished_run(
+    config: str,
+    options: dict,
+    seed: int,
+    work_dir: Path,
+    threads: int,
+    started: list,
+    metric: str,
+    names: Sequence[str] = (),
+) -> dict:
+    """:func:`train`, then :func:`read_run`.
+
+    A stop between the last checkpoint and the validation after it leaves nothing to resume and
+    no metric: such a run is made again.
+    """
+    train(config, options, seed, work_dir, threads, started)
+    try:
+        return read_run(work_dir, metric, names)
+    except KeyError:
+        for checkpoint in work_dir.glob('*.pth'):
+            checkpoint.unlink()
+        (work_dir / 'last_checkpoint').unlink(missing_ok=True)
+        train(config, options, seed, work_dir, threads, started)
+        return read_run(work_dir, metric, names)
+
+
 def read_rows(path: Path) -> list[dict]:
-    """Rows that are whole; a stopped study may leave half a line at the end."""
+    """Rows that are whole, of a study that goes on.
+
+    A stopped one may leave half a line at the end: it is cut off, or the next row would be glued
+    to it.
+    """
     rows = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:
             continue
+    if path.exists():
+        text = ''.join(json.dumps(row) + '\n' for row in rows)
+        write_atomically(text.encode(), str(path))
     return rows
 
 
@@ -131,9 +170,8 @@ def main() -> None:
         options = {**study.get('options', {}), **variant.get('options', {})}
         options.update(args.cfg_options or {})
         folder, start = work_dir / name / f'seed{seed}', time.time()
-        train(variant.config, options, seed, folder, threads, started)
-        metric = variant.get('metric', study.metric)
-        run = read_run(folder, metric, list(study.get('scalars', [])))
+        metric, names = variant.get('metric', study.metric), list(study.get('scalars', []))
+        run = finished_run(variant.config, options, seed, folder, threads, started, metric, names)
         row = dict(variant=name, seed=seed, **run)
         row['seconds'] = round(time.time() - start, 1)
         with lock:

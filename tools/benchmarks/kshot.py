@@ -2,9 +2,10 @@
 """K-shot NAS: the training step with K dictionaries over that with one, in the same run.
 
 Both supernets take the same path on the same random images, in turn, step by step, so
-that a machine whose speed drifts slows both; the ratio of the medians is reported, and
-the most memory that each allocated in a step. The step is that of the weights: forward,
-backward and SGD. The simplex-net's step, which K = 1 does not have, stands beside it.
+that a machine whose speed drifts slows both; the median of the pairs' ratios is reported.
+The step is that of the weights: forward, backward and SGD. The simplex-net's step, which
+K = 1 does not have, stands beside it. Memory is the most that a process held in its steps
+(channels-last): of the weights alone, and with K of both.
 """
 
 import argparse
@@ -61,9 +62,20 @@ def step_of_simplex_net(model: KShotNAS, wrappers: OptimWrapperDict, data: dict)
     model._update(wrappers['simplex_net'], loss, list(model.simplex_net.parameters()))
 
 
-def peak_mib(args: argparse.Namespace, name: str, k: int) -> float:
+def peak_mib(args: argparse.Namespace, name: str, k: int, steps: str = 'weights') -> float:
     """Memory of a model with its optimiser and steps, in a process of its own."""
-    words = ['--peak', name, k, '--device', args.device, '--batch', args.batch, '--px', args.px]
+    words = [
+        '--peak',
+        name,
+        k,
+        steps,
+        '--device',
+        args.device,
+        '--batch',
+        args.batch,
+        '--px',
+        args.px,
+    ]
     done = subprocess.run(
         [sys.executable, __file__, *map(str, words)], capture_output=True, text=True, check=True
     )
@@ -77,7 +89,7 @@ def resident_mib(peak: bool) -> float:
     return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
 
 
-def print_peak(name: str, k: int, args: argparse.Namespace) -> None:
+def print_peak(name: str, k: int, steps: str, args: argparse.Namespace) -> None:
     cuda = args.device.startswith('cuda')
     torch.manual_seed(0)
     if not cuda:
@@ -87,6 +99,9 @@ def print_peak(name: str, k: int, args: argparse.Namespace) -> None:
     data = batch(args.batch, args.px, model.space.num_classes, args.device, True)
     for _ in range(3):
         step_of_weights(model, wrappers, data)
+        if steps == 'both':
+            model.warm = True
+            step_of_simplex_net(model, wrappers, data)
     print(torch.cuda.max_memory_allocated() / 2**20 if cuda else resident_mib(peak=True) - before)
 
 
@@ -125,24 +140,26 @@ def main() -> None:
     parser.add_argument('--px', type=int, default=32, help='height and width of the images')
     parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--peak', nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument('--peak', nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak:
-        print_peak(args.peak[0], int(args.peak[1]), args)
+        print_peak(args.peak[0], int(args.peak[1]), args.peak[2], args)
         return
     print(f'{args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}')
     print(
-        'space      layout         K=1 ms   K ms  K/K=1  simplex-net ms  K=1 MiB  K MiB  MiB ratio'
+        'space      layout         K=1 ms   K ms  K/K=1  simplex-net ms  K=1 MiB  K MiB  '
+        'MiB ratio  both MiB'
     )
     for name in args.spaces:
         peaks = [peak_mib(args, name, k) for k in (1, args.k)]
+        both = peak_mib(args, name, args.k, 'both') if args.k > 1 else peaks[1]
         for channels_last in (False, True):
             found = measure(name, args, channels_last)
             print(
                 f'{name:10s} {"channels-last" if channels_last else "NCHW":13s} '
                 f'{found["one"] * 1e3:7.1f} {found["many"] * 1e3:6.1f} {found["ratio"]:6.3f} '
                 f'{found.get("simplex", 0) * 1e3:15.1f} {peaks[0]:8.0f} {peaks[1]:6.0f} '
-                f'{peaks[1] / peaks[0]:10.2f}',
+                f'{peaks[1] / peaks[0]:10.2f} {both:9.0f}',
                 flush=True,
             )
 

@@ -6,7 +6,7 @@ model = dict(
     backbone=dict(type='KShotMobileNetV2SE'),
     head=dict(
         type='ClsHead',
-        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+        loss=dict(type='SmoothCrossEntropy', label_smoothing=0.1),
     ),
     simplex_net=dict(hidden_channels=100),
     warmup_epochs=5,

@@ -171,11 +171,7 @@ model = dict(
         type='LinearClsHead',
         in_channels=1280,
         num_classes=1000,
-        loss=dict(
-            type='LabelSmoothLoss',
-            label_smooth_val=0.1,
-            mode='original',
-        ),
+        loss=dict(type='SmoothCrossEntropy', label_smoothing=0.1),
     ),
 )
 train_dataloader = dict(batch_size=128, drop_last=True)

@@ -4,9 +4,11 @@ import copy
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, Runner
@@ -14,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmrel.engine.distributed import unwrap
-from mmrel.engine.held_out import HeldOutImages, path_accuracy, whole_loader
+from mmrel.engine.held_out import HeldOutImages, dataset_digest, path_accuracy, whole_loader
 from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.registry import LOOPS, SEARCH_COSTS
 from mmrel.utils.files import write_atomically
@@ -76,6 +78,16 @@ class _PathScoringLoop(BaseLoop):
         self.calibration_dataloader = calibration_dataloader
         self.log_interval = log_interval
         self._calibration: list[Tensor] | None = None
+        self._calibrated_on: dict | None = None
+
+    def _identity(self) -> dict:
+        """What scores must share to be comparable, for JSON; after :meth:`_prepare`."""
+        return dict(
+            checkpoint=state_digest(self.model),
+            held_out=f'{len(self.images)} images, {self.images.digest()}',
+            autocast=self.autocast,
+            calibration=self._calibrated_on,
+        )
 
     def _prepare(self) -> None:
         """Read what all paths share."""
@@ -92,9 +104,13 @@ class _PathScoringLoop(BaseLoop):
         loader = whole_loader(self.runner, config, shuffle=True, seed=self.seed)
         if len(loader) < count:
             raise ValueError(
-                f'{type(self.model).__name__} asks for {count} calibration batches, the set has '
-                f'{len(loader)}'
+                f'model.calibration_batches={count}, but the training set has {len(loader)} '
+                f'batches of {loader.batch_size} (test_cfg.calibration_dataloader.batch_size, by '
+                "default test_dataloader's): lower one of them"
             )
+        self._calibrated_on = dict(
+            batches=count, batch_size=loader.batch_size, images=dataset_digest(loader.dataset)
+        )
         batches = zip(range(count), loader, strict=False)
         return [
             self.model.data_preprocessor(dict(inputs=batch['inputs']), False)['inputs']
@@ -140,7 +156,9 @@ class SearchLoop(_PathScoringLoop):
         **kwargs: As the base class.
 
     Raises:
-        ValueError: If a setting is out of range.
+        ValueError: If a setting is out of range, or ``retrain.base`` cannot be
+            changed to a network of the space.
+        KeyError: If ``retrain`` has no ``base``.
         FileNotFoundError: If ``retrain.base`` does not exist.
         ConnectionError: If the storage cannot be reached.
     """
@@ -165,10 +183,20 @@ class SearchLoop(_PathScoringLoop):
     ) -> None:
         # Optuna takes a second to import, and only a search needs it.
         from mmrel.search.budget import Budget
-        from mmrel.search.retraining import find_base
+        from mmrel.search.retraining import find_base, retraining_config
         from mmrel.search.storage import open_storage
         from mmrel.search.study import check_settings
 
+        if top < 1:
+            raise ValueError(f'test_cfg.top={top} must be at least 1')
+        if retrain and 'base' not in retrain:
+            raise KeyError(
+                f'test_cfg.retrain={dict(retrain)} has no base: the config to retrain by'
+            )
+        # A cost's name says nothing of its settings; the file of a latency is none.
+        costs = [c and {k: str(v) for k, v in c.items() if k != 'file'}
+                 for c in ((budget or {}).get('cost'), cost)]  # fmt: skip
+        self._cost_configs = costs
         budget = Budget(**budget) if budget else None
         cost = SEARCH_COSTS.build(cost) if cost else None
         check_settings(population, generations, objectives, budget, cost)
@@ -180,7 +208,12 @@ class SearchLoop(_PathScoringLoop):
         self.top = top
         self._scored = 0
         super().__init__(runner, dataloader, evaluator, **kwargs)
+        if self.retrain_base:
+            # That it fits is known before the first path is scored.
+            path = self.space.sample(np.random.default_rng(0))
+            retraining_config(self.space, path, self.retrain_base, '')
         self.fresh = storage is None and not resume
+        self._own_journal = storage is None
         self._storage = open_storage(storage or os.path.join(runner.work_dir, 'study.journal'))
         self.study_name = study_name or Path(runner.cfg.filename or 'search').stem
 
@@ -201,9 +234,17 @@ class SearchLoop(_PathScoringLoop):
         Raises:
             ValueError: If no path meets the budget, or the study is of another
                 search.
+            FileExistsError: If the work dir has a study, this one without
+                ``resume`` or another one.
         """
-        from mmrel.search.study import SearchStudy
+        from mmrel.search.study import SearchStudy, studies_with_paths
 
+        others = [n for n in studies_with_paths(self._storage) if n != self.study_name]
+        if self._own_journal and others:
+            raise FileExistsError(
+                f'the work dir has the study {others[0]!r}, this search is {self.study_name!r}: '
+                'take another --work-dir, or go on with that one by test_cfg.study_name'
+            )
         self.runner.call_hook('before_test')
         self._prepare()
         # All ranks join the study that the first one has made or found.
@@ -214,7 +255,7 @@ class SearchLoop(_PathScoringLoop):
             self._storage,
             self.study_name,
             self.space,
-            identity=dict(checkpoint=state_digest(self.model), images=len(self.images)),
+            identity=dict(self._identity(), costs=self._cost_configs),
             seed=self.seed,
             fresh=fresh,
             **self.settings,
@@ -253,7 +294,7 @@ class SearchLoop(_PathScoringLoop):
             return
         rows = study.rows()
         seconds = (time.monotonic() - started) / max(1, len(rows) - before)
-        left = time.strftime('%H:%M:%S', time.gmtime(seconds * (study.total - len(rows))))
+        left = timedelta(seconds=round(seconds * (study.total - len(rows))))
         best = max(rows, key=lambda row: row['score'])
         self.runner.logger.info(
             f'scored {len(rows)} of {study.total} paths  last: {slot} {score:.2f}  best: '
@@ -325,17 +366,13 @@ class ScorePathsLoop(_PathScoringLoop):
 
         self.runner.call_hook('before_test')
         self._prepare()
-        identity = dict(
-            checkpoint=state_digest(self.model),
-            space=self.space.fingerprint(),
-            images=len(self.images),
-        )
+        identity = dict(self._identity(), space=self.space.fingerprint())
         rows = read_rows(self.out, half_line=True) if os.path.isfile(self.out) else []
         for row in rows:
             if {key: row.get(key) for key in identity} != identity:
                 raise ValueError(
-                    f'{self.out!r} holds scores of another checkpoint, space or held-out set: '
-                    'take another file'
+                    f'{self.out!r} holds scores of another checkpoint, space, held-out set or '
+                    'calibration: take another file'
                 )
         done = {row['key'] for row in rows}
         by_key = {self.space.key(path): path for path in self.paths}

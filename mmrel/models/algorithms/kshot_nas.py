@@ -11,7 +11,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmrel.models.layers import KShotLinear, PathStatistics, SimplexNet, mix
-from mmrel.models.utils import SpaceIdentity, pool_features, run_position
+from mmrel.models.utils import SpaceIdentity, at_least_float32, pool_features, run_position
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.search import CodedSpace, Path
 
@@ -112,7 +112,10 @@ class KShotNAS(BaseModel):
                 )
             self.regulariser = MODELS.build(regulariser)
         self.val_path = self.space.largest() if val_path == 'largest' else val_path
-        self.space.validate(self.val_path)
+        try:
+            self.space.validate(self.val_path)
+        except ValueError as error:
+            raise ValueError(f"model.val_path is neither 'largest' nor a path: {error}") from error
         # What a run needs to go on. The tensor is only up to date in a state dict: reading
         # one on an accelerator would stop the step.
         self.steps, self.warm = 0, False
@@ -163,10 +166,11 @@ class KShotNAS(BaseModel):
                 use. Defaults to None: those of the batch or the running ones.
 
         Returns:
-            Tensor: Shape (B, classes).
+            Tensor: Shape (B, classes), in at least float32.
         """
         feature = pool_features(self.backbone(inputs, path, code, statistics))
-        return self.classifier(feature, code)
+        # The loss in full precision, also under autocast.
+        return at_least_float32(self.classifier(feature, code))
 
     # --- training -------------------------------------------------------------
 
@@ -174,6 +178,12 @@ class KShotNAS(BaseModel):
         if self.warmup_epochs == 0:
             return False
         done, max_iters, max_epochs = run_position('model.warmup_epochs')
+        if self.k > 1 and self.warmup_epochs >= max_epochs:
+            raise ValueError(
+                f'model.warmup_epochs={self.warmup_epochs} is as long as the run of {max_epochs} '
+                'epochs (one by iteration counts as one): the simplex-net would never move; '
+                'shorten the warm-up'
+            )
         return done * max_epochs < self.warmup_epochs * max_iters
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
@@ -207,11 +217,7 @@ class KShotNAS(BaseModel):
         Raises:
             ValueError: If the batch has fewer images than m.
         """
-        if len(inputs) < self.parts:
-            raise ValueError(
-                f'a batch of {len(inputs)} cannot be cut into model.parts={self.parts} parts: '
-                'raise train_dataloader.batch_size or lower model.parts'
-            )
+        self._check_parts(len(inputs))
         indices = self._draw(self.parts, 1)
         codes = self.codes(indices)
         losses, start = [], 0
@@ -226,12 +232,19 @@ class KShotNAS(BaseModel):
             losses.append(loss * (len(images) / len(inputs)))
         result = dict(loss_simplex=torch.stack(losses).sum())
         if self.regulariser is not None:
-            widths = torch.from_numpy(self.space.mean_width(indices)).to(codes)
+            widths = torch.from_numpy(self.space.mean_width(indices)).to(codes, non_blocking=True)
             result['loss_code'] = self.regulariser(codes, widths)
         with torch.no_grad():
             result.update({f'code_mean/{i + 1}': m for i, m in enumerate(codes.mean(0).unbind())})
             result['code_spread'] = codes.std(0, correction=0).mean()
         return result
+
+    def _check_parts(self, size: int) -> None:
+        if size < self.parts:
+            raise ValueError(
+                f'a batch of {size} cannot be cut into model.parts={self.parts} parts: '
+                'raise train_dataloader.batch_size or lower model.parts'
+            )
 
     @staticmethod
     def _update(
@@ -272,6 +285,8 @@ class KShotNAS(BaseModel):
                 "optim_wrapper.constructor='KShotOptimWrapperConstructor'"
             )
         data = self.data_preprocessor(data, True)
+        if self.simplex_net is not None:
+            self._check_parts(len(data['inputs']))  # not after the warm-up only
         wrapper = optim_wrapper[WEIGHTS]
         with wrapper.optim_context(self):
             losses = self(**data, mode='loss')

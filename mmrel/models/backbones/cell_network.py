@@ -86,6 +86,9 @@ class SearchedCellNetwork(BaseModule):
         init_cfg (dict | list, optional): Defaults to None: as torch does it.
 
     Shape: (B, 3, H, W) to a tuple of (B, 4 * channels, H / 4, W / 4).
+
+    Raises:
+        ValueError: If an edge is missing or unknown, or an operation unknown.
     """
 
     def __init__(
@@ -96,6 +99,10 @@ class SearchedCellNetwork(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        try:
+            NASBench201Space().validate(cell)
+        except ValueError as error:
+            raise ValueError(f'backbone.cell is none: {error}') from error
         widths = channels, 2 * channels, 4 * channels
         self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
         self.stem_norm = nn.BatchNorm2d(channels)

@@ -176,6 +176,12 @@ class SearchedViT(BaseBackbone):
         depth = len(blocks)
         indices = [out_indices] if isinstance(out_indices, int) else list(out_indices)
         self._check(blocks, indices, out_type, frozen_stages)
+        heads = [block['num_heads'] for block in blocks if block is not None]
+        if attn_scale is None and heads and embed_dims < max(heads):
+            raise ValueError(
+                f'backbone.embed_dims={embed_dims} is less than num_heads={max(heads)} of a block: '
+                'the attention scale is by channels a head; widen it, or set backbone.attn_scale'
+            )
         self.out_indices = sorted(i % depth for i in indices)
         self.img_size = img_size
         self.embed_dims = embed_dims

@@ -4,6 +4,7 @@ from .pseudo_label_head import PseudoLabelHead
 from .relation_head import RelationHead
 from .similarity_matching_head import SimilarityMatchingHead
 from .sliced_linear_head import SlicedLinearClsHead
+from .smooth_cross_entropy import SmoothCrossEntropy
 from .weak_label_contrast_head import WeakLabelContrastHead
 from .width_similarity_loss import WidthSimilarityLoss
 
@@ -15,6 +16,7 @@ __all__ = [
     'RelationHead',
     'SimilarityMatchingHead',
     'SlicedLinearClsHead',
+    'SmoothCrossEntropy',
     'WeakLabelContrastHead',
     'WidthSimilarityLoss',
 ]

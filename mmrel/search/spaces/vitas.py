@@ -132,6 +132,11 @@ class ViTASSpace(SearchSpace):
                     f'space.{key}_percents has {min(percents[key])}, which leaves no channel: '
                     'take larger shares or larger full widths'
                 )
+        if self.embed_dims < 3:
+            raise ValueError(
+                f'space.embed_dims={self.embed_dims} must be at least 3: attention is scaled by a '
+                'third of it'
+            )
         for share, qkv in zip(percents['attn'], self._qkv.tolist(), strict=True):
             for heads in self.heads:
                 if qkv % (3 * heads):

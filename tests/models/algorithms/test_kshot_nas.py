@@ -15,6 +15,7 @@ from mmrel.engine import KShotOptimWrapperConstructor, ReplicaParallel
 from mmrel.models.layers import KShotBatchNorm2d, KShotConv2d, KShotLinear
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
+from tests.progress import at_iteration
 
 MOBILE = dict(
     space=dict(
@@ -402,6 +403,17 @@ def test_predicts_with_the_path_of_the_config() -> None:
     torch.testing.assert_close(scores, model.path_logits(images, path)[0].softmax(1))
 
 
+@SPACES
+def test_logits_are_float32_under_autocast(parts: dict) -> None:
+    model, data = _build(parts), _batch()
+    path = model.space.largest()
+    with torch.autocast('cpu', torch.bfloat16):
+        assert model.logits(data['inputs'], path, model.code(path)).dtype == torch.float32
+    assert _build(parts).double().logits(
+        data['inputs'].double(), path, model.code(path).double()
+    ).dtype == torch.float64  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ('parts', 'change', 'message'),
     [
@@ -410,7 +422,7 @@ def test_predicts_with_the_path_of_the_config() -> None:
         (CELLS, dict(simplex_interval=0), 'model.simplex_interval=0'),
         (CELLS, dict(warmup_epochs=-1), 'model.warmup_epochs=-1'),
         (CELLS, dict(regulariser=dict(type='WidthSimilarityLoss')), 'no choice of width'),
-        (CELLS, dict(val_path=dict(edge_0_1='none')), "lacks 'edge_0_2'"),
+        (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
         (dict(CELLS, backbone=MOBILE['backbone']), {}, 'needs space.type=MobileNetV2SESpace'),
     ],
 )
@@ -425,6 +437,13 @@ def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
     model = _build(CELLS, parts=9)
     with pytest.raises(ValueError, match=r'a batch of 8 cannot be cut into model\.parts=9'):
         model.train_step(_batch(), _optimisers(model))
+    # At the first step, not when the warm-up is over.
+    late, never = _build(CELLS, parts=9, warmup_epochs=3), _build(CELLS, warmup_epochs=5)
+    with at_iteration(0, 10, 5):
+        with pytest.raises(ValueError, match=r'a batch of 8 cannot be cut into model\.parts=9'):
+            late.train_step(_batch(), _optimisers(late))
+        with pytest.raises(ValueError, match=r'warmup_epochs=5 is as long as the run of 5'):
+            never.train_step(_batch(), _optimisers(never))
     with pytest.raises(TypeError, match='KShotOptimWrapperConstructor'):
         model.train_step(_batch(), _optimisers(model)['weights'])
     with pytest.raises(KeyError, match=r'simplex_net\.optimizer'):
