@@ -6,6 +6,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    step_seed=dict(type='StepSeedHook'),
     strict_load=dict(type='StrictLoadHook'),
 )
 
@@ -13,7 +14,7 @@ default_hooks = dict(
 log_processor = dict(
     window_size=50,
     # Smoothed like the losses; of one batch they jump.
-    mean_pattern=r'.*(loss|time|grad_norm|purity|utilisation|pseudo_label_accuracy|code_mean|code_spread).*',
+    mean_pattern=r'.*(loss|time|grad_norm|purity|utilisation|pseudo_label_accuracy|code_).*',
     custom_cfg=[
         dict(data_src='loss', log_name='loss_epoch', method_name='mean', window_size='epoch')
     ],

@@ -43,8 +43,8 @@ def test_it_trains_and_validates(trained: Path, images: Path, tmp_path: Path) ->
 
 
 def test_a_resumed_run_is_the_run_without_a_stop(images: Path, tmp_path: Path) -> None:
-    # Mixing draws from the process's generators, which start anew: leave it out.
-    plain = [*folders(images), 'model.train_cfg=None']
+    # With Mixup, CutMix and DropPath, which draw from the process's generators.
+    plain = [*folders(images), 'model.backbone.drop_path_rate=0.2']
     whole = tmp_path / 'whole'
     run('train.py', TINY_VITAS, '--work-dir', whole, *plain)
     part = tmp_path / 'part'

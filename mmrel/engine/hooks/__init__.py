@@ -4,6 +4,7 @@ from .initial_val_hook import InitialValHook
 from .knn_multi_crop_hook import KNNMultiCropHook
 from .labeled_set_hook import LabeledSetHook
 from .path_calibration_hook import PathCalibrationHook
+from .step_seed_hook import StepSeedHook
 from .strict_load_hook import StrictLoadHook
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'KNNMultiCropHook',
     'LabeledSetHook',
     'PathCalibrationHook',
+    'StepSeedHook',
     'StrictLoadHook',
 ]
