@@ -25,13 +25,19 @@ def _length(epochs, warmup, interval):
 
 
 # Shorter than the configs: 1,872 and 936 steps, in epochs of 78, and of 16 and 3 (labels alone).
+# None: the configs' own 3,120 steps.
 _lengths = {
     ('simmatch', 25): _length(24, 1, 4),
     ('simmatch', 4): _length(12, 1, 4),
     ('supervised', 25): _length(117, 5, 39),
     ('supervised', 4): _length(312, 13, 104),
 }
-_panels = {25: '25 labels a class, 1,872 steps', 4: '4 labels a class, 936 steps'}
+_panels = {
+    (25, True): '25 labels a class, 1,872 steps',
+    (25, False): '25 labels a class, 3,120 steps',
+    (4, True): '4 labels a class, 936 steps',
+}
+_seeds = {(25, True): [0, 1, 2], (25, False): [0], (4, True): [0]}
 
 _parts = {
     'SimMatch': ('simmatch', {}, 'student/top1'),
@@ -42,15 +48,23 @@ _parts = {
     ),
     'labels alone': ('supervised', {}, 'accuracy/top1'),
 }
-variants = {
-    f'{part}, {number} a class': dict(
+
+
+def _variant(number, short, part):
+    method, changes, metric = _parts[part]
+    length = _lengths[method, number] if short else {}
+    return dict(
         config=f'configs/simmatch/{method}_resnet18-w16_imagefolder32_{number}pc.py',
-        options={**options, **_lengths[method, number]},
+        options={**options, **changes, **length},
         metric=metric,
-        seeds=seeds,
-        panel=_panels[number],
+        seeds=_seeds[number, short],
+        panel=_panels[number, short],
         label=part,
     )
-    for number, seeds in ((25, [0, 1, 2]), (4, [0]))
-    for part, (method, options, metric) in _parts.items()
+
+
+variants = {
+    f'{part}, {number} a class' + ', 3,120 steps' * (not short): _variant(number, short, part)
+    for number, short in _panels
+    for part in _parts
 }
