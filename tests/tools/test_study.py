@@ -1,12 +1,14 @@
 """tools/analysis/study.py: rows are kept, a second start does the rest."""
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.commands import TINY, folders, run
+from tests.commands import TINY, command, environment, folders, run
 
 STUDY = (
     "metric = 'knn3/top1'\n"
@@ -41,11 +43,11 @@ def test_finished_runs_are_kept_and_the_rest_is_done(images: Path, tmp_path: Pat
     run(*arguments, '--only', 'cold')
     first = (work_dir / 'rows.jsonl').read_text()
     # A stop in the middle of a line must cost that line alone.
-    (work_dir / 'rows.jsonl').write_text(first + '{"variant": "ba\n')
+    (work_dir / 'rows.jsonl').write_text(first + '{"variant": "ba')
     output = run(*arguments[:4], '--jobs', '2', *arguments[4:])
     lines = (work_dir / 'rows.jsonl').read_text().splitlines()
     assert lines[0] == first.strip()
-    rows = [json.loads(line) for line in [lines[0], *lines[2:]]]
+    rows = [json.loads(line) for line in lines]
     assert sorted((r['variant'], r['seed']) for r in rows) == [
         ('base', 0), ('base', 1), ('cold', 0),
     ]  # fmt: skip
@@ -63,6 +65,42 @@ def test_finished_runs_are_kept_and_the_rest_is_done(images: Path, tmp_path: Pat
         assert picture.width > 4 * 700  # two panels, and the scalars'
     log = (work_dir / 'cold' / 'seed0' / 'log.txt').read_text()
     assert 'teacher_temperature=0.03' in log
+
+
+@pytest.mark.slow
+def test_a_run_without_its_last_validation_is_made_again(images: Path, tmp_path: Path) -> None:
+    """As after a stop between the last checkpoint and the validation behind it."""
+    study, work_dir = _study(tmp_path / 'study.py'), tmp_path / 'w'
+    arguments = ['analysis/study.py', study, '--work-dir', work_dir, '--only', 'cold']
+    run(*arguments, *folders(images))
+    (first,) = (work_dir / 'rows.jsonl').read_text().splitlines()
+    (work_dir / 'rows.jsonl').unlink()
+    for scalars in (work_dir / 'cold' / 'seed0').glob('*/vis_data/*.json'):
+        lines = scalars.read_text().splitlines()
+        scalars.write_text('\n'.join(x for x in lines if 'knn' not in x) + '\n')
+    run(*arguments, *folders(images))
+    (again,) = (work_dir / 'rows.jsonl').read_text().splitlines()
+    for key in ('curve', 'loss'):
+        assert json.loads(again)[key] == json.loads(first)[key]
+
+
+@pytest.mark.slow
+def test_a_study_that_is_ended_ends_its_runs(images: Path, tmp_path: Path) -> None:
+    study, work_dir = _study(tmp_path / 'study.py'), tmp_path / 'w'
+    words = ['analysis/study.py', study, '--work-dir', work_dir, *folders(images)]
+    process = subprocess.Popen(command(*words), env=environment(), stderr=subprocess.DEVNULL)
+
+    def started() -> list[int]:
+        lines = subprocess.run(['pgrep', '-f', str(work_dir)], capture_output=True, text=True)
+        return [int(x) for x in lines.stdout.split() if int(x) != process.pid]
+
+    deadline = time.monotonic() + 120
+    while not started():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.terminate()
+    assert process.wait(120) == 143
+    assert not started()
 
 
 def test_bad_studies_are_named(images: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from scipy.stats import kendalltau
-from study import config_path, finished_run, read_rows, train
+from study import config_path, finished_run, read_rows, stop_runs_with_us, train
 
 from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
@@ -251,6 +251,7 @@ class Study:
 
 def main() -> None:
     args = parse_args()
+    stop_runs_with_us()
     init_default_scope('mmrel')
     study = Study(args)
     study.run()

@@ -15,7 +15,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from study import finished_run
+from study import finished_run, stop_runs_with_us
 
 import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
@@ -59,6 +59,7 @@ def read_any(file: str) -> list[dict]:
 
 def main() -> None:
     args = parse_args()
+    stop_runs_with_us()
     cfg = load_config(args.config)
     init_default_scope('mmrel')
     space = SEARCH_SPACES.build(cfg.model.space)

@@ -11,6 +11,7 @@ the run in progress resumed from its last checkpoint.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -61,6 +62,11 @@ def read_study(path: str, only: list[str] | None) -> Config:
         if name.strip('.') == '' or '/' in name:
             raise ValueError(f'variant {name!r} cannot name a folder')
     return study
+
+
+def stop_runs_with_us() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, which ends the runs that it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def config_path(config: str) -> str:
@@ -154,6 +160,7 @@ def read_rows(path: Path) -> list[dict]:
 
 def main() -> None:
     args = parse_args()
+    stop_runs_with_us()
     study = read_study(args.study, args.only)
     work_dir = Path(args.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,8 @@ from mmrel.engine.distributed import unwrap
 from mmrel.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 _SIMPLEX = 'simplex_net'
+# mmengine tells by the type or shape of torch's own layers what these are for.
+_BY_LAYER = ('norm_decay_mult', 'dwconv_decay_mult', 'flat_decay_mult')
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -21,6 +23,8 @@ class KShotOptimWrapperConstructor:
 
     Raises:
         KeyError: If there is no optimiser for the simplex-net.
+        ValueError: If ``paramwise_cfg`` has a key that would pass over the layers
+            with K weights.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -29,6 +33,13 @@ class KShotOptimWrapperConstructor:
             raise KeyError(
                 'optim_wrapper.simplex_net.optimizer is missing: the simplex-net has an '
                 'optimiser of its own'
+            )
+        without = [key for key in _BY_LAYER if key in (paramwise_cfg or {})]
+        if without:
+            raise ValueError(
+                f'optim_wrapper.paramwise_cfg.{without[0]} does not know layers with K weights: '
+                'name the parameters, such as paramwise_cfg=dict(custom_keys=dict(norm=dict('
+                'decay_mult=0)))'
             )
         changes = cfg.pop(_SIMPLEX)
         self.weights = DefaultOptimWrapperConstructor(dict(cfg), paramwise_cfg)
