@@ -48,6 +48,11 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         tokens.append(shapes[f'{stem}{len(patches)}.pos_embed'][1])
         patches.append(shapes[f'{stem}{len(patches)}.patch_embed.proj.weight'][-1])
     matches = [m for m in (re.match(block, key) for key in shapes) if m]
+    if not patches or not matches:
+        raise KeyError(
+            'the file has no patch embedding or no block of a released super-transformer: '
+            f'{stem}0, {block}'
+        )
     first = matches[0][0]
     space = ViTASSpace(
         image_size=math.isqrt(tokens[0] - 1) * patches[0],
