@@ -229,7 +229,7 @@ def test_numbers_that_do_not_fit_stop_a_run_before_it_starts(
         ),
         (
             ['model.instance_head.warmup_epochs=1', 'model.instance_head.warmup_iters=None'],
-            'model.instance_head.warmup_epochs=1.0, but train_cfg is by iteration',
+            'model.instance_head.warmup_epochs=1, but train_cfg is by iteration',
         ),
     ],
 )
