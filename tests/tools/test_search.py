@@ -252,6 +252,8 @@ def test_bad_input_gives_one_clear_error(images: Path, supernet: Path, tmp_path:
                  fails=True)  # fmt: skip
     assert 'no path meets the budget 1 <= flops <= 9' in output
     assert 'random paths cost from 102 to 1072' in output
+    output = run(*words, *_data(images, 'test_cfg.sampler.mutation=0.1'), fails=True)
+    assert "test_cfg.sampler has ['mutation']" in output
     output = run('search.py', TINY_SEARCH, '--work-dir', tmp_path, *_data(images), fails=True)
     assert 'a search needs a trained supernet: give CHECKPOINT' in output
     output = run(*words, '--storage', 'sqlite:////proc/none/x.db', *_data(images), fails=True)

@@ -187,6 +187,12 @@ class SearchLoop(_PathScoringLoop):
         from mmrel.search.storage import open_storage
         from mmrel.search.study import check_settings
 
+        unknown = set(sampler or {}) - {'crossover_prob', 'swapping_prob', 'mutation_prob'}
+        if unknown:
+            raise ValueError(
+                f'test_cfg.sampler has {sorted(unknown)}; it takes crossover_prob, '
+                'swapping_prob and mutation_prob'
+            )
         if top < 1:
             raise ValueError(f'test_cfg.top={top} must be at least 1')
         if retrain and 'base' not in retrain:

@@ -163,6 +163,8 @@ class ViTASSpace(SearchSpace):
                 'one of the two'
             )
         if budget is not None:
+            if not isinstance(budget, Sequence) or len(budget) != 2:
+                raise ValueError(f'space.flops_budget={budget} must be two numbers, low and high')
             return self.search_identity_probability(*budget)
         probability = 0.5 if probability is None else probability
         if not 0 <= probability <= 1:

@@ -164,6 +164,7 @@ def test_a_budget_that_no_probability_has(budget: tuple[float, float]) -> None:
         (dict(identity_probability=0.5, flops_budget=(1, 2)), 'one of the two'),
         (dict(allow_identity=False, flops_budget=(1, 2)), 'allow_identity=False'),
         (dict(flops_budget=(2, 1)), '0 < low <= high'),
+        (dict(flops_budget=(1,)), 'must be two numbers'),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict, message: str) -> None:
