@@ -12,7 +12,7 @@ import argparse
 import json
 import statistics
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ from mmengine.config import DictAction
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from scipy.stats import kendalltau
-from study import config_path, finished_run, read_rows, stop_runs_with_us, train
+from study import config_path, finished_run, read_rows, run_all, train
 
 from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
@@ -210,21 +209,7 @@ class Study:
     def run(self) -> None:
         """Do what is left."""
         todo = self.todo()
-        columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
-        pool = ThreadPoolExecutor(self.args.jobs)
-        with Progress(*columns, TimeElapsedColumn()) as progress, pool:
-            task = progress.add_task('runs that were left', total=len(todo))
-            futures = [pool.submit(*run) for run in todo]
-            try:
-                for future in futures:
-                    future.result()
-                    progress.advance(task)
-            except BaseException:
-                for future in futures:
-                    future.cancel()
-                for process in self.started:
-                    process.terminate()
-                raise
+        run_all([partial(*run) for run in todo], self.args.jobs, 'runs left', self.started)
 
     def report(self) -> None:
         """Kendall's tau of each supernet, a table and the picture."""
@@ -251,7 +236,6 @@ class Study:
 
 def main() -> None:
     args = parse_args()
-    stop_runs_with_us()
     init_default_scope('mmrel')
     study = Study(args)
     study.run()

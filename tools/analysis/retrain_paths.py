@@ -9,13 +9,12 @@ a row for each: key, path, accuracy of the last validation. A second start does 
 import argparse
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from study import finished_run, stop_runs_with_us
+from study import finished_run, run_all
 
 import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
@@ -59,7 +58,6 @@ def read_any(file: str) -> list[dict]:
 
 def main() -> None:
     args = parse_args()
-    stop_runs_with_us()
     cfg = load_config(args.config)
     init_default_scope('mmrel')
     space = SEARCH_SPACES.build(cfg.model.space)
@@ -105,20 +103,8 @@ def main() -> None:
         with lock, out.open('a') as file:
             file.write(format_rows([row]))
 
-    columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
-    with Progress(*columns, TimeElapsedColumn()) as progress, ThreadPoolExecutor(args.jobs) as pool:
-        task = progress.add_task(f'networks (of all {len(paths)})', total=len(todo))
-        futures = [pool.submit(retrain, key) for key in todo]
-        try:
-            for future in futures:
-                future.result()
-                progress.advance(task)
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            for process in started:
-                process.terminate()
-            raise
+    tasks = [partial(retrain, key) for key in todo]
+    run_all(tasks, args.jobs, f'networks (of all {len(paths)})', started)
     print(f'{out}: {len(paths)} networks')
 
 

@@ -16,8 +16,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -45,6 +46,26 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def run_all(tasks: Sequence[Callable[[], None]], jobs: int, title: str, started: list) -> None:
+    """Do tasks, so many at a time, with a bar; what ends this process ends the runs it started."""
+    # As Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
+    with Progress(*columns, TimeElapsedColumn()) as progress, ThreadPoolExecutor(jobs) as pool:
+        bar = progress.add_task(title, total=len(tasks))
+        futures = [pool.submit(task) for task in tasks]
+        try:
+            for future in futures:
+                future.result()
+                progress.advance(bar)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            for process in started:
+                process.terminate()
+            raise
+
+
 def read_study(path: str, only: list[str] | None) -> Config:
     """The study file, checked."""
     if not os.path.isfile(path):
@@ -62,11 +83,6 @@ def read_study(path: str, only: list[str] | None) -> Config:
         if name.strip('.') == '' or '/' in name:
             raise ValueError(f'variant {name!r} cannot name a folder')
     return study
-
-
-def stop_runs_with_us() -> None:
-    """Let SIGTERM end this process as Ctrl-C does, which ends the runs that it has started."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def config_path(config: str) -> str:
@@ -160,7 +176,6 @@ def read_rows(path: Path) -> list[dict]:
 
 def main() -> None:
     args = parse_args()
-    stop_runs_with_us()
     study = read_study(args.study, args.only)
     work_dir = Path(args.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -186,20 +201,8 @@ def main() -> None:
             with rows_path.open('a') as file:
                 file.write(json.dumps(row) + '\n')
 
-    columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
-    with Progress(*columns, TimeElapsedColumn()) as progress, ThreadPoolExecutor(args.jobs) as pool:
-        task = progress.add_task(f'runs (of all {len(todo) + len(done)})', total=len(todo))
-        futures = [pool.submit(finish, *run) for run in todo]
-        try:
-            for future in futures:
-                future.result()
-                progress.advance(task)
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            for process in started:
-                process.terminate()
-            raise
+    tasks = [partial(finish, *run) for run in todo]
+    run_all(tasks, args.jobs, f'runs (of all {len(todo) + len(done)})', started)
     shown = [row for row in rows if row['variant'] in study.variants]
     print(study_table(shown, list(study.variants)))
     plot_study(shown, study, work_dir / 'study.png')
