@@ -32,6 +32,7 @@ def test_two_processes_share_an_epoch(checkpoint: Path) -> None:
     assert content['state_dict']['memory.pointer'].item() == 2 * 48 % 20
 
 
+@pytest.mark.slow
 def test_knn_is_the_same_on_one_and_two_processes(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_study_that_is_ended_ends_its_runs(images: Path, tmp_path: Path) -> No
     assert not started()
 
 
+@pytest.mark.slow
 def test_bad_studies_are_named(images: Path, tmp_path: Path) -> None:
     missing = _study(tmp_path / 'missing.py', Path('configs/none.py'))
     tail = ['--work-dir', tmp_path / 'w']

@@ -142,6 +142,7 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
     assert 'take another --work-dir' in run(*changed, '--paths', 2, fails=True)
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_a_ratio_of_paired_steps() -> None:
     output = run('benchmarks/kshot.py', '--spaces', 'cells', '--steps', 2, '--batch', 16, '--k', 2)
     rows = [line.split() for line in output.splitlines() if line.startswith('cells')]

@@ -93,6 +93,7 @@ def test_resumed_is_as_if_nothing_had_happened(
         torch.testing.assert_close(ours[part], theirs[part], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_table_is_refused(
     images: Path, trained: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_the_hook_needs_its_data_set(images: Path, tmp_path: Path) -> None:
     assert 'needs train_dataloader.dataset.type=KNNMultiCropDataset, not ImageFolder' in output
 
 
+@pytest.mark.slow
 def test_the_rate_is_scaled_by_the_root_of_the_batch(images: Path, tmp_path: Path) -> None:
     short = ['train_cfg.max_epochs=1']
     output = run(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -69,6 +70,7 @@ def _assert_views(cfg: Config, record: _Record, epochs: range) -> None:
                     torch.testing.assert_close(ours[row], theirs, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_views_are_those_of_the_epochs_recipe_also_when_resumed(tmp_path: Path) -> None:
     init_default_scope('mmrel')
     root = make_folder(tmp_path / 'images', classes=2, each=8)
