@@ -1,10 +1,15 @@
 """Running the project's commands as a user does, for tests."""
 
+import contextlib
+import importlib
+import importlib.util
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +59,32 @@ def run(
     output = done.stdout + done.stderr
     assert (done.returncode != 0) == fails, output[-4000:]
     return output
+
+
+def _module(tool: str) -> ModuleType:
+    """The module of a tool, as `tools/NAME.py` or `mmrel.apis.NAME`."""
+    if tool.startswith('mmrel.'):
+        return importlib.import_module(tool)
+    file = ROOT / 'tools' / tool
+    sys.path.insert(0, str(file.parent))
+    try:
+        spec = importlib.util.spec_from_file_location(f'_tool_{file.stem}', file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(file.parent))
+    return module
+
+
+def call(tool: str, *arguments: Any) -> str:
+    """Run a command's `main` in this process; what it printed.
+
+    An error goes through to the caller (`pytest.raises`).
+    """
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        _module(tool).main([str(argument) for argument in arguments])
+    return output.getvalue()
 
 
 def folders(root: Path) -> list[str]:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from mmrel.utils.command_line import run_command
 from mmrel.visualization import find_scalars, read_scalars
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,10 +38,10 @@ def run_step(console: Console, name: str, work_dir: Path, tool: str, *arguments:
         sys.exit(f'demo: step {name!r} failed with exit status {process.returncode}')
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--work-dir', default='work_dirs/demo', help='folder for all results')
-    work_dir = Path(parser.parse_args().work_dir).resolve()
+    work_dir = Path(parser.parse_args(argv).work_dir).resolve()
     work_dir.mkdir(parents=True, exist_ok=True)
     pretrain, linear, pictures = (work_dir / name for name in ('pretrain', 'linear', 'pictures'))
     console = Console()
@@ -70,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

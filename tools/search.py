@@ -3,14 +3,16 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmrel.apis import build_runner, load_config
 from mmrel.engine import leave_processes
+from mmrel.utils.command_line import ConfigOptions, run_command
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, whose test_cfg is a SearchLoop')
     parser.add_argument('checkpoint', nargs='?', help="the supernet (the config's load_from)")
@@ -23,11 +25,11 @@ def parse_args() -> argparse.Namespace:
         "work (the work dir's study.journal)",
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
@@ -52,8 +54,8 @@ def search_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def main() -> None:
-    cfg = search_config(parse_args())
+def main(argv: Sequence[str] | None = None) -> None:
+    cfg = search_config(parse_args(argv))
     if cfg.test_cfg.get('storage'):
         from mmrel.search.storage import open_storage
 
@@ -64,4 +66,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -2,15 +2,17 @@
 """Draw a checkpoint's nearest neighbours, its t-SNE map and its training curves."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from torch.utils.data import DataLoader, Subset
 
 from mmrel.apis import build_runner, load_config
 from mmrel.apis.features import ImageFeatures, extract_features
+from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.visualization import (
     choose_queries,
     find_scalars,
@@ -21,7 +23,7 @@ from mmrel.visualization import (
 )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -31,9 +33,9 @@ def parse_args() -> argparse.Namespace:
         '--max-images', type=int, default=2000, help='a random choice of so many (2000)'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.max_images < 3:
         parser.error(f'--max-images {args.max_images}: 3 or more are needed')
     return args
@@ -58,8 +60,8 @@ def extract(cfg: Config, max_images: int) -> tuple[ImageFeatures, list[str] | No
     return extract_features(runner.model, chosen), dataset.metainfo.get('classes')
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     out = Path(args.out)
     written = [out / 'neighbours.png', out / 'tsne.png']
     # First, since it is quick to fail.
@@ -81,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

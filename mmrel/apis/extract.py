@@ -11,11 +11,11 @@ import os
 import sys
 import tempfile
 import time
-
-from mmengine.config import DictAction
+from collections.abc import Sequence
 
 from mmrel.datasets.image_file import BrokenImageError
 from mmrel.datasets.image_list import ImageList
+from mmrel.utils.command_line import ConfigOptions, run_command
 
 from .extractor import ExtractedFeatures, FeatureExtractor
 from .feature_files import (
@@ -29,7 +29,7 @@ from .feature_files import (
 __all__ = ['ExtractedFeatures', 'FeatureExtractor', 'main']
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog='python -m mmrel.apis.extract',
@@ -57,9 +57,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--no-progress', action='store_true', help='show no progress bar')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def _message(error: BaseException) -> str:
@@ -104,9 +104,9 @@ def _save_finished(out: str, finished: ExtractedFeatures) -> str:
     return f'the {len(finished.rows)} finished images are in {path}'
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
-    args = parse_args()
+    args = parse_args(argv)
     try:
         extractor, images = _prepare(args)
     except (ImportError, KeyError, OSError, RuntimeError, ValueError) as error:
@@ -130,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -8,19 +8,20 @@ model.calibration_batches should be.
 
 import argparse
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 from kshot_ranking import choose_paths, score
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import track
 from scipy.stats import kendalltau
 
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
+from mmrel.utils.command_line import ConfigOptions, run_command
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -32,9 +33,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--paths', type=int, default=40, help='random paths (40)')
     parser.add_argument('--seed', type=int, default=0, help='of the paths (0)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     args.batches = sorted(set(args.batches))
     if args.batches[0] < 1 or len(args.batches) < 2:
         parser.error('--batches: two or more numbers, each 1 or more')
@@ -43,8 +44,8 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     init_default_scope('mmrel')
     options = args.cfg_options or {}
     cfg = load_config(args.config, options)
@@ -68,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

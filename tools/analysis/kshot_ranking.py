@@ -12,13 +12,13 @@ import argparse
 import json
 import statistics
 import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import DictAction
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -29,6 +29,7 @@ from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search import CodedSpace
+from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.visualization import plot_ranking
 
 METRIC = 'accuracy/top1'
@@ -36,7 +37,7 @@ SUPERNET = 'configs/kshot/kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py'
 ALONE = 'configs/kshot/retrain/cellnet-c8_1xb64-coslr-30e_imagefolder32.py'
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,14 +56,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help="for all runs, such as your folders; those of the model are the supernets' (the "
         'network of a path follows from its space)',
     )
     parser.add_argument(
-        '--supernet-options', nargs='+', action=DictAction, help='for the supernets only'
+        '--supernet-options', nargs='+', action=ConfigOptions, help='for the supernets only'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.paths < 2:
         parser.error(f'--paths {args.paths}: 2 or more are needed')
     for key in ('jobs', 'threads', 'epochs', 'alone_epochs'):
@@ -234,8 +235,8 @@ class Study:
         print(f'wrote {self.work_dir / "ranking.png"}')
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     init_default_scope('mmrel')
     study = Study(args)
     study.run()
@@ -243,4 +244,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

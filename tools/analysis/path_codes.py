@@ -2,17 +2,18 @@
 """Draw the codes that a K-shot supernet's simplex-net gives to many random paths."""
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmengine.config import DictAction
 
 from mmrel.apis import get_model, load_config
 from mmrel.models.algorithms import KShotNAS
+from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.visualization import plot_codes
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -20,16 +21,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--paths', type=int, default=512, help='number of random paths (512)')
     parser.add_argument('--seed', type=int, default=0, help='of the paths (0)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.paths < 2:
         parser.error(f'--paths {args.paths}: 2 or more are needed')
     return args
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     model = get_model(load_config(args.config, args.cfg_options), args.checkpoint)
     if not isinstance(model, KShotNAS):
         raise TypeError(f'model.type={type(model).__name__} has no codes: it must be KShotNAS')
@@ -45,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -2,10 +2,10 @@
 """Draw random paths under a search's budget, each with a config that retrains its network."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 import mmrel.models  # noqa: F401
@@ -14,26 +14,27 @@ from mmrel.registry import SEARCH_SPACES
 from mmrel.search.budget import Budget, draw_paths, path_costs
 from mmrel.search.path_files import format_rows
 from mmrel.search.retraining import find_base, retraining_config
+from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.files import write_together
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config of a search (tools/search.py)')
     parser.add_argument('--n', type=int, default=8, help='number of paths (8)')
     parser.add_argument('--seed', type=int, default=0, help='of the draw (0)')
     parser.add_argument('--out', required=True, help='folder for paths.jsonl and the configs')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.n < 1:
         parser.error(f'--n {args.n}: 1 or more')
     return args
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope('mmrel')
     if 'space' not in cfg.get('model', {}) or not cfg.get('test_cfg'):
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -8,21 +8,23 @@ their `key`, the first one's column is --x, the second one's --y.
 import argparse
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmrel.search.path_files import read_rows
 from mmrel.search.ranking import rank_correlation
+from mmrel.utils.command_line import run_command
 from mmrel.visualization import plot_rank_correlation
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('files', nargs='+', metavar='FILE', help='one .csv or .jsonl, or two')
     parser.add_argument('--x', default='supernet', help='column of one score (supernet)')
     parser.add_argument('--y', default='retrained', help='column of the other (retrained)')
     parser.add_argument('--key', default='key', help='column that joins two files (key)')
     parser.add_argument('--out', help='the PNG to write (beside the first file)')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if len(args.files) > 2:
         parser.error(f'{len(args.files)} files: one or two')
     return args
@@ -67,8 +69,8 @@ def keyed(file: str, rows: list[dict], name: str, key: str) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     tables = [read_table(file) for file in args.files]
     if len(tables) == 1:
         x, y = (column(args.files[0], tables[0], name) for name in (args.x, args.y))
@@ -88,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

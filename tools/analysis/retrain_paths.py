@@ -9,10 +9,10 @@ a row for each: key, path, accuracy of the last validation. A second start does 
 import argparse
 import json
 import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from study import finished_run, run_all
 
@@ -21,10 +21,11 @@ from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.path_files import format_rows, read_rows
 from mmrel.search.retraining import find_base, retraining_config
+from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.files import write_atomically
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config of a search; its retrain.base is the schedule')
     parser.add_argument('paths', nargs='+', help='files of paths; a path counts once')
@@ -34,9 +35,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads of a run (2)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='for all trainings, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='for all trainings, as a.b=value'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     for name in ('jobs', 'threads'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} {getattr(args, name)}: 1 or more')
@@ -56,8 +57,8 @@ def read_any(file: str) -> list[dict]:
     return [row if 'path' in row else dict(path=row) for row in rows]
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config)
     init_default_scope('mmrel')
     space = SEARCH_SPACES.build(cfg.model.space)
@@ -109,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

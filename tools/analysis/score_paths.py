@@ -7,11 +7,11 @@ tools/search.py and tools/analysis/random_paths.py write as paths.jsonl.
 
 import argparse
 import os
-
-from mmengine.config import DictAction
+from collections.abc import Sequence
 
 from mmrel.apis import build_runner, load_config
 from mmrel.engine import leave_processes
+from mmrel.utils.command_line import ConfigOptions, run_command
 
 # What a search has beside what scoring needs.
 _SCORING = (
@@ -19,7 +19,7 @@ _SCORING = (
 )  # fmt: skip
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config of a search (tools/search.py)')
     parser.add_argument('checkpoint', help='the supernet')
@@ -27,17 +27,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='file that gets a row for each')
     parser.add_argument('--work-dir', help='folder for the log')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     settings = {k: v for k, v in (cfg.get('test_cfg') or {}).items() if k in _SCORING}
     cfg.test_cfg = dict(type='ScorePathsLoop', paths=args.paths, out=args.out, **settings)
@@ -47,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

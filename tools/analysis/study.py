@@ -22,25 +22,26 @@ from functools import partial
 from pathlib import Path
 from statistics import mean
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.files import write_atomically
 from mmrel.visualization import find_scalars, plot_study, read_scalars, study_table
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('study', help='file of the study')
     parser.add_argument('--work-dir', required=True, help='folder for rows, runs and the picture')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
     parser.add_argument('--only', nargs='+', metavar='VARIANT', help='these variants only')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='for all runs, such as your folders'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='for all runs, such as your folders'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.jobs < 1:
         parser.error(f'--jobs {args.jobs}: 1 or more')
     return args
@@ -174,8 +175,8 @@ def read_rows(path: Path) -> list[dict]:
     return rows
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     study = read_study(args.study, args.only)
     work_dir = Path(args.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -210,4 +211,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -11,6 +11,7 @@ reported, and how the time grew since the batch before (2.00 is quadratic).
 import argparse
 import math
 import statistics
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from step import timed
 
 from mmrel.models.heads import WeakLabelContrastHead
 from mmrel.models.utils import weak_labels
+from mmrel.utils.command_line import run_command
 
 
 def measure(batch: int, dim: int, steps: int, device: str) -> dict[str, float]:
@@ -48,7 +50,7 @@ def measure(batch: int, dim: int, steps: int, device: str) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument('--dim', type=int, default=256, help='width of an embedding')
     parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     print(f'{args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}')
     print('batch  products ms  labels ms  head ms  labels/products  head/products  growth of head')
     before = None
@@ -76,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

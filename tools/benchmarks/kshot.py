@@ -12,6 +12,7 @@ import argparse
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from step import timed
 from mmrel.engine import KShotOptimWrapperConstructor
 from mmrel.models.algorithms import KShotNAS
 from mmrel.registry import MODELS
+from mmrel.utils.command_line import run_command
 from mmrel.utils.package import package_root
 
 # An odd number: each comes in either order.
@@ -130,7 +132,7 @@ def measure(name: str, args: argparse.Namespace, channels_last: bool) -> dict[st
     return dict(medians, ratio=statistics.median(a / b for a, b in pairs))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -141,7 +143,7 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--peak', nargs=3, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.peak:
         print_peak(args.peak[0], int(args.peak[1]), args.peak[2], args)
         return
@@ -165,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -10,7 +10,7 @@ the ratio is that of the summed medians.
 
 import argparse
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from types import SimpleNamespace
 
@@ -25,6 +25,7 @@ from mmrel.apis import load_config
 from mmrel.engine.held_out import HeldOutImages, path_accuracy
 from mmrel.registry import MODELS, SEARCH_COSTS
 from mmrel.search import SearchSpace
+from mmrel.utils.command_line import run_command
 
 _DEFAULT = 'configs/vitas/vitas_supernet_small_imagefolder32.py'
 
@@ -94,7 +95,7 @@ def measure(model: nn.Module, args: argparse.Namespace) -> SimpleNamespace:
     )
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=5, help='counted runs of each path')
     parser.add_argument('--bf16', action='store_true')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     cfg = load_config(args.config)
     init_default_scope('mmrel')
     torch.manual_seed(0)
@@ -130,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -11,7 +11,7 @@ machine whose speed drifts slows both; the medians' ratio is reported.
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torchvision
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mmrel.engine import AutocastOptimWrapper
 from mmrel.registry import MODELS
+from mmrel.utils.command_line import run_command
 
 # Sizes of the published small-image settings, batch cut to 2 cores.
 SETTINGS = {
@@ -111,14 +112,14 @@ def measure(setting: dict, autocast: bool, channels_last: bool, steps: int, devi
     )
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
     parser.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     print(f'{args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}')
     print('setting  precision  layout          step ms  floor ms  step/floor  images/s')
     for name in args.settings:
@@ -135,4 +136,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -8,18 +8,19 @@ methods use the same labels.
 
 import argparse
 import os
+from collections.abc import Sequence
 
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmrel.apis import load_config
 from mmrel.datasets import draw_label_split, format_label_split
 from mmrel.engine import inner_dataset
 from mmrel.registry import DATASETS
+from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.files import write_atomically
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -32,13 +33,13 @@ def parse_args() -> argparse.Namespace:
         '--out', help="the file to write; by default the config's label_split or without_split"
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
     dataset = dict(inner_dataset(cfg.train_dataloader.dataset))
     out = args.out or dataset.get('label_split') or dataset.get('without_split')
@@ -60,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)

@@ -2,22 +2,24 @@
 """Turn a checkpoint of the authors' release into one of mmrel."""
 
 import argparse
+from collections.abc import Sequence
 
 from mmrel.utils import load_checkpoint_file
+from mmrel.utils.command_line import run_command
 from mmrel.utils.files import save_atomically
 from mmrel.utils.official import METHODS, convert_checkpoint
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('method', choices=METHODS, help='which release')
     parser.add_argument('src', help="the authors' file")
     parser.add_argument('dst', help='the file to write')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     converted = convert_checkpoint(args.method, load_checkpoint_file(args.src))
     save_atomically(converted, args.dst)
     print(f'{args.dst}: {len(converted["state_dict"])} entries')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main)
