@@ -5,9 +5,9 @@ import os
 
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 from mmrel.engine import init_cpu_processes
+from mmrel.engine.runner import Runner
 
 
 def merge_options(cfg: Config, cfg_options: dict | None) -> None:

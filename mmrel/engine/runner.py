@@ -1,0 +1,10 @@
+"""mmengine's Runner, with the checks that mmrel's commands promise."""
+
+import mmengine.runner
+
+
+class Runner(mmengine.runner.Runner):
+    """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
+
+    Args: as mmengine's.
+    """
