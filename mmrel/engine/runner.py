@@ -2,8 +2,10 @@
 
 import mmengine.runner
 
+from .run_conditions import RunConditions
 
-class Runner(mmengine.runner.Runner):
+
+class Runner(RunConditions, mmengine.runner.Runner):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
     Args: as mmengine's.

@@ -13,6 +13,7 @@ from mmrel.models.utils import (
     full_precision,
     scale_gradient,
     shuffle_batch,
+    step_begins,
     unshuffle_batch,
 )
 from mmrel.registry import MODELS
@@ -33,6 +34,9 @@ class ReSSL(BaseSelfSupervisor):
     matches the predictions q = predictor(z). While the warm-up's share is s, the
     head's gradient passes to the projections by 1 - s, and to the predictor in
     full: it learns from the start, and is ready when the head takes over (ours).
+
+    The teacher moves once a step of the optimizer, also where a step accumulates the
+    gradients of several iterations; the memory takes the embeddings of each iteration.
 
     Args:
         backbone (dict): The backbone's config.
@@ -174,7 +178,8 @@ class ReSSL(BaseSelfSupervisor):
             ``loss_warmup`` and the head's ``loss_main``, which mmengine sums up.
         """
         *strong, weak = inputs
-        self.teacher.update(self._student())
+        if step_begins():
+            self.teacher.update(self._student())
         z_teacher = self.embed_teacher(weak)
         projections = [self.project(view) for view in strong]
         teacher = self.memory.similarity(z_teacher)

@@ -14,6 +14,7 @@ from mmrel.models.utils import (
     full_precision,
     pool_features,
     shuffle_batch,
+    step_ends,
     unshuffle_batch,
 )
 from mmrel.registry import MODELS
@@ -36,7 +37,8 @@ class SimMatch(BaseSelfSupervisor):
     probabilities of u, aligned, and its similarities to a bank of the labeled
     images correct each other and become the student's targets. The teacher moves
     after the optimiser's step, as soon as it is next used or saved; where gradients
-    are accumulated it moves, and the bank is written, in each iteration all the same.
+    are accumulated that is once for several iterations. Bank and alignment take each
+    iteration's batch.
     Source: SimMatch (arXiv:2203.06915).
 
     Without ``neck``, ``memory`` and ``instance_head`` (all None) there is no
@@ -205,7 +207,8 @@ class SimMatch(BaseSelfSupervisor):
             losses.update(self.instance_head.loss(similarity(z), instance_target))
             self.memory.write(z_teacher[:number], labels, index)
         losses.update(self.head.loss(logits[:number], labels, logits[number:], target, classes))
-        self.teacher.update_later(self._student())
+        if step_ends():
+            self.teacher.update_later(self._student())
         return losses
 
     @staticmethod
