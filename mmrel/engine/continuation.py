@@ -223,6 +223,7 @@ def place(
     for scheduler in schedulers:
         scheduler.optimizer = stand_in
         scheduler.base_values = [scheduler.base_values[i] for i in first]
+        scheduler._last_value = [scheduler._last_value[i] for i in first]
     by_iter = [s for s in schedulers if not s.by_epoch]
     by_epoch = [s for s in schedulers if s.by_epoch]
     for done in range(1, iters + 1):
@@ -236,7 +237,7 @@ def place(
             group[scheduler.param_name] = stand_in.param_groups[way][scheduler.param_name]
     for scheduler, (optimizer, base_values) in zip(schedulers, kept, strict=True):
         scheduler.optimizer, scheduler.base_values = optimizer, base_values
-        scheduler._last_value = [group[scheduler.param_name] for group in groups]
+        scheduler._last_value = [scheduler._last_value[way] for way in which]
 
 
 def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded: bool) -> None:

@@ -92,7 +92,9 @@ def toy_runner(work_dir: Path, watch: Watch | None = None, **changes: Any) -> Ru
     )
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(cfg.get(key), dict)
-        cfg[key] = {**cfg[key], **value} if both else value
+        merged = {**cfg[key], **value} if both else value
+        cfg[key] = merged
+    cfg['train_cfg'] = {k: v for k, v in cfg['train_cfg'].items() if v is not None}
     hooks = [] if watch is None else [watch]
     return Runner(
         ToyModel(),
