@@ -254,6 +254,9 @@ def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded:
     sampler = runner.train_loop.dataloader.sampler
     if getattr(sampler, 'seed', runner.seed) != runner.seed:
         sampler.seed = runner.seed
+        if not new['by_epoch']:  # its workers have begun
+            iterator = runner.train_loop.dataloader_iterator
+            runner.train_loop.dataloader_iterator = type(iterator)(runner.train_loop.dataloader)
     if new['by_epoch'] and old['epoch_length'] != new['epoch_length']:
         runner.train_loop._iter = meta['epoch'] * new['epoch_length']
     # Of the schedulers as the config has them: the loaded ones are the old run's.

@@ -12,6 +12,7 @@ from torch import nn
 from mmrel.engine.continuation import place
 from mmrel.registry import PARAM_SCHEDULERS
 from mmrel.utils import load_checkpoint_file
+from tests.distributed import run_ranks
 from tests.engine.toy_run import ToySet, Watch, toy_runner
 
 _WARM = [
@@ -316,3 +317,42 @@ def test_groups_are_placed_as_if_each_went_its_way() -> None:
     for scheduler, other in zip(placed, stepped, strict=True):
         assert scheduler.state_dict() == other.state_dict()
         assert scheduler.optimizer is ours
+
+
+_TWO = dict(
+    launcher='pytorch',
+    env_cfg=dict(dist_cfg=dict(backend='gloo')),
+    train_dataloader=dict(batch_size=2),
+)
+
+
+def _on_rank(rank: int, folder: str, single: str) -> dict[str, Any]:
+    _go(Path(folder) / 'two', stop=2, **_TWO)
+    rest = _go(Path(folder) / 'rest', Path(single), **_TWO)
+    return dict(
+        rates=torch.tensor(rest.rates),
+        images=torch.tensor(rest.images),
+        said=_line(rest),
+        **rest.runner.model.module.state_dict(),
+    )
+
+
+@pytest.mark.slow
+def test_one_process_resumed_as_two_and_two_as_one(
+    unbroken: tuple[Watch, Path], tmp_path: Path
+) -> None:
+    whole, folder = unbroken
+    ranks = run_ranks(_on_rank, 2, str(tmp_path), str(folder / 'epoch_2.pth'))
+    images = torch.cat([rank['images'] for rank in ranks], dim=1).sort(1).values
+    expected = torch.tensor(whole.images[12:]).sort(1).values
+    torch.testing.assert_close(images, expected)
+    assert 'processes 1 -> 2' in ranks[0]['said']
+    rest = _go(tmp_path / 'one', tmp_path / 'two' / 'epoch_2.pth')
+    assert (rest.rates, rest.images) == (whole.rates[12:], whole.images[12:])
+    assert 'processes 2 -> 1' in _line(rest)
+    for key, value in whole.runner.model.state_dict().items():
+        torch.testing.assert_close(rest.runner.model.state_dict()[key], value)
+        for rank in ranks:
+            torch.testing.assert_close(rank[key], value)
+    for rank in ranks:
+        torch.testing.assert_close(rank['rates'], torch.tensor(whole.rates[12:]))

@@ -101,6 +101,9 @@ def toy_runner(work_dir: Path, watch: Watch | None = None, **changes: Any) -> Ru
         str(work_dir),
         custom_hooks=hooks + cfg.pop('custom_hooks', []),
         experiment_name=f'toy-{next(_names)}',
-        cfg={k: v for k, v in cfg.items() if k in ('param_scheduler', 'train_cfg')},
+        cfg=dict(
+            model_wrapper_cfg=dict(type='mmrel.AnyDeviceDataParallel'),
+            **{key: cfg[key] for key in ('param_scheduler', 'train_cfg')},
+        ),
         **cfg,
     )

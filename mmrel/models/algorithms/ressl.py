@@ -13,7 +13,6 @@ from mmrel.models.utils import (
     full_precision,
     scale_gradient,
     shuffle_batch,
-    step_begins,
     unshuffle_batch,
 )
 from mmrel.registry import MODELS
@@ -178,8 +177,7 @@ class ReSSL(BaseSelfSupervisor):
             ``loss_warmup`` and the head's ``loss_main``, which mmengine sums up.
         """
         *strong, weak = inputs
-        if step_begins():
-            self.teacher.update(self._student())
+        self.teacher.update(self._student())
         z_teacher = self.embed_teacher(weak)
         projections = [self.project(view) for view in strong]
         teacher = self.memory.similarity(z_teacher)

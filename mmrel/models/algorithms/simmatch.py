@@ -14,7 +14,6 @@ from mmrel.models.utils import (
     full_precision,
     pool_features,
     shuffle_batch,
-    step_ends,
     unshuffle_batch,
 )
 from mmrel.registry import MODELS
@@ -207,8 +206,7 @@ class SimMatch(BaseSelfSupervisor):
             losses.update(self.instance_head.loss(similarity(z), instance_target))
             self.memory.write(z_teacher[:number], labels, index)
         losses.update(self.head.loss(logits[:number], labels, logits[number:], target, classes))
-        if step_ends():
-            self.teacher.update_later(self._student())
+        self.teacher.update_later(self._student())
         return losses
 
     @staticmethod

@@ -16,7 +16,7 @@ from .one_shot_init import OneShotInit
 from .path_sampler import PathSampler
 from .precision import at_least_float32, full_precision
 from .pretrained_init import PretrainedInit
-from .progress import run_position, step_begins, step_ends
+from .progress import run_position
 from .pseudo_labels import aggregate, unfold
 from .shuffle import shuffle_batch, unshuffle_batch
 from .sides import SIDES
@@ -48,8 +48,6 @@ __all__ = [
     'run_position',
     'scale_gradient',
     'shuffle_batch',
-    'step_begins',
-    'step_ends',
     'similarity_components',
     'unfold',
     'unshuffle_batch',
