@@ -68,9 +68,30 @@ def run_record(runner: Runner) -> dict[str, Any]:
         accumulative_counts=batch.accumulation,
         seed=runner.seed,
         optimizers={name: type(w.optimizer).__name__ for name, w in wrappers.items()},
+        groups={
+            n: [len(g['params']) for g in w.optimizer.param_groups] for n, w in wrappers.items()
+        },
         lr=rates,
         schedule={n: [_fingerprint(s) for s in part] for n, part in _schedulers(runner).items()},
     )
+
+
+def _check_record(old: Any, new: Mapping) -> None:
+    """Refuse a record that no run of ours has written."""
+    if not isinstance(old, Mapping):
+        raise ValueError(
+            f"meta['run'] of the checkpoint must be a dict, not {type(old).__name__}: it is damaged"
+        )
+    numbers = ('max_iters', 'epoch_length', 'dataset_size', 'batch_size', 'world_size',
+               'accumulative_counts', 'seed')  # fmt: skip
+    wrong = [key for key in new if key not in old]
+    wrong += [key for key in numbers if key in old and not isinstance(old[key], int)]
+    wrong += [key for key in ('optimizers', 'groups', 'schedule')
+              if key in old and not isinstance(old[key], Mapping)]  # fmt: skip
+    if wrong:
+        raise ValueError(
+            f"meta['run'] of the checkpoint has no valid {', '.join(wrong)}: it is damaged"
+        )
 
 
 def _batch(record: Mapping) -> GlobalBatch:
@@ -103,11 +124,12 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
             the run would be another one; it names the remedy.
     """
     old, new = meta['run'], run_record(runner)
+    _check_record(old, new)
     anew = 'or start anew from its weights, with load_from instead of --resume'
     if old['by_epoch'] != new['by_epoch']:
         raise ValueError(
-            f'the checkpoint is of a run with train_cfg.by_epoch={old["by_epoch"]}: set it so, '
-            f'{anew}'
+            f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume is the other way: set '
+            f'train_cfg.by_epoch={old["by_epoch"]}, {anew}'
         )
     seed = runner._randomness_cfg.get('seed')
     if seed is not None and seed != old['seed']:
@@ -120,9 +142,15 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
         if then != now:
             key = f'{name}.optimizer.type' if name not in ('', 'weights') else 'optimizer.type'
             raise ValueError(
-                f'optim_wrapper.{key}={now}, but the state in the checkpoint is of {then}: set it '
-                f'so, {anew}'
+                f'optim_wrapper.{key}={now}, but the state in the checkpoint is of {then}: set '
+                f'optim_wrapper.{key}={then}, {anew}'
             )
+    if old['groups'] != new['groups']:
+        number = sum(map(len, new['groups'].values()))
+        raise ValueError(
+            f'the optimizer has {number} group(s) of parameters, not those of the run to resume: '
+            f'set optim_wrapper.paramwise_cfg as it was, {anew}'
+        )
     if not new['by_epoch']:
         then, now = _batch(old), _batch(new)
         if then.iteration != now.iteration:

@@ -35,15 +35,21 @@ class Span:
     unit: float
 
     @property
+    def kind(self) -> str:
+        """Its type's name, without a scope."""
+        kind = self.config['type']
+        return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+
+    @property
     def warms_up(self) -> bool:
         """Whether it raises a value, as a warm-up does."""
         start, end = self.config.get('start_factor', 1 / 3), self.config.get('end_factor', 1.0)
-        return self.config['type'].startswith('Linear') and end > start
+        return self.kind.startswith('Linear') and end > start
 
     @property
     def changes(self) -> tuple[str, str]:
         """Which schedulers it competes with: of the same optimizer and value."""
-        kind = self.config.get('param_name') or self.config['type']
+        kind = self.config.get('param_name') or self.kind
         for name in ('LR', 'Momentum'):
             kind = name if kind.endswith(name) else kind
         return self.key.rpartition('.')[0], kind
@@ -136,7 +142,7 @@ def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
         remedy = f'choose it within the run or raise train_cfg.{key}'
         if span.begin >= run:
             raise ValueError(
-                f'{span.key}.begin={span.config["begin"]} ({span.config["type"]}) is not before '
+                f'{span.key}.begin={span.config["begin"]} ({span.kind}) is not before '
                 f'the end of the run, train_cfg.{key}={run}: {remedy}'
             )
         if span.begin >= span.end:
@@ -146,7 +152,7 @@ def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
             )
         if span.warms_up and span.end > run:
             raise ValueError(
-                f'{span.key}.end={span.config["end"]} ({span.config["type"]}): the warm-up is '
+                f'{span.key}.end={span.config["end"]} ({span.kind}): the warm-up is '
                 f'longer than the run, train_cfg.{key}={run}: {remedy}, and the begin of what '
                 'follows it'
             )

@@ -70,7 +70,8 @@ def test_what_a_checkpoint_says_of_its_run(unbroken: tuple[Watch, Path]) -> None
     assert run.pop('mmrel_version')
     assert run == dict(
         by_epoch=True, max_epochs=4, max_iters=24, epoch_length=6, dataset_size=24, batch_size=4,
-        world_size=1, accumulative_counts=1, seed=3, optimizers={'': 'SGD'}, lr={'': 0.1},
+        world_size=1, accumulative_counts=1, seed=3, optimizers={'': 'SGD'}, groups={'': [4]},
+        lr={'': 0.1},
     )  # fmt: skip
     assert [s['type'] for s in schedule['']] == ['CosineAnnealingLR']
     assert schedule[''][0]['T_max'] == 24
@@ -207,13 +208,24 @@ def test_accumulation_for_a_smaller_batch_keeps_the_place(
         (
             dict(optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1))),
             {},
-            r'optim_wrapper\.optimizer\.type=AdamW, .* of SGD',
+            r'optim_wrapper\.optimizer\.type=AdamW, .* of SGD: set .*\.type=SGD',
         ),
+        (
+            dict(
+                optim_wrapper=dict(
+                    optimizer=dict(type='SGD', lr=0.1),
+                    paramwise_cfg=dict(custom_keys=dict(second=dict(lr_mult=3.0))),
+                )
+            ),
+            {},
+            r'has 4 group\(s\) of parameters, not those .*paramwise_cfg as it was',
+        ),
+        ({}, dict(seed='3'), r"meta\['run'\] of the checkpoint has no valid seed"),
         (
             dict(train_cfg=dict(by_epoch=False, max_epochs=None, max_iters=24),
                  param_scheduler=[dict(type='CosineAnnealingLR', by_epoch=False)]),
             {},
-            r'train_cfg\.by_epoch=True: set it so',
+            r'train_cfg\.by_epoch=False, .*: set train_cfg\.by_epoch=True',
         ),
         (
             dict(train_dataloader=dict(batch_size=2)),
@@ -221,7 +233,7 @@ def test_accumulation_for_a_smaller_batch_keeps_the_place(
             r'12 iterations, .* 6, .*middle of an epoch: set train_dataloader\.batch_size=4 and',
         ),
     ],
-    ids=['seed', 'optimizer', 'loop', 'middle of an epoch'],
+    ids=['seed', 'optimizer', 'groups', 'damaged', 'loop', 'middle of an epoch'],
 )  # fmt: skip
 def test_what_cannot_go_on_is_refused_with_the_remedy(
     unbroken: tuple[Watch, Path], tmp_path: Path, change: dict, run: dict, message: str

@@ -95,7 +95,7 @@ def test_published_schedules_and_batches(mmrel_scope: None) -> None:
             assert last.eta_min == (float(rest[0]) if rest else 0), config
         # The rate's batch is the name's: processes times the images of a process's batch.
         processes = re.search(r'_(\d+)xb\d', config.stem)
-        if processes and 'coslr' in config.stem and 'low' not in config.parts:
+        if processes:
             base = cfg.auto_scale_lr.base_batch_size
             assert int(processes[1]) * cfg.train_dataloader.batch_size == base, config
 
