@@ -1,6 +1,7 @@
 """K-shot supernets by the commands: training, resuming, two processes, pictures, the study."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 
 from mmrel.utils.checkpoint import load_checkpoint_file
-from tests.commands import TINY_KSHOT, folders, run
+from tests.commands import TINY_KSHOT, call, folders, run
 
 
 @pytest.fixture(scope='module')
@@ -150,3 +151,16 @@ def test_the_benchmark_prints_a_ratio_of_paired_steps() -> None:
     for row in rows:
         one, many, ratio = map(float, row[2:5])
         assert ratio == pytest.approx(many / one, rel=0.9)
+
+
+@pytest.mark.slow
+def test_a_longer_resume_has_the_rates_of_the_longer_run(images: Path, tmp_path: Path) -> None:
+    """Both optimizers, at 6 iterations an epoch; logged are the rates of each second one."""
+    arguments = ['train.py', TINY_KSHOT, '--work-dir', tmp_path, *folders(images)]
+    call(*arguments, 'train_cfg.max_epochs=2')
+    output = call(*arguments, 'train_cfg.max_epochs=4', '--resume')
+    assert 'resumed under other conditions: train_cfg.max_epochs 2 -> 4.' in output
+    lines = [line for line in _lines(tmp_path) if 'loss' in line and line['epoch'] > 2]
+    for done, line in zip(range(13, 24, 2), lines, strict=True):
+        rate = 0.05 * (1 + math.cos(math.pi * done / 24)) / 2
+        assert line['weights.lr'] == line['simplex_net.lr'] == pytest.approx(rate)
