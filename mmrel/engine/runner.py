@@ -2,8 +2,10 @@
 
 import mmengine.runner
 
+from .guarded_loading import GuardedLoading
 
-class Runner(mmengine.runner.Runner):
+
+class Runner(GuardedLoading, mmengine.runner.Runner):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
     Args: as mmengine's.
