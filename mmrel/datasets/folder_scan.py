@@ -55,8 +55,9 @@ def no_image_message(
     Returns:
         str: The message.
     """
-    usual = extensions == image_extensions()
-    kinds = 'in any format that Pillow reads' if usual else f'extensions {", ".join(extensions)}'
+    names = sorted(extensions)
+    usual = names == sorted(image_extensions())
+    kinds = 'in any format that Pillow reads' if usual else f'extensions {", ".join(names)}'
     found = f'; found only: {", ".join(left_out)}' if left_out else ''
     return f'no image in folder {root!r}: expected {layout}, {kinds}{found}'
 
