@@ -1,9 +1,11 @@
 """Reading image files, and what to do with broken ones."""
 
 import io
+import logging
 import os
 import re
 import stat
+import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +34,9 @@ _KINDS = (
 # A message for each odd file of a large folder would hide the run's own. What
 # makes an image unreadable is an error anyway.
 warnings.filterwarnings('ignore', module=r'PIL\.')
+logging.getLogger('PIL').addHandler(logging.NullHandler())
 _exif_is_said = False
+_lowered_bound = threading.Lock()
 
 
 class BrokenImageError(RuntimeError):
@@ -171,13 +175,25 @@ class ImageReader:
         image = Image.open(file, formats=image_formats())
         self._check_size(image)
         correct_transparent_key(image)
-        image.load()
-        self._check_size(image)  # an icon's frames have sizes of their own
+        self._load(image)
         turn, exif_is_readable = upright(image)
         if not exif_is_readable:
             _say_once_that_exif_is_damaged(path)
         rgb = to_rgb(image, self.background, self.value_range)
         return turn(rgb) if turn else rgb
+
+    def _load(self, image: Image.Image) -> None:
+        if image.format not in ('ICO', 'ICNS'):
+            image.load()
+            return
+        # The image inside an icon can be larger than its header says; Pillow
+        # refuses it above twice this number.
+        with _lowered_bound:
+            before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, self.max_pixels / 2
+            try:
+                image.load()
+            finally:
+                Image.MAX_IMAGE_PIXELS = before
 
     def _check_size(self, image: Image.Image) -> None:
         width, height = image.size

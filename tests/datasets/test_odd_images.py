@@ -305,6 +305,8 @@ _BMP = saved(RGB, 'BMP')
 _ONE = struct.pack('<HHII', 277, 4, 1, 1)
 _LONG = struct.pack('<HHII', 277, 4, 2**31, 8)
 _TOO_LARGE = r'pixels, more than max_pixels=89478485'
+_INNER = png((12000, 12000), 1, 0, bytes(1500 * 12000))
+_ICON = struct.pack('<HHHBBBBHHII', 0, 1, 1, 16, 16, 0, 0, 1, 32, len(_INNER), 22) + _INNER
 # What happens: an error's words, or None: the image is read without what is too large.
 BOMBS = {
     'PNG': (png((12000, 12000), 8, 0, b''), '12000 x 12000 = 144000000 ' + _TOO_LARGE),
@@ -314,6 +316,7 @@ BOMBS = {
     'TIFF': (tiff('<', (2**30, 2**30), b'', {}), _TOO_LARGE),
     'BMP': (_BMP[:18] + struct.pack('<ii', 2**30, 2**30) + _BMP[26:], _TOO_LARGE),
     'WebP': (b'RIFF' + struct.pack('<I', 4 + len(_WEBP)) + b'WEBP' + _WEBP, 'cannot be decoded'),
+    'icon': (_ICON, '144000000 ' + _TOO_LARGE),
     'text': (_text_bomb(b'zTXt', b'k\0\0'), 'Decompressed data too large'),
     'color profile': (_text_bomb(b'iCCP', b'k\0\0'), 'Decompressed data too large'),
     'long tag': (tiff('<', (2, 2), bytes(8), {}).replace(_ONE, _LONG), None),
