@@ -1,5 +1,6 @@
 """Models by name: what is listed, what is built, what is loaded."""
 
+import copy
 import fnmatch
 import os
 import random
@@ -13,6 +14,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmrel.apis import get_model, list_models, load_config, zoo
+from mmrel.models.utils.num_classes import set_count
 from mmrel.registry import MODELS
 from mmrel.utils.publish import publish
 from tests.commands import ROOT, TINY, TINY_LINEAR
