@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
@@ -14,20 +14,31 @@ _KEY = 'num_classes'
 _CLASSIFIERS = ('head.', 'classifier.')
 
 
-def _takes_it(registry: Any, part: Any) -> bool:
+def _argument(registry: Any, part: Any) -> inspect.Parameter | None:
+    """The argument of a part's class that takes the number."""
     kind = part.get('type') if isinstance(part, Mapping) else None
     kind = registry.get(kind) if isinstance(kind, str) else kind
-    return kind is not None and _KEY in inspect.signature(kind).parameters
+    return None if kind is None else inspect.signature(kind).parameters.get(_KEY)
 
 
-def _holder(model: Mapping) -> tuple[str, Mapping] | None:
-    """The part of a model's config that states the number, and its key."""
-    if _takes_it(SEARCH_SPACES, model.get('space')):
-        return 'model.space.', model['space']
-    if _takes_it(MODELS, model):
-        return 'model.', model
-    if _takes_it(MODELS, model.get('head')):
-        return 'model.head.', model['head']
+class _Holder(NamedTuple):
+    """The part of a model's config that states the number."""
+
+    key: str
+    part: dict
+    has_default: bool
+
+
+def _holder(model: Mapping) -> _Holder | None:
+    for prefix, registry, part in (
+        ('model.space.', SEARCH_SPACES, model.get('space')),
+        ('model.', MODELS, model),
+        ('model.head.', MODELS, model.get('head')),
+    ):
+        argument = _argument(registry, part)
+        if argument is not None:
+            default = argument.default not in (inspect.Parameter.empty, None)
+            return _Holder(f'{prefix}{_KEY}', part, default)
     return None
 
 
@@ -42,9 +53,9 @@ def set_count(model: Mapping, number: int) -> None:
     holder = _holder(model)
     if holder is None:
         return
-    if holder[1].get(_KEY) is None:
-        holder[1][_KEY] = number
-    number = holder[1][_KEY]
+    if holder.part.get(_KEY) is None:
+        holder.part[_KEY] = number
+    number = holder.part[_KEY]
     preprocessor = model.get('data_preprocessor')
     if not isinstance(preprocessor, dict) or preprocessor.get(_KEY) is not None:
         return
@@ -130,14 +141,16 @@ def complete_count(
     holder = _holder(model)
     if holder is None:
         return None
-    if holder[1].get(_KEY) is not None:
-        set_count(model, holder[1][_KEY])  # the data preprocessor's
+    if holder.part.get(_KEY) is not None:
+        set_count(model, holder.part[_KEY])  # the data preprocessor's
         return None
     number = checkpoint_count(checkpoint) if checkpoint else None
     if number is None and of_data is not None:
         number = of_data()
+    if number is None and _KEY not in holder.part and holder.has_default:
+        return None  # a space has a number by default
     if number is None:
-        key = f'{holder[0]}{_KEY}'
+        key = holder.key
         where = (
             f'{checkpoint!r} has no classifier' if checkpoint else 'there is no checkpoint'
         ) + (' and the training set no classes' if of_data else '')

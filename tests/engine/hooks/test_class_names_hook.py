@@ -112,7 +112,7 @@ def _train(tmp_path: Path, *options: str, how: Any = ('--cfg-options',)) -> Path
     return tmp_path / 'train' / 'epoch_1.pth'
 
 
-@pytest.mark.parametrize('by_iter', [False, True])
+@pytest.mark.parametrize('by_iter', [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_training_goes_on_in_the_order_of_the_checkpoint(
     images: Path, trained: Path, tmp_path: Path, by_iter: bool
 ) -> None:
@@ -189,6 +189,62 @@ def test_the_number_follows_from_the_data_and_a_wrong_one_is_refused(
     with pytest.raises(ValueError, match=rf"{key}=4, but the training set has 3 classes \('class"):
         runner.train()
     assert not list(tmp_path.glob('*.pth'))
+
+
+def test_held_out_images_of_a_search_are_numbered_as_the_supernet_is(
+    images: Path, rest: Path, other: Path, tmp_path: Path
+) -> None:
+    """Without a checkpoint that names its classes the training set does."""
+    options = {'train_dataloader.dataset.data_root': str(images), 'log_level': 'ERROR'}
+    runners = [
+        build_runner(
+            load_config(
+                str(TINY_SEARCH),
+                {**options, **{f'{part}.dataset.data_root': str(root) for part in parts}},
+                str(tmp_path),
+            )
+        )
+        for root, parts in (
+            (rest, ('val_dataloader', 'test_dataloader')),
+            (other, ('val_dataloader', 'test_dataloader')),
+        )
+    ]
+    images_of_search = runners[0].test_loop.images
+    runners[0].call_hook('before_test')
+    assert sorted({int(y) for _, labels in images_of_search for y in labels}) == [1, 2]
+    _ = runners[1].test_loop
+    with pytest.raises(ValueError, match=r"only test_dataloader\.dataset: 'zebra'"):
+        runners[1].call_hook('before_test')
+
+
+def test_numbers_are_compared_where_names_are_not_known(images: Path, tmp_path: Path) -> None:
+    """A folder of fewer classes is not tested by guess; a list of numbers may lack some."""
+    (tmp_path / 'list.txt').write_text('class0/000.jpg 0\nclass2/000.jpg 2')
+    (tmp_path / 'more.txt').write_text('class0/000.jpg 3')
+    test = 'test_dataloader.dataset'
+    for options, message in (
+        ({f'{test}.ann_file': str(tmp_path / 'list.txt')}, None),
+        ({f'{test}.ann_file': str(tmp_path / 'more.txt')}, r'has 4 classes, the network has 3 out'),
+        ({'model.space.num_classes': 4}, r"3 classes \('class0', .*\), the network has 4 outputs"),
+    ):
+        cfg = load_config(
+            str(TINY_SEARCH),
+            {
+                'train_dataloader.dataset.data_root': str(tmp_path / 'gone'),
+                f'{test}.data_root': str(images),
+                'model.space.num_classes': 3,
+                'log_level': 'ERROR',
+                **options,
+            },
+            str(tmp_path / 'work'),
+        )
+        runner = build_runner(cfg)
+        _ = runner.test_loop
+        if message is None:
+            runner.call_hook('before_test')
+            continue
+        with pytest.raises(ValueError, match=message):
+            runner.call_hook('before_test')
 
 
 def test_a_model_alone_takes_it_from_the_checkpoint(trained: Path) -> None:
