@@ -1,6 +1,16 @@
 """mmengine's Runner, with the checks that mmrel's commands promise."""
 
+import copy
+from typing import Any
+
 import mmengine.runner
+from mmengine.runner import find_latest_checkpoint
+from torch import nn
+
+from mmrel.datasets.class_names import count_classes
+from mmrel.models.utils.num_classes import complete_count
+
+from .hooks import ClassNamesHook
 
 from .guarded_loading import GuardedLoading
 
@@ -10,3 +20,32 @@ class Runner(GuardedLoading, mmengine.runner.Runner):
 
     Args: as mmengine's.
     """
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """As mmengine's; ``num_classes`` follows from checkpoint or data if left out."""
+        if isinstance(model, dict):
+            checkpoint = self._load_from
+            if checkpoint is None and self._resume:
+                checkpoint = find_latest_checkpoint(self.work_dir)
+            number = complete_count(model, checkpoint, self._training_count)
+            if number is not None:
+                self.logger.info(f'the classifier gets {number} classes')
+                # Into the work dir: that config can be tested without the training set.
+                self.cfg.model = copy.deepcopy(model)
+        return super().build_model(model)
+
+    def _training_count(self) -> int | None:
+        """Classes of the training set, which is read now and then used."""
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = self.build_dataloader(
+                self._train_dataloader,
+                seed=self.seed,
+                diff_rank_seed=self._randomness_cfg.get('diff_rank_seed', False),
+            )
+        loader = self._train_dataloader
+        return None if loader is None else count_classes(loader.dataset)
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """As mmengine's, and the checks that a config cannot drop."""
+        super().register_hooks(*args, **kwargs)
+        self.register_hook(ClassNamesHook())

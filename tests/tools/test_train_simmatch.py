@@ -195,7 +195,7 @@ def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: P
     ('option', 'message'),
     [
         ('model.memory.size=11', 'model.memory.size=11, but the labeled set has 12 images'),
-        ('model.num_classes=4', 'model.num_classes=4, but the labeled set has 3 classes'),
+        ('model.num_classes=4', 'model.num_classes=4, but the training set has 3 classes'),
         ('train_dataloader.batch_size=13', 'set train_dataloader.batch_size=12'),
         (
             'train_dataloader.sampler.labeled_batch=16',
