@@ -10,12 +10,12 @@ from torch import nn
 from mmrel.datasets.class_names import count_classes
 from mmrel.models.utils.num_classes import complete_count
 
-from .hooks import ClassNamesHook
-
 from .guarded_loading import GuardedLoading
+from .hooks import ClassNamesHook
+from .run_conditions import RunConditions
 
 
-class Runner(GuardedLoading, mmengine.runner.Runner):
+class Runner(RunConditions, GuardedLoading, mmengine.runner.Runner):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
     Args: as mmengine's.
