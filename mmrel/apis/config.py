@@ -9,25 +9,24 @@ from mmengine.registry import RUNNERS
 from mmrel.engine import init_cpu_processes
 from mmrel.engine.runner import Runner
 
+from .config_check import check_config, naming_places
+from .options import apply_options
+
 
 def merge_options(cfg: Config, cfg_options: dict | None) -> None:
     """Change a config by dotted keys, in place.
 
     Args:
         cfg (Config): The config.
-        cfg_options (dict, optional): Dotted keys and their values.
+        cfg_options (dict, optional): Dotted keys and their values; a typed one
+            becomes a value by :func:`.option_value`.
 
     Raises:
-        KeyError: If an option names a section that the config does not have.
+        KeyError: If nothing reads a key; the message has the nearest real ones.
     """
-    for key in cfg_options or {}:
-        section = key.split('.')[0]
-        if '.' in key and section not in cfg:
-            raise KeyError(
-                f'--cfg-options {key}: the config has no section {section!r}; it has '
-                f'{", ".join(sorted(cfg))}'
-            )
-    cfg.merge_from_dict(cfg_options or {})
+    options = cfg_options or {}
+    apply_options(cfg, options)
+    check_config(cfg, dict.fromkeys(key.split('.')[0] for key in options))
 
 
 def load_config(
@@ -50,7 +49,7 @@ def load_config(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        KeyError: If an option names a section that the config does not have.
+        KeyError: If nothing reads the key of an option.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config {path!r} does not exist')
@@ -116,10 +115,15 @@ def build_runner(cfg: Config) -> Runner:
         cfg (Config): From :func:`load_config`.
 
     Returns:
-        Runner: mmengine's, or the config's ``runner_type``.
+        Runner: Ours, or the config's ``runner_type``.
+
+    Raises:
+        KeyError: If a module is unknown, or a key is not one of its settings.
     """
+    check_config(cfg)
     init_cpu_processes(cfg.get('launcher', 'none'))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    with naming_places(cfg):
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     _apply_scaling_rule(runner)
     return runner
 

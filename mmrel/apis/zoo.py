@@ -23,6 +23,7 @@ from mmrel.utils.package import package_root
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
+from .config_check import check_config, naming_places
 
 
 @cache
@@ -171,6 +172,8 @@ def get_model(
         is its ``_config``, as in mmpretrain.
 
     Raises:
+        KeyError: If a module of the config is unknown, or a key is not one of
+            its settings.
         ValueError: If the name is unknown (the message has the closest ones),
             no weights are released, or the device cannot be used.
         FileNotFoundError: If there is no such config or checkpoint.
@@ -188,11 +191,13 @@ def get_model(
     target = None if device is None else usable_device(device)
     if 'model' not in cfg:
         raise KeyError(f'the config has no section model; it has {", ".join(sorted(cfg))}')
+    check_config(cfg, ('model', 'data_preprocessor'))
     model_cfg = copy.deepcopy(cfg.model)
     if cfg.get('data_preprocessor') is not None:
         model_cfg.setdefault('data_preprocessor', copy.deepcopy(cfg.data_preprocessor))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrel'):
-        built = MODELS.build(model_cfg)
+        with naming_places(cfg):
+            built = MODELS.build(model_cfg)
         if pretrained:
             load_weights(built, os.fspath(pretrained))
         else:
