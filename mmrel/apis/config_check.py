@@ -41,7 +41,10 @@ _BY_KEY = {
     'metrics': registries.METRICS,
 }
 _LOOPS = {'train_cfg': 'EpochBasedTrainLoop', 'val_cfg': 'ValLoop', 'test_cfg': 'TestLoop'}
-_CALL = re.compile(r'^(\w+)(?:\.__init__)?\(\) (?:got an unexpected|missing \d+ required)')
+_PART = re.compile(r'model\.\w+')
+_CALL = re.compile(
+    r"^(\w+)(?:\.__init__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required)"
+)
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,17 @@ def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
         return None
     if not isinstance(kind, str):
         return kind if callable(kind) else None
+    # What an algorithm is made of must be there, what its parts are made of may be their affair.
+    strict = rule.strict or _PART.fullmatch(place) is not None
     found = _lookup(kind, rule.registry) or (None if rule.strict else _anywhere(kind))
     if found is None:
         names = _names(rule.registry)
-        near = _near(kind, names, 0.6 if rule.strict else 0.8)
-        if rule.strict or (near and '.' not in kind):
-            valid = near or f'valid: {", ".join(sorted(names))}'
-            raise ConfigKeyError(
-                f'{place}.type={kind!r} is not a registered {rule.registry.name}; {valid}'.rstrip()
-            )
+        near = _near(kind, names, 0.6 if strict else 0.8)
+        if strict or (near and '.' not in kind):
+            # Of models there are hundreds.
+            valid = near or (f'valid: {", ".join(sorted(names))}' if len(names) < 60 else '')
+            text = f'{place}.type={kind!r} is not a registered {rule.registry.name}; {valid}'
+            raise ConfigKeyError(text.rstrip('; '))
     return found
 
 
@@ -134,8 +139,10 @@ def _check_module(module: dict, place: str, rule: _Rule) -> None:
         own = set(module) - {'type', '_scope_', *rule.beside}
         valid = [name for name in known.names if name not in rule.given or name in own]
         owner = getattr(found, '__name__', str(found))
-        for key in sorted(own - set(known.names)) if known.closed else ():
-            raise _unknown(place, key, owner, [*valid, *rule.beside])
+        for key in sorted(own - set(known.names)):
+            # One that takes any key is hardly meant to take a misspelt one of its own.
+            if known.closed or difflib.get_close_matches(key, valid, cutoff=0.88):
+                raise _unknown(place, key, owner, [*valid, *rule.beside])
         for key in known.required if rule.strict else ():
             if key not in own and key not in rule.given:
                 raise ConfigKeyError(f'{place}.{key} is missing: {owner} needs it')
@@ -286,21 +293,43 @@ def check_config(cfg: Config, sections: Collection[str] | None = None) -> None:
             _check_section(name, cfg[name])
 
 
+def _named_in(error: TypeError, name: str) -> Callable | None:
+    """The class of a name, as one of the modules knows it that an error passed."""
+    trace = error.__traceback__
+    while trace is not None:
+        found = trace.tb_frame.f_globals.get(name)
+        if inspect.isclass(found):
+            return found
+        trace = trace.tb_next
+    return None
+
+
 @contextmanager
 def naming_places(cfg: Config) -> Iterator[None]:
-    """Say where in the config a module is whose constructor did not take its keys.
+    """Say where in the config a class is whose constructor did not take its keys.
+
+    For sections without a type, and modules that :func:`check_config` cannot judge.
 
     Raises:
+        KeyError: If a class does not take a key; the message has those that it takes.
         TypeError: The constructor's, with the place in front.
     """
     try:
         yield
     except TypeError as error:
         call = _CALL.match(str(error))
+        if call is None:
+            raise
+        name, key = call.groups()
+        keys = list(dotted_keys(cfg))
+        places = [place.rpartition('.')[0] for place, _ in keys if place.endswith(f'.{key}')]
+        found = _named_in(error, name)
+        if key and len(places) == 1 and found is not None:
+            raise _unknown(places[0], key, name, keywords(found).names) from error
         places = [
             place.rpartition('.')[0]
-            for place, kind in dotted_keys(cfg)
-            if call and place.endswith('.type') and str(kind).split('.')[-1] == call.group(1)
+            for place, kind in keys
+            if place.endswith('.type') and str(kind).split('.')[-1] == name
         ]
         if not places:
             raise

@@ -39,6 +39,8 @@ class ConfigKeyError(KeyError):
 
 
 def _children(node: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Config):
+        node = node._cfg_dict
     if isinstance(node, dict):
         yield from ((str(key), value) for key, value in node.items())
     elif isinstance(node, list | tuple):
