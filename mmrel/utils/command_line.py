@@ -3,10 +3,12 @@
 import argparse
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import select
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -14,6 +16,7 @@ from typing import Any, NoReturn
 from mmengine.logging import MMLogger
 
 from mmrel.utils.errors import error_message, is_unexpected
+from mmrel.utils.files import write_atomically
 from mmrel.utils.option_values import TypedText
 
 _VALUES = (
@@ -65,46 +68,59 @@ def _log_files() -> list[logging.FileHandler]:
     return [handler for handler in handlers if isinstance(handler, logging.FileHandler)]
 
 
-def _is_first(message: str) -> bool:
-    """Whether no other rank of this launch has reported the same error yet."""
-    # torchrun gives each rank a file in a folder that it removes in the end.
+def _tell_launcher(message: str, text: str) -> bool:
+    """Give a rank's report to torchrun; whether another rank has reported the same already."""
     file = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if not file:
-        return True
+        return False
+    report = dict(message=text, extraInfo=dict(py_callstack=text, timestamp=str(int(time.time()))))
     digest = hashlib.sha256(message.encode(errors='replace')).hexdigest()[:16]
+    # torchrun removes the folder of its ranks' files in the end.
+    marker = os.path.join(os.path.dirname(os.path.dirname(file)), f'reported-{digest}')
     try:
-        marker = os.path.join(os.path.dirname(os.path.dirname(file)), f'reported-{digest}')
+        write_atomically(json.dumps(dict(message=report)).encode(), file)
         os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
     except FileExistsError:
-        return False
-    except OSError:
         return True
-    return True
+    except OSError:
+        return False
+    return False
+
+
+def _to_log_files(trace: str) -> str | None:
+    """Write a traceback to the log of the run; the file's name."""
+    record = logging.makeLogRecord(
+        dict(name='mmrel', levelno=logging.INFO, levelname='INFO', msg=trace.rstrip())
+    )
+    for handler in _log_files():
+        # handle() would print a traceback of its own if the disk is full.
+        with contextlib.suppress(OSError, ValueError):
+            handler.stream.write(handler.format(record) + '\n')
+            handler.stream.flush()
+            return handler.baseFilename
+    return None
 
 
 def _report(error: BaseException) -> None:
     """Print what went wrong as the last lines of the screen; its traceback goes to the log."""
-    message = error_message(error)
     trace = ''.join(traceback.format_exception(error))
-    details = []
-    for handler in _log_files():
-        try:
-            record = logging.makeLogRecord(
-                dict(name='mmrel', levelno=logging.INFO, levelname='INFO', msg=trace.rstrip())
-            )
-            handler.handle(record)
-            details.append(f'details: {handler.baseFilename}')
-        except OSError:  # such as a full disk, which may be the error itself
-            continue
+    log = _to_log_files(trace)
     shown = bool(os.environ.get('MMREL_TRACEBACK'))
-    if not details and not shown and is_unexpected(error):
-        details = ['details: run it again with MMREL_TRACEBACK=1']
-    if not _is_first(message):
-        return
     rank = int(os.environ.get('RANK', 0))
-    where = f'rank {rank}: ' if rank else ''
-    text = '\n'.join([f'error: {where}{message}', *details[:1]])
-    print(f'{trace}\n{text}' if shown else text, file=sys.stderr, flush=True)
+    message = error_message(error)
+    text = f'error: {f"rank {rank}: " if rank else ""}{message}'
+    if log is not None:
+        details = f'\ndetails: {log}'
+    elif is_unexpected(error) and not shown:
+        details = '\ndetails: run it again with MMREL_TRACEBACK=1'
+    else:
+        details = ''
+    if shown:
+        print(trace, file=sys.stderr, flush=True)
+    told = _tell_launcher(message, text + details)
+    # tools/launch.py prints what it was told when all ranks have ended.
+    if not told and not os.environ.get('MMREL_LAUNCHER'):
+        print(text + details, file=sys.stderr, flush=True)
 
 
 def _reader_is_gone() -> bool:
