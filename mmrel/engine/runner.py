@@ -2,8 +2,10 @@
 
 import mmengine.runner
 
+from .due_validation import DueValidation
 
-class Runner(mmengine.runner.Runner):
+
+class Runner(DueValidation, mmengine.runner.Runner):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
     Args: as mmengine's.

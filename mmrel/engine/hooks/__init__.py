@@ -1,5 +1,6 @@
 from .channels_last_hook import ChannelsLastHook
 from .checkpoint_hook import CheckpointHook
+from .finite_hook import FiniteHook
 from .initial_val_hook import InitialValHook
 from .knn_multi_crop_hook import KNNMultiCropHook
 from .labeled_set_hook import LabeledSetHook
@@ -10,6 +11,7 @@ from .strict_load_hook import StrictLoadHook
 __all__ = [
     'ChannelsLastHook',
     'CheckpointHook',
+    'FiniteHook',
     'InitialValHook',
     'KNNMultiCropHook',
     'LabeledSetHook',
