@@ -2,7 +2,7 @@
 _base_ = ['../../configs/ressl/ressl_resnet18-w16_1xb64-coslr-20e_imagefolder32.py']
 
 model = dict(
-    backbone=dict(stem_channels=4, base_channels=4),
+    backbone=dict(stem_channels=8, base_channels=8),
     neck=dict(hidden_channels=16, out_channels=8),
     memory=dict(size=20),
     batch_shuffle=False,  # its order of sums would hide behind rounding

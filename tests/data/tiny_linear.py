@@ -2,7 +2,7 @@
 _base_ = ['../../configs/ressl/benchmarks/resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py']
 
 model = dict(
-    backbone=dict(stem_channels=4, base_channels=4),
+    backbone=dict(stem_channels=8, base_channels=8),
     head=dict(num_classes=3),
 )
 train_dataloader = dict(batch_size=8, num_workers=0, persistent_workers=False)

@@ -2,7 +2,7 @@
 _base_ = ['../../configs/lowshot/resnet18-w16_1xb64-finetune-10pct-coslr-20e_imagefolder32.py']
 
 model = dict(
-    backbone=dict(stem_channels=4, base_channels=4),
+    backbone=dict(stem_channels=8, base_channels=8),
     head=dict(in_channels=32, num_classes=3),
 )
 train_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False)

@@ -2,7 +2,7 @@
 _base_ = ['../../configs/simmatch/simmatch_resnet18-w16_imagefolder32_4pc.py']
 
 model = dict(
-    backbone=dict(stem_channels=4, base_channels=4),
+    backbone=dict(stem_channels=8, base_channels=8),
     num_classes=3,
     head=dict(threshold=0.4),
     neck=dict(hidden_channels=16, out_channels=8),

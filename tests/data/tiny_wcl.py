@@ -2,7 +2,7 @@
 _base_ = ['../../configs/wcl/wcl_resnet18-w16_1xb256-knnmcrop2-coslr-20e_imagefolder32.py']
 
 model = dict(
-    backbone=dict(stem_channels=4, base_channels=4),
+    backbone=dict(stem_channels=8, base_channels=8),
     neck=dict(hidden_channels=16, out_channels=8),
 )
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(num_neighbours=3))

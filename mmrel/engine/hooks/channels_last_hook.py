@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -19,6 +20,22 @@ def _channels_last(x: Any) -> Any:
     return x
 
 
+def _unsafe_convolutions(model: nn.Module) -> list[str]:
+    """Convolutions that oneDNN computes wrongly in channels-last.
+
+    torch 2.14's backward of a strided 1x1 convolution with fewer than 8 input channels
+    writes out of bounds on CPUs without AVX-512: the process crashes or hangs.
+    """
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d)
+        and tuple(module.kernel_size) == (1, 1)
+        and max(module.stride) > 1
+        and module.in_channels // module.groups < 8
+    ]
+
+
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
     """Keep the model's weights and its input images in channels-last.
@@ -30,6 +47,13 @@ class ChannelsLastHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Convert the weights, and from now on each batch."""
         model = unwrap(runner.model)
+        unsafe = _unsafe_convolutions(model) if get_device() == 'cpu' else []
+        if unsafe:
+            runner.logger.warning(
+                f'ChannelsLastHook does nothing here: on CPUs, {unsafe[0]} (1x1, strided, fewer '
+                'than 8 input channels) may crash in channels-last'
+            )
+            return
         model.to(memory_format=torch.channels_last)
         model.data_preprocessor.register_forward_hook(self._convert)
 

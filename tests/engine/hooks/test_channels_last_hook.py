@@ -1,0 +1,35 @@
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from mmrel.engine.hooks import ChannelsLastHook
+
+
+class Preprocessor(nn.Module):
+    def forward(self, data: dict) -> dict:
+        return data
+
+
+def network(channels: int, stride: int) -> nn.Module:
+    model = nn.Sequential(nn.Conv2d(3, channels, 3), nn.Conv2d(channels, 16, 1, stride))
+    model.data_preprocessor = Preprocessor()
+    return model
+
+
+@pytest.mark.parametrize(
+    ('channels', 'stride', 'converted'), [(8, 2, True), (4, 1, True), (4, 2, False)]
+)
+def test_layout(
+    channels: int, stride: int, converted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('mmrel.engine.hooks.channels_last_hook.get_device', lambda: 'cpu')
+    model = network(channels, stride)
+    logger = logging.getLogger('test_layout')
+    ChannelsLastHook().before_run(SimpleNamespace(model=model, logger=logger))
+    layout = dict(memory_format=torch.channels_last)
+    assert model[0].weight.is_contiguous(**layout) is converted
+    inputs = model.data_preprocessor(dict(inputs=torch.zeros(2, 3, 8, 8)))['inputs']
+    assert inputs.is_contiguous(**layout) is converted
