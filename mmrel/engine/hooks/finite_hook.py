@@ -158,7 +158,7 @@ def _message(runner: Runner, what: str, iteration: int) -> str:
     last = last_checkpoint(runner.work_dir)
     good = f'the last good checkpoint is {last!r}' if last else 'no good checkpoint was written'
     return (
-        f'training diverged at iteration {iteration} ({", ".join(rates) or "no step yet"}): {what}; '
+        f'training diverged at iteration {iteration} ({", ".join(rates)}): {what}; '
         f'{good}. Lower optim_wrapper.optimizer.lr, lengthen the warm-up or set '
         'optim_wrapper.clip_grad'
     )
