@@ -36,12 +36,13 @@ class DueValidationHook(Hook):
         self._done: list[int] | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Let validations of a run by iteration be logged at their iteration.
+        """Let a run by iteration log its validations at their iteration.
 
-        mmengine logs them at epoch 0 unless a config says otherwise.
+        mmengine logs them all at epoch 0 unless a config says otherwise.
         """
         self._done = None
         if isinstance(runner._train_loop, IterBasedTrainLoop):
+            runner.log_processor.by_epoch = False
             for hook in runner.hooks:
                 if isinstance(hook, LoggerHook):
                     hook.log_metric_by_epoch = False
