@@ -12,12 +12,13 @@ from mmrel.datasets.class_names import count_classes
 from mmrel.models.utils.num_classes import complete_count
 
 from .console import describe_run, filter_console
+from .due_validation import DueValidation
 from .guarded_loading import GuardedLoading
 from .hooks import ClassNamesHook
 from .run_conditions import RunConditions
 
 
-class Runner(RunConditions, GuardedLoading, mmengine.runner.Runner):
+class Runner(DueValidation, RunConditions, GuardedLoading, mmengine.runner.Runner):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
     Its configuration, hooks and environment go to the log file alone.
