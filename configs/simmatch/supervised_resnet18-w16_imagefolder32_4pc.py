@@ -17,7 +17,7 @@ model = dict(
         base_channels=16,
         norm_cfg=dict(type='BN'),
     ),
-    head=dict(in_channels=128, num_classes=10),
+    head=dict(in_channels=128, num_classes=None),
 )
 train_dataloader = dict(
     batch_size=16,

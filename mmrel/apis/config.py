@@ -10,25 +10,24 @@ from mmrel.engine.global_batch import RULES
 from mmrel.engine.runner import Runner
 from mmrel.engine.schedule import check_length_option
 
+from .config_check import check_config, naming_places
+from .options import apply_options
+
 
 def merge_options(cfg: Config, cfg_options: dict | None) -> None:
     """Change a config by dotted keys, in place.
 
     Args:
         cfg (Config): The config.
-        cfg_options (dict, optional): Dotted keys and their values.
+        cfg_options (dict, optional): Dotted keys and their values; a typed one
+            becomes a value by :func:`.option_value`.
 
     Raises:
-        KeyError: If an option names a section that the config does not have.
+        KeyError: If nothing reads a key; the message has the nearest real ones.
     """
-    for key in cfg_options or {}:
-        section = key.split('.')[0]
-        if '.' in key and section not in cfg:
-            raise KeyError(
-                f'--cfg-options {key}: the config has no section {section!r}; it has '
-                f'{", ".join(sorted(cfg))}'
-            )
-    cfg.merge_from_dict(cfg_options or {})
+    options = cfg_options or {}
+    apply_options(cfg, options)
+    check_config(cfg, dict.fromkeys(key.split('.')[0] for key in options))
 
 
 def load_config(
@@ -51,7 +50,7 @@ def load_config(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        KeyError: If an option names a section that the config does not have.
+        KeyError: If nothing reads the key of an option.
         ValueError: If an option changes the run's length, and the schedule does not follow.
     """
     if not os.path.isfile(path):
@@ -122,10 +121,13 @@ def build_runner(cfg: Config) -> Runner:
         Runner: Ours, or the config's ``runner_type``.
 
     Raises:
+        KeyError: If a module is unknown, or a key is not one of its settings.
         ValueError: If another Runner would scale the rate by another rule than the config's.
     """
+    check_config(cfg)
     init_cpu_processes(cfg.get('launcher', 'none'))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    with naming_places(cfg):
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     settings = runner.auto_scale_lr or {}
     if not isinstance(runner, Runner) and settings.get('enable') and settings.get('rule') == 'sqrt':
         raise ValueError(
