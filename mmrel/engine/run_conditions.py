@@ -11,13 +11,14 @@ from .schedule import check_run
 
 
 class RunConditions:
-    """Mixin for mmengine's Runner: one length, a rate for the batch, exact resumes.
+    """A part of the Runner: one length, a rate for the batch, exact resumes.
+
+    It stands before :class:`.GuardedLoading`, which says what a checkpoint is read for.
 
     Whatever hooks a config lists, checkpoints say what their run was (``meta['run']``),
     and a resume compares it with what the run is now; see ``docs/resume.md``.
     """
 
-    _resuming = False
     _resumed: dict | None = None
 
     def train(self) -> nn.Module:
@@ -41,7 +42,7 @@ class RunConditions:
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
         """Load a checkpoint; one to resume from is compared with this run."""
         checkpoint = super().load_checkpoint(*args, **kwargs)
-        if self._resuming:
+        if self.resuming:
             meta = checkpoint['meta']
             if 'run' in meta:
                 check_resume(self, meta)
@@ -70,11 +71,7 @@ class RunConditions:
         if self.param_schedulers is not None:
             self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
         fresh = Fresh(self)
-        self._resuming = True
-        try:
-            super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
-        finally:
-            self._resuming = False
+        super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
         meta = self._resumed['meta']
         if 'run' not in meta:
             self.logger.warning(

@@ -63,11 +63,20 @@ def run_length(train_cfg: Mapping) -> tuple[str, int] | None:
 
     Returns:
         tuple[str, int] | None: None for a loop of another kind.
+
+    Raises:
+        ValueError: If it is not a whole number of at least 1.
     """
     keys = ('max_epochs', 'max_iters')
     if train_cfg.get('by_epoch') is False:
         keys = keys[::-1]
-    return next(((key, train_cfg[key]) for key in keys if train_cfg.get(key)), None)
+    key = next((key for key in keys if train_cfg.get(key) is not None), None)
+    if key is None:
+        return None
+    value = train_cfg[key]
+    if not isinstance(value, int | float) or value != int(value) or value < 1:
+        raise ValueError(f'train_cfg.{key}={value!r} must be a whole number of at least 1')
+    return key, int(value)
 
 
 def scheduler_configs(schedulers: Any, key: str = 'param_scheduler') -> Iterator[tuple[str, Any]]:
@@ -102,11 +111,16 @@ def spans(cfg: Mapping, epoch_length: int | None = None) -> list[Span]:
         list[Span]: In the run's unit.
 
     Raises:
-        ValueError: If a scheduler counts epochs in a run by iteration, and cannot.
+        ValueError: If a scheduler counts epochs in a run by iteration, and cannot, or a
+            length is not a number.
     """
     key, length = run_length(cfg['train_cfg'])
     run_by_epoch, found = key == 'max_epochs', []
     for name, config in scheduler_configs(cfg.get('param_scheduler')):
+        for part in ('begin', 'end', 'T_max'):
+            left_out = None if part == 'T_max' else 0
+            if not isinstance(config.get(part, left_out), int | float | type(left_out)):
+                raise ValueError(f'{name}.{part}={config[part]!r} must be a number')
         by_epoch = config.get('by_epoch', True)
         converted = config.get('convert_to_iter_based') and 'end' in config
         if by_epoch and not run_by_epoch and not converted:

@@ -323,3 +323,20 @@ def test_a_validation_that_never_comes_is_said(
     found = [text for text in said if 'valid' in text]
     assert len(found) == (message is not None)
     assert message is None or message in found[0]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'train_cfg.max_epochs': 'many'}, r"train_cfg\.max_epochs='many' must be a whole number"),
+        ({'train_cfg.max_epochs': 0}, r'train_cfg\.max_epochs=0 must be a whole number'),
+        ({'train_cfg.max_epochs': 2.5}, r'train_cfg\.max_epochs=2\.5 must be a whole number'),
+        (
+            {'train_cfg.max_epochs': 9, 'param_scheduler.0.end': 'last'},
+            r"param_scheduler\.0\.end='last' must be a number",
+        ),
+    ],
+)
+def test_lengths_that_are_not_numbers(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_config(str(TINY), options)
