@@ -8,99 +8,24 @@ those of the config, as if the run had had them from its start.
 import copy
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
 
 from mmengine.optim import _ParamScheduler
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
-from mmrel.version import __version__
-
-from .global_batch import GlobalBatch, global_batch, wrappers_of
-
-_PLACE = ('last_step', '_global_step', '_last_value', 'verbose')
-
-
-def _plain(value: Any) -> Any:
-    """A value as a checkpoint may hold it; of other values their text."""
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value if isinstance(value, int | float | str | type(None)) else str(value)
-
-
-def _schedulers(runner: Runner) -> dict[str, list[_ParamScheduler]]:
-    """The built schedulers of each optimizer, by its name."""
-    schedulers = runner.param_schedulers or []
-    return schedulers if isinstance(schedulers, Mapping) else {'': schedulers}
-
-
-def _fingerprint(scheduler: _ParamScheduler) -> dict[str, Any]:
-    """A scheduler without its place and its rates, which the optimizer's groups have."""
-    left_out = (*_PLACE, 'base_values')
-    static = {k: _plain(v) for k, v in scheduler.state_dict().items() if k not in left_out}
-    return dict(static, type=type(scheduler).__name__)
-
-
-def run_record(runner: Runner) -> dict[str, Any]:
-    """What a run is, as plain values.
-
-    Args:
-        runner (Runner): With loop, optimizer and schedulers built.
-
-    Returns:
-        dict[str, Any]: For ``meta['run']`` of a checkpoint.
-    """
-    batch = global_batch(runner, runner.optim_wrapper)
-    loader, wrappers = runner.train_loop.dataloader, wrappers_of(runner.optim_wrapper)
-    by_iter = isinstance(runner.train_loop, IterBasedTrainLoop)
-    rates = {}
-    for name, wrapper in wrappers.items():
-        group = wrapper.param_groups[-1]
-        rates[name] = float(group.get('initial_lr', group['lr']))
-    return dict(
-        mmrel_version=__version__,
-        by_epoch=not by_iter,
-        max_epochs=None if by_iter else runner.max_epochs,
-        max_iters=runner.max_iters,
-        epoch_length=len(loader),
-        dataset_size=len(loader.dataset),
-        batch_size=batch.batch_size,
-        world_size=batch.world_size,
-        accumulative_counts=batch.accumulation,
-        seed=runner.seed,
-        optimizers={name: type(w.optimizer).__name__ for name, w in wrappers.items()},
-        groups={
-            n: [len(g['params']) for g in w.optimizer.param_groups] for n, w in wrappers.items()
-        },
-        lr=rates,
-        schedule={n: [_fingerprint(s) for s in part] for n, part in _schedulers(runner).items()},
-    )
-
-
-def _check_record(old: Any, new: Mapping) -> None:
-    """Refuse a record that no run of ours has written."""
-    if not isinstance(old, Mapping):
-        raise ValueError(
-            f"meta['run'] of the checkpoint must be a dict, not {type(old).__name__}: it is damaged"
-        )
-    numbers = ('max_iters', 'epoch_length', 'dataset_size', 'batch_size', 'world_size',
-               'accumulative_counts', 'seed')  # fmt: skip
-    wrong = [key for key in new if key not in old]
-    wrong += [key for key in numbers if key in old and not isinstance(old[key], int)]
-    wrong += [key for key in ('optimizers', 'groups', 'schedule')
-              if key in old and not isinstance(old[key], Mapping)]  # fmt: skip
-    if wrong:
-        raise ValueError(
-            f"meta['run'] of the checkpoint has no valid {', '.join(wrong)}: it is damaged"
-        )
-
-
-def _batch(record: Mapping) -> GlobalBatch:
-    return GlobalBatch(*(record[k] for k in ('batch_size', 'world_size', 'accumulative_counts')))
+from .global_batch import wrappers_of
+from .run_record import (
+    batch_of,
+    check_record,
+    fingerprint,
+    plain,
+    run_record,
+    schedulers_of,
+)
 
 
 def _same_batch(old: Mapping, runner: Runner) -> str:
     """The options that keep an iteration's images."""
-    images, world = _batch(old).iteration, runner.world_size
+    images, world = batch_of(old).iteration, runner.world_size
     size, rest = divmod(images, world)
     if rest:
         return f'run it in {old["world_size"]} process(es) with batch_size={old["batch_size"]}'
@@ -124,7 +49,7 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
             the run would be another one; it names the remedy.
     """
     old, new = meta['run'], run_record(runner)
-    _check_record(old, new)
+    check_record(old, new)
     anew = 'or start anew from its weights, with load_from instead of --resume'
     if old['by_epoch'] != new['by_epoch']:
         raise ValueError(
@@ -152,7 +77,7 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
             f'set optim_wrapper.paramwise_cfg as it was, {anew}'
         )
     if not new['by_epoch']:
-        then, now = _batch(old), _batch(new)
+        then, now = batch_of(old), batch_of(new)
         if then.iteration != now.iteration:
             raise ValueError(
                 f'an iteration has {now.iteration} images, the run to resume has {then.iteration}, '
@@ -168,7 +93,7 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
             'epoch'
         )
     if old['schedule'] != new['schedule'] and any(
-        getattr(s, 'need_val_args', False) for part in _schedulers(runner).values() for s in part
+        getattr(s, 'need_val_args', False) for part in schedulers_of(runner).values() for s in part
     ):
         raise ValueError(
             'a schedule that follows the validation (ReduceOnPlateau) cannot be changed at a '
@@ -190,17 +115,17 @@ class Fresh:
         }
         self.states = {
             name: [copy.deepcopy(s.state_dict()) for s in part]
-            for name, part in _schedulers(runner).items()
+            for name, part in schedulers_of(runner).items()
         }
 
     def differences(self, runner: Runner) -> list[str]:
         """Settings of the loaded optimizer that are not the config's, as text."""
         found = []
         for name, wrapper in wrappers_of(runner.optim_wrapper).items():
-            scheduled = {s.param_name for s in _schedulers(runner).get(name, [])}
+            scheduled = {s.param_name for s in schedulers_of(runner).get(name, [])}
             for mine, loaded in zip(self.groups[name], wrapper.param_groups, strict=True):
                 for key in mine.keys() & loaded.keys() - scheduled:
-                    then, now = _plain(loaded[key]), _plain(mine[key])
+                    then, now = plain(loaded[key]), plain(mine[key])
                     if then != now:
                         label = '.'.join(filter(None, (name, key.removeprefix('initial_'))))
                         found.append(f'{label} {then} -> {now}')
@@ -211,7 +136,7 @@ class Fresh:
         for name, wrapper in wrappers_of(runner.optim_wrapper).items():
             for mine, loaded in zip(self.groups[name], wrapper.param_groups, strict=True):
                 loaded.update(mine)
-        for name, part in _schedulers(runner).items():
+        for name, part in schedulers_of(runner).items():
             for scheduler, state in zip(part, self.states[name], strict=True):
                 scheduler.load_state_dict(copy.deepcopy(state))
 
@@ -300,18 +225,18 @@ def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded:
 def fresh_schedule(runner: Runner, fresh: Fresh) -> dict[str, list[dict]]:
     """The fingerprints of the config's schedulers, whatever was loaded into them."""
     found = {}
-    for name, part in _schedulers(runner).items():
+    for name, part in schedulers_of(runner).items():
         found[name] = []
         for scheduler, state in zip(part, fresh.states[name], strict=True):
             like = SimpleNamespace(state_dict=lambda state=state: state)
-            found[name].append(dict(_fingerprint(like), type=type(scheduler).__name__))
+            found[name].append(dict(fingerprint(like), type=type(scheduler).__name__))
     return found
 
 
 def _reschedule(runner: Runner, fresh: Fresh, new: Mapping) -> None:
     fresh.restore(runner)
     length = new['epoch_length'] if new['by_epoch'] else 0
-    for name, part in _schedulers(runner).items():
+    for name, part in schedulers_of(runner).items():
         groups = wrappers_of(runner.optim_wrapper)[name].param_groups
         place(part, groups, runner.iter, length)
 
@@ -338,7 +263,7 @@ def _say(
     changed += differences[:4] + ['param_scheduler'] * (rescheduled and not changed)
     if not changed:
         return
-    then, now = _batch(old), _batch(new)
+    then, now = batch_of(old), batch_of(new)
     same = 'the same' if then.size == now.size else f'{then.size} before'
     group = next(iter(wrappers_of(runner.optim_wrapper).values())).param_groups[-1]
     place_said = f'iteration {runner.iter}'

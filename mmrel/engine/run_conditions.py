@@ -5,8 +5,9 @@ from typing import Any
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from .continuation import Fresh, check_resume, continue_run, run_record
+from .continuation import Fresh, check_resume, continue_run
 from .global_batch import accumulative_counts, scale_rates
+from .run_record import run_record
 from .schedule import check_run
 
 
