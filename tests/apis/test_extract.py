@@ -185,3 +185,17 @@ def test_paths_that_a_file_cannot_hold() -> None:
         check_paths('f.npy', ['a.jpg', 'a\nb.jpg'])
     with pytest.raises(ValueError, match=r'no UTF-8: rename it, or write \.npy'):
         check_paths('f.parquet', ['a.jpg', 'a\udcff.jpg'])
+
+
+def test_command_and_extractor_take_extensions(
+    images: Path, paths: list[str], checkpoint: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / 'features.npy'
+    options = ['--num-workers', '0', '--no-progress', '--extensions', 'jpg', '.bmp']
+    main([str(TINY), str(images), '--pretrained', str(checkpoint), '--out', str(out), *options])
+    expected = [path for path in paths if path.lower().endswith(('.jpg', '.bmp'))]
+    assert (tmp_path / 'features.paths.txt').read_text().splitlines() == expected
+    model = get_model(TINY, checkpoint)
+    extractor = FeatureExtractor(model, progress=False, extensions='.png')
+    found = extractor.extract(images).paths
+    assert found == [path for path in paths if path.endswith('.png')]

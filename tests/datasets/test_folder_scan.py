@@ -3,11 +3,12 @@
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.fileio import LocalBackend, register_backend
 from PIL import Image
 from torch._utils import ExceptionWrapper
 
@@ -34,7 +35,7 @@ def _folder(root: Path, *names: str) -> Path:
     return _write(root, **dict.fromkeys(names))
 
 
-def _build(root: Path, **changes) -> object:
+def _build(root: Path | str, **changes) -> object:
     cfg = dict(type='ImageFolder', data_root=str(root), pipeline=[dict(type='LoadImage')])
     # Serialized data come with a garbage collection: most of such a test's time.
     return DATASETS.build(dict(cfg, serialize_data=False, **changes))
@@ -302,3 +303,25 @@ def test_odd_images_do_not_change_usual_ones(tmp_path: Path) -> None:
             right = np.asarray(image)
         ours = LoadImage().transform(dict(img_path=str(tmp_path / name)))['img']
         np.testing.assert_array_equal(np.asarray(ours), right)
+
+
+@register_backend('shelf', prefixes='shelf')
+class _Shelf(LocalBackend):
+    """A storage with addresses of its own: shelf:///path."""
+
+    def get(self, filepath: str) -> bytes:
+        return super().get(filepath.removeprefix('shelf://'))
+
+    def list_dir_or_file(self, dir_path: str, **kwargs) -> Iterator[str]:
+        return super().list_dir_or_file(dir_path.removeprefix('shelf://'), **kwargs)
+
+
+def test_odd_images_in_a_storage_backend(tmp_path: Path, lines: list[str]) -> None:
+    _write(tmp_path, **{'a/1.png': PNG, 'b/x.png': b'', 'b/notes.txt': b''})
+    _folder(tmp_path, 'b/2.webp', '__MACOSX/1.jpg', 'a/@eaDir/1.jpg')
+    dataset = _build(f'shelf://{tmp_path}', skip_broken=True)
+    assert _names(dataset) == ['a/1.png', 'b/2.webp']
+    assert dataset.metainfo['classes'] == ('a', 'b')
+    np.testing.assert_array_equal(np.asarray(dataset[0]['img']), RGB)
+    left_out = '1 with other extensions (1 .txt), 2 hidden (__MACOSX, a/@eaDir/1.jpg), 1 broken'
+    assert lines[0].endswith(left_out)
