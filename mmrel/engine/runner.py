@@ -4,15 +4,13 @@ import copy
 from typing import Any
 
 import mmengine.runner
-from mmengine.runner import find_latest_checkpoint
 from torch import nn
 
 from mmrel.datasets.class_names import count_classes
 from mmrel.models.utils.num_classes import complete_count
 
+from .guarded_loading import GuardedLoading, read_pointer
 from .hooks import ClassNamesHook
-
-from .guarded_loading import GuardedLoading
 
 
 class Runner(GuardedLoading, mmengine.runner.Runner):
@@ -26,7 +24,7 @@ class Runner(GuardedLoading, mmengine.runner.Runner):
         if isinstance(model, dict):
             checkpoint = self._load_from
             if checkpoint is None and self._resume:
-                checkpoint = find_latest_checkpoint(self.work_dir)
+                checkpoint = read_pointer(self.work_dir)
             number = complete_count(model, checkpoint, self._training_count)
             if number is not None:
                 self.logger.info(f'the classifier gets {number} classes')

@@ -39,6 +39,13 @@ def _data(train: Path, test: Path) -> tuple[str, str]:
     )
 
 
+def _length(epochs: int) -> list[str]:
+    return [
+        f'train_cfg.max_epochs={epochs}', f'train_cfg.val_interval={epochs}',
+        f'param_scheduler.0.T_max={epochs}', f'param_scheduler.0.end={epochs}',
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope='module')
 def rest(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Without class0."""
@@ -59,8 +66,7 @@ def trained(images: Path, rest: Path, tmp_path_factory: pytest.TempPathFactory) 
     work_dir = tmp_path_factory.mktemp('trained')
     call(
         'train.py', TINY_LINEAR, '--work-dir', work_dir, '--cfg-options', *OPEN,
-        *_data(images, rest), 'train_cfg.max_epochs=6', 'train_cfg.val_interval=6',
-        'param_scheduler.0.T_max=6', 'param_scheduler.0.end=6',
+        *_data(images, rest), *_length(6),
     )  # fmt: skip
     return work_dir / 'epoch_6.pth'
 
@@ -102,14 +108,13 @@ def test_other_classes_are_refused_by_train_test_and_resume(
             _train(tmp_path, *_data(other, other), how=how)
 
 
-def _train(tmp_path: Path, *options: str, how: Any = ('--cfg-options',)) -> Path:
+def _train(tmp_path: Path, *options: str, how: Any = ('--cfg-options',)) -> None:
     if '--cfg-options' not in how:
         how = [*how, '--cfg-options']
     call(
         'train.py', TINY_LINEAR, '--work-dir', tmp_path / 'train', *how, *OPEN, *options,
-        'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'optim_wrapper.optimizer.lr=0.0',
+        *_length(7),
     )  # fmt: skip
-    return tmp_path / 'train' / 'epoch_1.pth'
 
 
 @pytest.mark.parametrize('by_iter', [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -125,7 +130,7 @@ def test_training_goes_on_in_the_order_of_the_checkpoint(
             'val_interval=6)\ndefault_hooks = dict(checkpoint=dict(by_epoch=False, interval=6))\n'
             'log_processor = dict(by_epoch=False, custom_cfg=[])\nparam_scheduler = []\n'
         )
-    length = [] if by_iter else ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+    length = [] if by_iter else _length(1)
     logged = []
     for name, classes in (('straight', NAMES), ('turned', NAMES[::-1])):
         stated = '["{}"]'.format('","'.join(classes))
