@@ -252,6 +252,26 @@ def test_numbers_are_compared_where_names_are_not_known(images: Path, tmp_path: 
             runner.call_hook('before_test')
 
 
+def test_initial_weights_of_a_whole_classifier_are_compared_too(
+    other: Path, rest: Path, trained: Path, tmp_path: Path
+) -> None:
+    options = {
+        'model.backbone.init_cfg': None,
+        'model.init_cfg': dict(type='Pretrained', checkpoint=str(trained)),
+        'log_level': 'ERROR',
+    }
+    data = [dict(part.split('=') for part in _data(root, root)) for root in (other, rest)]
+    runner = build_runner(load_config(str(TINY_LINEAR), options | data[0], str(tmp_path)))
+    with pytest.raises(ValueError, match="only the training set: 'zebra'; only the checkpoint"):
+        runner.train()
+    # A part of the classes is trained on by the checkpoint's numbers.
+    runner = build_runner(load_config(str(TINY_LINEAR), options | data[1], str(tmp_path)))
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.call_hook('before_train')
+    dataset = runner.train_loop.dataloader.dataset
+    assert {dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))} == {1, 2}
+
+
 def test_a_model_alone_takes_it_from_the_checkpoint(trained: Path) -> None:
     options = {'model.head.num_classes': None, 'model.backbone.init_cfg': None}
     model = get_model(TINY_LINEAR, str(trained), cfg_options=options)
