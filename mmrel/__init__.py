@@ -1,10 +1,11 @@
 """mmrel: relational representation learning and one-shot architecture search."""
 
-from mmrel.dependencies import check_dependencies
+from mmrel.dependencies import check_dependencies, quiet_imports
 
 # Before anything imports mmengine: a broken installation gets one message,
 # not the traceback of whichever package happens to fail first.
 check_dependencies()
+quiet_imports()
 
 from mmrel.utils.checkpoint import use_safe_loading  # noqa: E402
 

@@ -5,7 +5,15 @@ distributions that own the same import names: the maintained ``onedl-`` forks
 and the originals. Exactly one distribution may own each name.
 """
 
+import contextlib
+import io
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 
 from packaging.version import Version
 
@@ -68,3 +76,42 @@ def check_dependencies() -> None:
                 faults.append(f'{dist} {have} is outside the tested range >={low},<{high}')
     if faults:
         raise ImportError('\n'.join(['mmrel cannot start:', *(f'- {f}' for f in faults), _REMEDY]))
+
+
+# Of the fork, on an optional data set that mmrel does not use.
+_PRINTED = 'Could not import OneDL'
+
+
+class _QuietImport(MetaPathFinder):
+    """Imports ``mmpretrain.datasets`` without the line that it prints."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != 'mmpretrain.datasets':
+            return None
+        finders = [finder for finder in sys.meta_path if finder is not self]
+        specs = (finder.find_spec(name, path, target) for finder in finders)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def without_line(module: ModuleType) -> None:
+            printed = io.StringIO()
+            try:
+                with contextlib.redirect_stdout(printed):
+                    execute(module)
+            finally:
+                lines = printed.getvalue().splitlines(keepends=True)
+                sys.stdout.write(''.join(x for x in lines if x.strip() != _PRINTED))
+
+        spec.loader.exec_module = without_line
+        return spec
+
+
+def quiet_imports() -> None:
+    """Leave out what dependencies say at import of parts that mmrel does not use."""
+    warnings.filterwarnings('ignore', r'Fail to import ``MultiScaleDeformableAttention``')
+    if not any(isinstance(finder, _QuietImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _QuietImport())

@@ -5,7 +5,7 @@ CONFIG=$1
 CHECKPOINT=$2
 PROCESSES=$3
 here=$(dirname "$0")
-PYTHONPATH="$here/..:${PYTHONPATH:-}" python -m torch.distributed.run \
+PYTHONPATH="$here/..:${PYTHONPATH:-}" python "$here/launch.py" \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --nproc_per_node="$PROCESSES" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \

@@ -34,7 +34,7 @@ train_dataloader = dict(
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-4, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=39, begin=1, end=40, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=1, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=40, val_interval=5)
 auto_scale_lr = dict(base_batch_size=80)

@@ -24,6 +24,7 @@ from mmrel.utils.package import package_root
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
+from .config_check import check_config, naming_places
 
 
 @cache
@@ -172,6 +173,8 @@ def get_model(
         is its ``_config``, as in mmpretrain.
 
     Raises:
+        KeyError: If a module of the config is unknown, or a key is not one of
+            its settings.
         ValueError: If the name is unknown (the message has the closest ones),
             no weights are released, the device cannot be used, or the config
             leaves ``num_classes`` out and the checkpoint has no classifier.
@@ -190,12 +193,14 @@ def get_model(
     target = None if device is None else usable_device(device)
     if 'model' not in cfg:
         raise KeyError(f'the config has no section model; it has {", ".join(sorted(cfg))}')
+    check_config(cfg, ('model', 'data_preprocessor'))
     model_cfg = copy.deepcopy(cfg.model)
     if cfg.get('data_preprocessor') is not None:
         model_cfg.setdefault('data_preprocessor', copy.deepcopy(cfg.data_preprocessor))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrel'):
         complete_count(model_cfg, os.fspath(pretrained) if pretrained else None)
-        built = MODELS.build(model_cfg)
+        with naming_places(cfg):
+            built = MODELS.build(model_cfg)
         if pretrained:
             load_weights(built, os.fspath(pretrained))
         else:

@@ -4,20 +4,36 @@ import copy
 from typing import Any
 
 import mmengine.runner
+from mmengine.logging import MMLogger
 from torch import nn
 
 from mmrel.datasets.class_names import count_classes
 from mmrel.models.utils.num_classes import complete_count
 
+from .console import describe_run, filter_console
+from .due_validation import DueValidation
 from .guarded_loading import GuardedLoading, read_pointer
 from .hooks import ClassNamesHook
+from .run_conditions import RunConditions
 
 
-class Runner(GuardedLoading, mmengine.runner.Runner):
+class Runner(DueValidation, RunConditions, GuardedLoading, mmengine.runner.Runner):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
+
+    Its configuration, hooks and environment go to the log file alone.
 
     Args: as mmengine's.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger.info(describe_run(self))
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """mmengine's logger, whose console shows what runs, its progress and its results."""
+        logger = super().build_logger(*args, **kwargs)
+        filter_console(logger)
+        return logger
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         """As mmengine's; ``num_classes`` follows from checkpoint or data if left out."""

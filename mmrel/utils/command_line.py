@@ -1,18 +1,169 @@
 """What the project's commands share: parsing options and reporting errors."""
 
-from collections.abc import Callable
+import argparse
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import select
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from mmengine.config import DictAction
+from mmengine.logging import MMLogger
+
+from mmrel.utils.errors import error_message, is_unexpected
+from mmrel.utils.files import write_atomically
+from mmrel.utils.option_values import TypedText
+
+_VALUES = (
+    '. A value is a Python literal (3, None, "[1, 2]", "[dict(type=...)]") or a text, which stays '
+    'as it is typed; 1,2 and [a,b] are lists. A key that nothing reads is refused'
+)
 
 
-class ConfigOptions(DictAction):
-    """``--cfg-options a.b=value ...``: changes of a config, by dotted keys."""
+class ConfigOptions(argparse.Action):
+    """``--cfg-options a.b=value ...``: changes of a config, by dotted keys.
+
+    Gives a dict of :class:`.TypedText`; :func:`mmrel.apis.config.merge_options`
+    makes values of them. Several ``--cfg-options`` add up.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs['help'] = (kwargs.get('help') or 'changes of the config, as a.b=value') + _VALUES
+        super().__init__(*args, **kwargs)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Sequence[str] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Add the words of one ``--cfg-options``.
+
+        Raises:
+            argparse.ArgumentError: If a word is not KEY=VALUE.
+        """
+        options = dict(getattr(namespace, self.dest, None) or {})
+        for word in values or []:
+            key, equals, text = word.partition('=')
+            if not equals or not key.strip('.'):
+                raise argparse.ArgumentError(
+                    self, f'{word!r} is not KEY=VALUE; a value with blanks goes in quotes'
+                )
+            options.pop(key, None)  # the last one of a key counts, also in order
+            options[key] = TypedText(text)
+        setattr(namespace, self.dest, options)
+
+
+def _log_files() -> list[logging.FileHandler]:
+    """The log files of the run that was started last."""
+    if not MMLogger._instance_dict:
+        return []
+    handlers = MMLogger.get_current_instance().handlers
+    return [handler for handler in handlers if isinstance(handler, logging.FileHandler)]
+
+
+def _tell_launcher(message: str, text: str) -> bool:
+    """Give a rank's report to torchrun; whether another rank has reported the same already."""
+    file = os.environ.get('TORCHELASTIC_ERROR_FILE')
+    if not file:
+        return False
+    report = dict(message=text, extraInfo=dict(py_callstack=text, timestamp=str(int(time.time()))))
+    digest = hashlib.sha256(message.encode(errors='replace')).hexdigest()[:16]
+    # torchrun removes the folder of its ranks' files in the end.
+    marker = os.path.join(os.path.dirname(os.path.dirname(file)), f'reported-{digest}')
+    try:
+        write_atomically(json.dumps(dict(message=report)).encode(), file)
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _to_log_files(trace: str) -> str | None:
+    """Write a traceback to the log of the run; the file's name."""
+    record = logging.makeLogRecord(
+        dict(name='mmrel', levelno=logging.INFO, levelname='INFO', msg=trace.rstrip())
+    )
+    for handler in _log_files():
+        # handle() would print a traceback of its own if the disk is full.
+        with contextlib.suppress(OSError, ValueError):
+            handler.stream.write(handler.format(record) + '\n')
+            handler.stream.flush()
+            return handler.baseFilename
+    return None
+
+
+def _report(error: BaseException) -> None:
+    """Print what went wrong as the last lines of the screen; its traceback goes to the log."""
+    trace = ''.join(traceback.format_exception(error))
+    log = _to_log_files(trace)
+    shown = bool(os.environ.get('MMREL_TRACEBACK'))
+    rank = int(os.environ.get('RANK', 0))
+    message = error_message(error)
+    text = f'error: {f"rank {rank}: " if rank else ""}{message}'
+    if log is not None:
+        details = f'\ndetails: {log}'
+    elif is_unexpected(error) and not shown:
+        details = '\ndetails: run it again with MMREL_TRACEBACK=1'
+    else:
+        details = ''
+    if shown:
+        print(trace, file=sys.stderr, flush=True)
+    told = _tell_launcher(message, text + details)
+    # tools/launch.py prints what it was told when all ranks have ended.
+    if not told and not os.environ.get('MMREL_LAUNCHER'):
+        print(text + details, file=sys.stderr, flush=True)
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads the standard output any more, as after ``| head``."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _leave(status: int) -> NoReturn:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    raise SystemExit(status)
 
 
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's ``main`` as the process's program.
 
+    An error ends on the screen in at most three lines, ``error: ...`` and where
+    its traceback is: in the run's log file, or on the screen too with the
+    environment variable ``MMREL_TRACEBACK=1``.
+
     Args:
         main (Callable): Reads ``sys.argv``.
+
+    Raises:
+        SystemExit: With status 1 after an error, 130 after Ctrl-C.
     """
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr, flush=True)
+        _leave(130)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            # Python would complain once more when it flushes at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _leave(1)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        _report(error)
+        _leave(1)

@@ -170,6 +170,7 @@ def test_starts_from_a_ressl_checkpoint(images: Path, labels: Path, tmp_path: Pa
         'train.py', TINY_SIMMATCH, '--work-dir', tmp_path / 'sim', *_data(images, labels), short,
         'model.backbone.init_cfg.type=Pretrained', 'model.backbone.init_cfg.prefix=backbone.',
         f'model.backbone.init_cfg.checkpoint={checkpoint}', 'optim_wrapper.optimizer.lr=0.0',
+        'param_scheduler.0.end=0.5', 'param_scheduler.1.begin=0.5',
     )  # fmt: skip
     before = load_checkpoint_file(checkpoint)['state_dict']
     after = load_checkpoint_file(tmp_path / 'sim' / 'epoch_1.pth')['state_dict']

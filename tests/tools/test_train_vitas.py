@@ -96,6 +96,7 @@ def test_a_path_of_the_space_is_retrained(trained: Path, images: Path, tmp_path:
     output = call(
         'train.py', config, '--work-dir', tmp_path / 'w', *folders(images),
         'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'default_hooks.logger.interval=1',
+        'param_scheduler.0.end=0.5', 'param_scheduler.1.begin=0.5',
     )  # fmt: skip
     assert len(re.findall(r'Epoch\(train\).* loss: ', output)) == 6
     assert 'accuracy/top1' in output

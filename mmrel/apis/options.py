@@ -1,0 +1,177 @@
+"""Changing a config by dotted keys, and which of its keys anything reads."""
+
+import difflib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
+
+from mmrel.utils.option_values import TypedText, option_value
+
+_MISSING = object()
+# What mmengine reads of a config, beside what it gives to its Runner.
+_ALSO_READ = (
+    'model_wrapper_cfg',
+    'sync_bn',
+    'find_unused_parameters',
+    'activation_checkpointing',
+    'efficient_conv_bn_eval',
+    'compile',
+    'custom_imports',
+    'runner_type',
+)
+READ_SECTIONS = frozenset(inspect.signature(Runner.__init__).parameters).union(_ALSO_READ) - {
+    'self',
+    'cfg',
+    'launcher',  # a command's --launcher says it
+}
+
+
+class ConfigKeyError(KeyError):
+    """A key of a config that nothing reads, or one that is missing."""
+
+    def __str__(self) -> str:
+        """The message, without the quotes of a KeyError."""
+        return str(self.args[0]) if self.args else ''
+
+
+def _children(node: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Config):
+        node = node._cfg_dict
+    if isinstance(node, dict):
+        yield from ((str(key), value) for key, value in node.items())
+    elif isinstance(node, list | tuple):
+        yield from ((str(i), value) for i, value in enumerate(node))
+
+
+def dotted_keys(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """All keys of a config and what they hold, sections before what is in them.
+
+    Args:
+        node (Any): A config or a section.
+        prefix (str): Of the keys. Defaults to ''.
+
+    Yields:
+        tuple[str, Any]: Such as ``'model.backbone.depth', 50``.
+    """
+    for name, value in _children(node):
+        key = f'{prefix}{name}'
+        yield key, value
+        yield from dotted_keys(value, f'{key}.')
+
+
+def nearest_keys(cfg: Config, key: str, number: int = 3) -> list[str]:
+    """The real keys of a config that are most like a wrong one.
+
+    Args:
+        cfg (Config): The config.
+        key (str): The wrong dotted key.
+        number (int): At most so many. Defaults to 3.
+
+    Returns:
+        list[str]: Keys with the same end first, then those that are written alike.
+    """
+    known = [k for k, _ in dotted_keys(cfg) if k.split('.')[0] in READ_SECTIONS]
+    known += sorted(READ_SECTIONS - set(known))
+    near = [k for k in known if k.endswith(f'.{key}')]
+    near += difflib.get_close_matches(key, known, n=number, cutoff=0.7)
+    if '.' not in key:
+        ends = {k.rpartition('.')[2]: k for k in reversed(known)}
+        near += [ends[end] for end in difflib.get_close_matches(key, ends, number, cutoff=0.8)]
+    return list(dict.fromkeys(near))[:number]
+
+
+def _copies(cfg: Config, section: str) -> list[str]:
+    """Where a config has the value of a helper variable, such as ``train_pipeline``."""
+    value = cfg[section]
+    if value is None or isinstance(value, bool) or value in ({}, [], ''):
+        return []
+    return [k for k, v in dotted_keys(cfg) if k.split('.')[0] in READ_SECTIONS and v == value]
+
+
+def _check_section(cfg: Config, key: str) -> None:
+    """Refuse a key whose first word nothing reads."""
+    section, _, rest = key.partition('.')
+    if section in READ_SECTIONS:
+        return
+    if section == 'launcher':
+        raise ConfigKeyError(f'--cfg-options {key}: the switch --launcher says it')
+    if section not in cfg:
+        near = ', '.join(nearest_keys(cfg, key)) or ', '.join(sorted(READ_SECTIONS))
+        what = 'section' if rest else 'key'
+        raise ConfigKeyError(
+            f'--cfg-options {key}: the config has no {what} {section!r}; nearest: {near}'
+        )
+    copies = [f'{copy}.{rest}'.rstrip('.') for copy in _copies(cfg, section)]
+    # Code of the user's own may read a key of its own.
+    if not copies and ('custom_imports' in cfg or 'runner_type' in cfg):
+        return
+    near = ', '.join((copies or nearest_keys(cfg, rest or key))[:3])
+    raise ConfigKeyError(
+        f'--cfg-options {key}: nothing reads {section!r} once the config file is read'
+        + (f'; change {near}' if near else '')
+    )
+
+
+def _step(node: Any, name: str, key: str) -> Any:
+    """What a section or a list holds under a name; ``_MISSING`` where that can be added."""
+    if isinstance(node, dict):
+        return node.get(name, _MISSING)
+    if isinstance(node, list | tuple):
+        if name.isdecimal() and int(name) < len(node):
+            return node[int(name)]
+        raise ConfigKeyError(
+            f'--cfg-options {key}: {name!r} is not an index of a list of {len(node)}'
+        )
+    raise ConfigKeyError(
+        f'--cfg-options {key}: {name!r} cannot be set, {str(node)!r:.60} is not a section'
+    )
+
+
+def _changed(node: Any, names: list[str], value: Any, key: str) -> Any:
+    """A copy of a section with one value changed; what it holds besides is shared."""
+    present = _step(node, names[0], key)
+    if len(names) > 1:
+        inner = ConfigDict() if present is _MISSING or present is None else present
+        new = _changed(inner, names[1:], value, key)
+    else:
+        if isinstance(value, TypedText):
+            value = option_value(value, None if present is _MISSING else present)
+        base = {'value': present} if isinstance(present, dict) else {}
+        # mmengine's rules for a dict: it is merged, unless it says _delete_.
+        new = Config._merge_a_into_b({'value': value}, base)['value']
+        if isinstance(new, dict):
+            new = ConfigDict(new)
+    if isinstance(node, dict):
+        copied = node.copy()
+        copied[names[0]] = new
+        return copied
+    items = list(node)
+    items[int(names[0])] = new
+    return type(node)(items)
+
+
+def apply_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Change a config by dotted keys, in place, one after the other.
+
+    Args:
+        cfg (Config): The config.
+        options (dict[str, Any]): Dotted keys and their values, a
+            :class:`.TypedText` where a person typed them.
+
+    Raises:
+        KeyError: If nothing reads a key, or it cannot be set; the message has
+            the nearest real keys.
+    """
+    for key, value in options.items():
+        names = key.split('.')
+        if not all(names):
+            raise ConfigKeyError(f'--cfg-options {key}: not a dotted key')
+        _check_section(cfg, key)
+        section = _changed(cfg._cfg_dict, names, value, key)[names[0]]
+        cfg[names[0]] = section
+    if any(key.split('.')[0] == 'custom_imports' for key in options):
+        import_modules_from_strings(**cfg.custom_imports)

@@ -1,0 +1,98 @@
+"""Misspelt modules and keys of a config."""
+
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+from mmengine.model import BaseModule
+
+from mmrel.apis import get_model
+from mmrel.apis.config_check import check_config
+from mmrel.registry import MODELS
+from mmrel.utils.signatures import keywords
+from tests.commands import ROOT, TINY
+
+CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
+
+
+@pytest.mark.slow
+def test_every_config_passes() -> None:
+    assert len(CONFIGS) > 90
+    for path in CONFIGS:
+        check_config(Config.fromfile(path))
+
+
+def _check(**sections: Any) -> None:
+    check_config(Config(sections))
+
+
+def test_a_required_key_is_missed_before_anything_is_built() -> None:
+    with pytest.raises(KeyError, match=r'model\.neck is missing: ReSSL needs it'):
+        _check(model=dict(type='ReSSL', backbone=dict(type='ResNet', depth=18), head={}, memory={}))
+    with pytest.raises(KeyError, match=r'val_evaluator\.0\.type is missing'):
+        _check(val_evaluator=[dict(typ='Accuracy')])
+    with pytest.raises(KeyError, match=r'train_dataloader\.dataset\.type is missing'):
+        _check(train_dataloader=dict(dataset=dict(data_root='x')))
+
+
+def test_what_cannot_be_told_is_let_through() -> None:
+    _check(default_scope='mmpretrain', model=dict(type='Nothing'))
+    _check(model=dict(type='LinearClassifier', backbone=dict(type='TIMMBackbone', model_name='x',
+                                                             any_key=1), head={}))  # fmt: skip
+    _check(optim_wrapper=dict(constructor='KShotOptimWrapperConstructor', simplex_net={}))
+    _check(custom_hooks=[dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage')])
+
+
+def test_a_section_without_a_type_names_the_keys_of_its_class() -> None:
+    with pytest.raises(KeyError) as caught:
+        get_model(TINY, cfg_options={'model.teacher.momentun': 0.9})
+    assert str(caught.value).startswith(
+        'model.teacher.momentun is not a setting of MomentumTeacher; did you mean momentum'
+    )
+
+
+def test_a_missing_key_of_a_part_has_its_place() -> None:
+    cfg = Config.fromfile(TINY)
+    del cfg.model.neck.out_channels
+    with pytest.raises((TypeError, KeyError), match=r'model\.neck.*out_channels'):
+        get_model(cfg)
+
+
+class _Base:
+    def __init__(self, a: int, b: int = 1) -> None: ...
+
+
+class _Forwards(_Base):
+    def __init__(self, c: int, **kwargs: int) -> None:
+        super().__init__(1, **kwargs)
+
+
+class _Uses(_Base):
+    def __init__(self, c: int, **kwargs: int) -> None:
+        super().__init__(**kwargs)
+        self.rest = kwargs
+
+
+class _Elsewhere(BaseModule):
+    def __init__(self, c: int = 0, **kwargs: int) -> None:
+        super().__init__()
+        self.rest = dict(**kwargs)
+
+
+class _Inherits(_Forwards):
+    pass
+
+
+def test_the_keywords_of_a_class_are_its_bases_too() -> None:
+    for target in (_Forwards, _Inherits):
+        found = keywords(target)
+        assert (found.names, found.required, found.closed) == (('c', 'a', 'b'), ('c',), True)
+    assert not keywords(_Uses).closed
+    assert not keywords(_Elsewhere).closed
+    assert not keywords(lambda **kwargs: kwargs).closed
+    assert keywords(lambda a, *, b=1: a).names == ('a', 'b')
+
+
+@pytest.mark.parametrize('name', ['ResNet', 'ResNet_CIFAR', 'LinearClsHead', 'CrossEntropyLoss'])
+def test_the_keywords_of_mmpretrains_classes_are_known(name: str) -> None:
+    assert keywords(MODELS.get(name)).closed
