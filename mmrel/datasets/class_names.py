@@ -72,8 +72,10 @@ def _renumbering(
     names: Sequence[str], reference: Sequence[str], what: str, whose: str, subset: bool
 ) -> list[int]:
     """The reference's number of each name, or an error with what differs."""
-    extra = [name for name in names if name not in set(reference)]
-    lacking = [name for name in reference if name not in set(names)]
+    number = {name: i for i, name in enumerate(reference)}
+    there = set(names)
+    extra = [name for name in names if name not in number]
+    lacking = [name for name in reference if name not in there]
     if extra or (lacking and not subset):
         sides = ((what, extra), (whose, lacking))
         only = '; '.join(f'only {side}: {shorten(part)}' for side, part in sides if part)
@@ -81,12 +83,11 @@ def _renumbering(
             f'{what} has {len(names)} classes and {whose} {len(reference)}, and their names '
             f'differ ({only}): rename the class folders, or take other images'
         )
-    if len(set(names)) < len(names) or len(set(reference)) < len(reference):
+    if len(there) < len(names) or len(number) < len(reference):
         raise ValueError(
             f'{what} and {whose} order their classes differently, and several have the same name: '
             'give both the same order by dataset.classes'
         )
-    number = {name: i for i, name in enumerate(reference)}
     return [number[name] for name in names]
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import mmengine.runner
 from mmengine.logging import MMLogger
-from mmengine.runner import find_latest_checkpoint
 from torch import nn
 
 from mmrel.datasets.class_names import count_classes
@@ -13,7 +12,7 @@ from mmrel.models.utils.num_classes import complete_count
 
 from .console import describe_run, filter_console
 from .due_validation import DueValidation
-from .guarded_loading import GuardedLoading
+from .guarded_loading import GuardedLoading, read_pointer
 from .hooks import ClassNamesHook
 from .run_conditions import RunConditions
 
@@ -41,7 +40,7 @@ class Runner(DueValidation, RunConditions, GuardedLoading, mmengine.runner.Runne
         if isinstance(model, dict):
             checkpoint = self._load_from
             if checkpoint is None and self._resume:
-                checkpoint = find_latest_checkpoint(self.work_dir)
+                checkpoint = read_pointer(self.work_dir)
             number = complete_count(model, checkpoint, self._training_count)
             if number is not None:
                 self.logger.info(f'the classifier gets {number} classes')

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
+from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmrel.datasets.class_names import class_names, count_classes, match_classes, shorten
 from mmrel.engine.distributed import unwrap
@@ -40,6 +41,10 @@ class ClassNamesHook(Hook):
         if model_count(unwrap(runner.model)) is None:
             return
         self.loaded = checkpoint_classes(checkpoint)
+        self._turn_training_set(runner)
+
+    def _turn_training_set(self, runner: Runner) -> None:
+        """Number the training set as the loaded classifier's outputs are."""
         loop = runner._train_loop
         if self.loaded is None or not isinstance(loop, BaseLoop):
             return
@@ -60,6 +65,8 @@ class ClassNamesHook(Hook):
         if stated is None:
             return
         key, number = stated
+        self._look_at_initial_weights(runner)
+        self._turn_training_set(runner)
         dataset = runner.train_loop.dataloader.dataset
         there, names = count_classes(dataset), class_names(dataset)
         preprocessor = getattr(unwrap(runner.model), 'data_preprocessor', None)
@@ -78,6 +85,16 @@ class ClassNamesHook(Hook):
         if runner.val_loop is not None:
             self._match(runner.val_loop, 'val_dataloader.dataset', names, _TRAINING, number)
 
+    def _look_at_initial_weights(self, runner: Runner) -> None:
+        """Where nothing was loaded, the model's ``init_cfg`` may name a whole classifier."""
+        if runner._has_loaded:
+            return
+        config: Any = runner.cfg.get('model')
+        init = config.get('init_cfg') if isinstance(config, dict) else None
+        if self.loaded is None and isinstance(init, dict) and init.get('checkpoint'):
+            content = CheckpointLoader.load_checkpoint(init['checkpoint'], 'cpu', logger='silent')
+            self.loaded = checkpoint_classes(content)
+
     def before_val(self, runner: Runner) -> None:
         """As :meth:`before_test`, where nothing is trained."""
         if not isinstance(runner._train_loop, BaseLoop):
@@ -95,6 +112,7 @@ class ClassNamesHook(Hook):
         stated = model_count(unwrap(runner.model))
         if stated is None or hasattr(loop, 'bank_dataloader'):
             return
+        self._look_at_initial_weights(runner)
         names, whose = self.loaded, _CHECKPOINT
         if names is None:
             names, whose = _training_classes(runner), _TRAINING

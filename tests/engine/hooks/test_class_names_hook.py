@@ -39,6 +39,13 @@ def _data(train: Path, test: Path) -> tuple[str, str]:
     )
 
 
+def _length(epochs: int) -> list[str]:
+    return [
+        f'train_cfg.max_epochs={epochs}', f'train_cfg.val_interval={epochs}',
+        f'param_scheduler.0.T_max={epochs}', f'param_scheduler.0.end={epochs}',
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope='module')
 def rest(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Without class0."""
@@ -59,8 +66,7 @@ def trained(images: Path, rest: Path, tmp_path_factory: pytest.TempPathFactory) 
     work_dir = tmp_path_factory.mktemp('trained')
     call(
         'train.py', TINY_LINEAR, '--work-dir', work_dir, '--cfg-options', *OPEN,
-        *_data(images, rest), 'train_cfg.max_epochs=6', 'train_cfg.val_interval=6',
-        'param_scheduler.0.T_max=6', 'param_scheduler.0.end=6',
+        *_data(images, rest), *_length(6),
     )  # fmt: skip
     return work_dir / 'epoch_6.pth'
 
@@ -102,14 +108,13 @@ def test_other_classes_are_refused_by_train_test_and_resume(
             _train(tmp_path, *_data(other, other), how=how)
 
 
-def _train(tmp_path: Path, *options: str, how: Any = ('--cfg-options',)) -> Path:
+def _train(tmp_path: Path, *options: str, how: Any = ('--cfg-options',)) -> None:
     if '--cfg-options' not in how:
         how = [*how, '--cfg-options']
     call(
         'train.py', TINY_LINEAR, '--work-dir', tmp_path / 'train', *how, *OPEN, *options,
-        'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'optim_wrapper.optimizer.lr=0.0',
+        *_length(7),
     )  # fmt: skip
-    return tmp_path / 'train' / 'epoch_1.pth'
 
 
 @pytest.mark.parametrize('by_iter', [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -125,7 +130,7 @@ def test_training_goes_on_in_the_order_of_the_checkpoint(
             'val_interval=6)\ndefault_hooks = dict(checkpoint=dict(by_epoch=False, interval=6))\n'
             'log_processor = dict(by_epoch=False, custom_cfg=[])\nparam_scheduler = []\n'
         )
-    length = [] if by_iter else ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+    length = [] if by_iter else _length(1)
     logged = []
     for name, classes in (('straight', NAMES), ('turned', NAMES[::-1])):
         stated = '["{}"]'.format('","'.join(classes))
@@ -245,6 +250,26 @@ def test_numbers_are_compared_where_names_are_not_known(images: Path, tmp_path: 
             continue
         with pytest.raises(ValueError, match=message):
             runner.call_hook('before_test')
+
+
+def test_initial_weights_of_a_whole_classifier_are_compared_too(
+    other: Path, rest: Path, trained: Path, tmp_path: Path
+) -> None:
+    options = {
+        'model.backbone.init_cfg': None,
+        'model.init_cfg': dict(type='Pretrained', checkpoint=str(trained)),
+        'log_level': 'ERROR',
+    }
+    data = [dict(part.split('=') for part in _data(root, root)) for root in (other, rest)]
+    runner = build_runner(load_config(str(TINY_LINEAR), options | data[0], str(tmp_path)))
+    with pytest.raises(ValueError, match="only the training set: 'zebra'; only the checkpoint"):
+        runner.train()
+    # A part of the classes is trained on by the checkpoint's numbers.
+    runner = build_runner(load_config(str(TINY_LINEAR), options | data[1], str(tmp_path)))
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.call_hook('before_train')
+    dataset = runner.train_loop.dataloader.dataset
+    assert {dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))} == {1, 2}
 
 
 def test_a_model_alone_takes_it_from_the_checkpoint(trained: Path) -> None:
