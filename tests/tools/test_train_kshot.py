@@ -140,13 +140,3 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
     changed = [2 if word == 1 and arguments[i - 1] == '--epochs' else word
                for i, word in enumerate(arguments)]  # fmt: skip
     assert 'take another --work-dir' in call(*changed, '--paths', 2, fails=True)
-
-
-@pytest.mark.slow
-def test_the_benchmark_prints_a_ratio_of_paired_steps() -> None:
-    output = call('benchmarks/kshot.py', '--spaces', 'cells', '--steps', 2, '--batch', 16, '--k', 2)
-    rows = [line.split() for line in output.splitlines() if line.startswith('cells')]
-    assert [row[1] for row in rows] == ['NCHW', 'channels-last']
-    for row in rows:
-        one, many, ratio = map(float, row[2:5])
-        assert ratio == pytest.approx(many / one, rel=0.9)
