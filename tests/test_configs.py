@@ -1,5 +1,6 @@
 """Every config is complete: it reads, builds, and is in the zoo."""
 
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -14,13 +15,11 @@ from mmengine.registry import FUNCTIONS
 from mmrel.datasets import EpochSampler, SemiSupervisedSampler
 from mmrel.engine import inner_dataset
 from mmrel.engine.schedule import spans
-from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import (
     DATA_SAMPLERS,
     DATASETS,
     HOOKS,
     METRICS,
-    MODELS,
     OPTIM_WRAPPERS,
     OPTIMIZERS,
     SEARCH_SPACES,
@@ -28,12 +27,14 @@ from mmrel.registry import (
 )
 from mmrel.search.budget import Budget, draw_path
 from mmrel.search.retraining import find_base, retraining_config
+from tests.configs import build_model, read_config
 from tests.vitas import case_path, case_space
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
 
 
+@functools.cache
 def _zoo() -> list[dict]:
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
     files = [ROOT / path for path in index['Import']]
@@ -42,12 +43,8 @@ def _zoo() -> list[dict]:
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 def test_config_builds(path: Path, mmrel_scope: None) -> None:
-    cfg = Config.fromfile(path)
-    model = dict(cfg.model)
-    model.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
-    complete_count(model, None, lambda: 10)  # where the folder decides
-    built = MODELS.build(model)
-    trained = sum(p.numel() for p in built.parameters() if p.requires_grad)
+    cfg = read_config(path)
+    trained = sum(p.numel() for p in build_model(cfg).parameters() if p.requires_grad)
     assert trained > 1000
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         dataset = loader.dataset
@@ -81,7 +78,7 @@ def test_config_builds(path: Path, mmrel_scope: None) -> None:
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 def test_schedule_covers_the_run(path: Path) -> None:
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     found = spans(cfg, epoch_length=1)
     ranges = [(span.begin, span.end) for span in found]
     assert ranges[0][0] == 0
@@ -108,7 +105,7 @@ def test_the_zoo_names_files_that_exist() -> None:
 
 
 def test_published_settings_of_the_imagenet_config() -> None:
-    cfg = Config.fromfile(ROOT / 'configs/ressl/ressl_resnet50_8xb32-coslr-200e_in1k.py')
+    cfg = read_config(ROOT / 'configs/ressl/ressl_resnet50_8xb32-coslr-200e_in1k.py')
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (0.05, 0.9, 1e-4)
     assert cfg.optim_wrapper.paramwise_cfg == dict(norm_decay_mult=0.0, bias_decay_mult=0.0)
@@ -122,7 +119,7 @@ def test_published_settings_of_the_imagenet_config() -> None:
 @pytest.mark.parametrize(('percent', 'labels'), [(1, 13), (10, 128)])
 def test_published_settings_of_simmatch_on_imagenet(percent: int, labels: int) -> None:
     name = f'simmatch_resnet50_8xb8-mu5-coslr-400e_in1k-{percent}pct.py'
-    cfg = Config.fromfile(ROOT / 'configs/simmatch' / name)
+    cfg = read_config(ROOT / 'configs/simmatch' / name)
     model, sampler = cfg.model, cfg.train_dataloader.sampler
     assert (8 * sampler.labeled_batch, 8 * sampler.labeled_batch * sampler.mu) == (64, 320)
     assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[0].end) == (400, 5)
@@ -149,7 +146,7 @@ def test_published_settings_of_simmatch_on_imagenet(percent: int, labels: int) -
 def test_published_settings_of_simmatch_on_cifar(classes: int, labels: int) -> None:
     width = 2 if classes == 10 else 8
     name = f'simmatch_wrn28-{width}_1xb64-mu7-1024ki_cifar{classes}-{labels}.py'
-    cfg = Config.fromfile(ROOT / 'configs/simmatch' / name)
+    cfg = read_config(ROOT / 'configs/simmatch' / name)
     model, sampler = cfg.model, cfg.train_dataloader.sampler
     assert (sampler.labeled_batch, sampler.labeled_batch * sampler.mu) == (64, 448)
     assert sampler.get('allow_repeats', False) is (labels < 64)
@@ -169,7 +166,7 @@ def test_published_settings_of_simmatch_on_cifar(classes: int, labels: int) -> N
 
 def test_published_settings_of_wcl() -> None:
     root = ROOT / 'configs/wcl'
-    cfg = Config.fromfile(root / 'wcl_resnet50_32xb128-coslr-100e_in1k.py')
+    cfg = read_config(root / 'wcl_resnet50_32xb128-coslr-100e_in1k.py')
     optimizer = cfg.optim_wrapper.optimizer
     batch = 32 * cfg.train_dataloader.batch_size
     assert batch == cfg.auto_scale_lr.base_batch_size == 4096
@@ -199,9 +196,9 @@ def test_published_settings_of_wcl() -> None:
         assert view.jitter.hue == (-jitter[3], jitter[3])
         assert (view.jitter_prob, view.grey_prob, view.blur_prob) == (0.8, 0.2, 0.5)
         assert view.blur_sigma == (0.1, 2.0)
-    epochs = [Config.fromfile(p).train_cfg.max_epochs for p in sorted(root.glob('*resnet50*.py'))]
+    epochs = [read_config(p).train_cfg.max_epochs for p in sorted(root.glob('*resnet50*.py'))]
     assert sorted(epochs) == [100, 200, 800]
-    linear = Config.fromfile(root / 'benchmarks/resnet50_32xb128-linear-coslr-80e_in1k.py')
+    linear = read_config(root / 'benchmarks/resnet50_32xb128-linear-coslr-80e_in1k.py')
     sgd = linear.optim_wrapper.optimizer
     assert (sgd.lr, sgd.nesterov, sgd.weight_decay) == (3.2, True, 0.0)
     assert 32 * linear.train_dataloader.batch_size == 4096
@@ -210,7 +207,7 @@ def test_published_settings_of_wcl() -> None:
 
 @pytest.mark.parametrize('size', ['1g', '4.9g'])
 def test_published_settings_of_vitas_supernets(size: str, mmrel_scope: None) -> None:
-    cfg = Config.fromfile(ROOT / f'configs/vitas/vitas_supernet-{size}_8xb128-coslr-300e_in1k.py')
+    cfg = read_config(ROOT / f'configs/vitas/vitas_supernet-{size}_8xb128-coslr-300e_in1k.py')
     optimizer, paramwise = cfg.optim_wrapper.optimizer, cfg.optim_wrapper.paramwise_cfg
     assert 8 * cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 1024
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 1e-3, 0.05)
@@ -242,7 +239,7 @@ def test_published_settings_of_vitas_supernets(size: str, mmrel_scope: None) -> 
     ('name', 'case'), dict(a='858m', b='1g', c='1.3g', e='2.7g', f='4.9g').items()
 )
 def test_searched_networks_are_the_published_ones(name: str, case: str, mmrel_scope: None) -> None:
-    cfg = Config.fromfile(ROOT / f'configs/vitas/vitas-{name}_8xb128-coslr-300e_in1k.py')
+    cfg = read_config(ROOT / f'configs/vitas/vitas-{name}_8xb128-coslr-300e_in1k.py')
     official = json.loads((ROOT / f'tests/data/parity/vitas_{case}.json').read_text())
     space = case_space(official)
     network = space.network(case_path(space, official))
@@ -256,23 +253,18 @@ def test_searched_networks_are_the_published_ones(name: str, case: str, mmrel_sc
     assert mix == {'Mixup': 0.8, 'CutMix': 1.0}
 
 
-SEARCHES = [
-    p for p in CONFIGS if Config.fromfile(p).get('test_cfg', {}).get('type') == 'SearchLoop'
-]
+SEARCHES = [p for p in CONFIGS if read_config(p).get('test_cfg', {}).get('type') == 'SearchLoop']
 
 
 @pytest.mark.parametrize('path', SEARCHES, ids=lambda p: p.stem)
 def test_a_search_finds_paths_and_retrains_them(path: Path, mmrel_scope: None) -> None:
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     search = cfg.test_cfg
     space, budget = SEARCH_SPACES.build(cfg.model.space), Budget(**search.budget)
     drawn = draw_path(space, budget, np.random.default_rng(0))
     text = retraining_config(space, drawn, find_base(search.retrain.base), 'A path.')
     retraining = Config.fromstring(text, '.py')
-    network = MODELS.build(
-        dict(retraining.model, data_preprocessor=retraining.get('data_preprocessor'))
-    )
-    parameters = sum(p.numel() for p in network.parameters())
+    parameters = sum(p.numel() for p in build_model(retraining).parameters())
     assert parameters == space.parameters(space.indices([drawn]))[0]
     # Scored on images that the supernet did not see, or (digits) on its test images.
     held_out, seen = cfg.test_dataloader.dataset, cfg.train_dataloader.dataset
@@ -288,14 +280,14 @@ def test_a_search_finds_paths_and_retrains_them(path: Path, mmrel_scope: None) -
 
 
 def test_what_vitas_decays(mmrel_scope: None) -> None:
-    cfg = Config.fromfile(ROOT / 'configs/vitas/vitas_supernet_small_digits.py')
+    cfg = read_config(ROOT / 'configs/vitas/vitas_supernet_small_digits.py')
     for tokens_too in (False, True):
         if tokens_too:
             keys = 'optim_wrapper.paramwise_cfg.custom_keys'
             cfg.merge_from_dict(
                 {f'{keys}.{key}.decay_mult': 1.0 for key in ('cls_token', 'pos_embed')}
             )
-        model = MODELS.build(dict(cfg.model, data_preprocessor=cfg.data_preprocessor))
+        model = build_model(cfg)
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
         decay = {id(p): g['weight_decay'] for g in optimizer.param_groups for p in g['params']}
         for key, parameter in model.named_parameters():

@@ -138,9 +138,8 @@ def test_bad_arguments_are_refused_before_any_work(
     weights = [] if given['pretrained'] is None else ['--pretrained', given['pretrained']]
     words = [given['model'], *given['inputs'], *weights, '--out', given['out'], *given['more']]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr('sys.argv', ['extract', *map(str, words)])
     with pytest.raises(SystemExit) as caught:
-        main()
+        main([*map(str, words)])
     assert re.fullmatch(rf'error: .*{re.escape(message)}.*', caught.value.code, re.DOTALL)
     assert sorted(p.name for p in tmp_path.iterdir()) == ['empty', 'folder.npy']
 
@@ -159,16 +158,9 @@ def test_command_without_pyarrow(images: Path, checkpoint: Path, tmp_path: Path)
     (tmp_path / 'pyarrow' / '__init__.py').write_text(code)
     out = tmp_path / 'features.parquet'
     output = run(
-        EXTRACT,
-        TINY,
-        images,
-        '--pretrained',
-        checkpoint,
-        '--out',
-        out,
-        fails=True,
+        EXTRACT, TINY, images, '--pretrained', checkpoint, '--out', out, fails=True,
         paths=[tmp_path],
-    )
+    )  # fmt: skip
     assert 'pip install pyarrow' in output
     assert 'Traceback' not in output
     npy = run(

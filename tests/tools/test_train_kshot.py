@@ -144,16 +144,6 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_the_benchmark_prints_a_ratio_of_paired_steps() -> None:
-    output = call('benchmarks/kshot.py', '--spaces', 'cells', '--steps', 2, '--batch', 16, '--k', 2)
-    rows = [line.split() for line in output.splitlines() if line.startswith('cells')]
-    assert [row[1] for row in rows] == ['NCHW', 'channels-last']
-    for row in rows:
-        one, many, ratio = map(float, row[2:5])
-        assert ratio == pytest.approx(many / one, rel=0.9)
-
-
-@pytest.mark.slow
 def test_a_longer_resume_has_the_rates_of_the_longer_run(images: Path, tmp_path: Path) -> None:
     """Both optimizers, at 6 iterations an epoch; logged are the rates of each second one."""
     arguments = ['train.py', TINY_KSHOT, '--work-dir', tmp_path, *folders(images)]
