@@ -238,7 +238,7 @@ def hostile_files(good: dict, folder: Path) -> dict[str, Path]:
         'key with 2**60 parts': _zip(_key_bomb(60)),
         'deep nesting': _zip(_dict('meta', b']' * 10**5 + b'a' * (10**5 - 1))),
         'contains itself': _zip(b'\x80\x02}q\x00' + _text('x') + b'h\x00s.'),
-        'memo beyond all memory': _zip(b'\x80\x02}r\xff\xff\xff\xff.' + b'j\x01\x00\x00\x00.'),
+        'memo beyond all memory': _zip(b'\x80\x02}r\xff\xff\xff\xff' + b'j\x01\x00\x00\x00.'),
         'text longer than the file': _zip(b'\x80\x02X\xff\xff\xff\xffabc'),
         # Damage.
         'empty': b'',
