@@ -101,7 +101,7 @@ def _laughs(depth: int) -> bytes:
     ops = b']q\x00'
     for level in range(1, depth):
         ops += b']q' + bytes([level]) + b'(' + (b'h' + bytes([level - 1])) * 2 + b'e'
-    return _dict('meta', b'}' + _text('x') + ops + b's')
+    return _dict('meta', b'}' + _text('x') + b'(' + ops + b't' + b's')
 
 
 def _key_bomb(depth: int) -> bytes:
@@ -109,7 +109,7 @@ def _key_bomb(depth: int) -> bytes:
     ops = b')q\x00' + b''.join(
         b'h' + bytes([i]) + b'h' + bytes([i]) + b'\x86q' + bytes([i + 1]) for i in range(depth)
     )
-    return b'\x80\x02}' + ops + b'N' + b's.'
+    return b'\x80\x02}' + b'(' + ops + b't' + b'N' + b's.'
 
 
 def _with_record(good: bytes, name: str, value: bytes) -> bytes:
@@ -199,9 +199,7 @@ def hostile_files(good: dict, folder: Path) -> dict[str, Path]:
                 + b'R',
             )
         ),
-        'attributes of a dict': _zip(
-            _dict('x', _global('collections.OrderedDict') + b')R(' + _text('a') + b'ld}' + b'b')
-        ),
+        'attributes of a list': _zip(_dict('x', b']}' + _text('append') + b'Nsb')),
         'an old instance': b'\x80\x02(i' + b'os\nsystem\n.',
         'TorchScript': _with_extra(whole, 'constants.pkl'),
         # Memory.
@@ -236,7 +234,9 @@ def hostile_files(good: dict, folder: Path) -> dict[str, Path]:
         'pickle bomb': _zip(_dict('x', _text('a' * 3 * 10**7)), method=zipfile.ZIP_DEFLATED),
         'billion laughs': _zip(_laughs(60)),
         'key with 2**60 parts': _zip(_key_bomb(60)),
-        'deep nesting': _zip(_dict('meta', b']' * 10**5 + b'a' * (10**5 - 1))),
+        'deep nesting': _zip(
+            _dict('meta', b'}' + _text('x') + b']' * 10**4 + b'a' * (10**4 - 1) + b's')
+        ),
         'contains itself': _zip(b'\x80\x02}q\x00' + _text('x') + b'h\x00s.'),
         'memo beyond all memory': _zip(b'\x80\x02}r\xff\xff\xff\xff' + b'j\x01\x00\x00\x00.'),
         'text longer than the file': _zip(b'\x80\x02X\xff\xff\xff\xffabc'),
