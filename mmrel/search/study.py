@@ -138,7 +138,9 @@ class SearchStudy:
             sampler=dict(sampler or {}),
         )
         self._check_identity(name, dict(settings, **identity))
-        self._trials()  # refused here rather than after hours
+        # What is refused is refused here, rather than after hours.
+        self._trials()
+        self._rows.check_paths(self.total)
         self.worker, self._watch = Worker(), Watch()
         self._beats, self._beaten = 0, -_BEAT_SECONDS
 

@@ -156,7 +156,7 @@ def _read_zip(
         total = sum(info.file_size for info in archive.infolist())
         if total > allowed:
             raise DamagedContent(
-                f'its entries unpack to {total / 1e9:,.1f} GB, more than {allowed / 1e9:,.1f} GB '
+                f'its entries unpack to {total / 1e9:.3g} GB, more than {allowed / 1e9:.3g} GB '
                 f'(the size of the file, or {_LIMIT}, which may be set higher)'
             )
         odd = [

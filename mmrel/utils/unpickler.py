@@ -381,6 +381,11 @@ class _Machine:
         self.storages: dict[str, StorageEntry] = {}
 
     def run(self, file: BinaryIO) -> Any:
+        steps = {
+            name.removeprefix('_do_').upper(): getattr(self, name)
+            for name in dir(self)
+            if name.startswith('_do_')
+        }
         for count, (opcode, arg, _) in enumerate(pickletools.genops(file)):
             if count > _MAX_OPCODES:
                 raise DamagedContent(f'more than {_MAX_OPCODES:,} opcodes')
@@ -401,10 +406,9 @@ class _Machine:
                 (root,) = self.stack
                 return root
             elif name not in ('PROTO', 'FRAME'):
-                step = getattr(self, f'_do_{name.lower()}', None)
-                if step is None:
+                if name not in steps:
                     raise UnsafeContent(f'opcode {name}')
-                step(arg)
+                steps[name](arg)
         raise DamagedContent('it ends too early')
 
     def _top(self, count: int) -> list[Any]:

@@ -1,0 +1,171 @@
+"""A study whose rows others wrote is refused, or its rows stay what they are: data."""
+
+import ast
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmrel.search.budget import Budget
+from mmrel.search.path_files import read_paths
+from mmrel.search.retraining import retraining_config
+from mmrel.search.storage import open_storage
+from mmrel.search.study import SearchStudy
+from tests.search.toy import PlainSpace, accuracy
+
+_BUDGET = dict(cost=dict(type='PlainFLOPs'), min=200, max=300)
+_CODE = 'x\nimport os\nos.system("touch ran")'
+
+
+def _study(where: Path) -> SearchStudy:
+    return SearchStudy(
+        open_storage(str(where)), 'test', space=PlainSpace(), identity=dict(checkpoint='a'),
+        population=6, generations=5, budget=Budget(**_BUDGET),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def journal(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """The rows of a study with one scored path, and those that wait."""
+    file = tmp_path_factory.mktemp('study') / 's'
+    study = _study(file)
+    claim = study.claim()
+    study.tell(claim, accuracy(claim.path))
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def _trial(rows: list[dict]) -> dict:
+    return next(row for row in rows if 'slot' in (row.get('user_attrs') or {}))
+
+
+def _attribute(key: str, value: object) -> Callable[[list[dict]], None]:
+    return lambda rows: _trial(rows)['user_attrs'].__setitem__(key, value)
+
+
+def _cost(value: object) -> Callable[[list[dict]], None]:
+    return lambda rows: _trial(rows)['user_attrs']['costs'].__setitem__('flops', value)
+
+
+def _score(value: object) -> Callable[[list[dict]], None]:
+    def change(rows: list[dict]) -> None:
+        next(row for row in rows if row.get('values'))['values'] = value
+
+    return change
+
+
+def _of_study(key: str, value: object) -> Callable[[list[dict]], None]:
+    """The study's own attribute, written after all else; None removes it."""
+
+    def change(rows: list[dict]) -> None:
+        old = next(row for row in rows if 'identity' in (row.get('user_attr') or {}))
+        if value is None:
+            rows.remove(old)
+        else:
+            rows.append(dict(old, user_attr={key: value}))
+
+    return change
+
+
+def _worker(value: object) -> Callable[[list[dict]], None]:
+    def change(rows: list[dict]) -> None:
+        next(r for r in rows if 'worker' in (r.get('user_attr') or {}))['user_attr'] = dict(
+            worker=value
+        )
+
+    return change
+
+
+def _distribution(rows: list[dict]) -> None:
+    options = _trial(rows)['distributions']
+    options['width0'] = options['width0'].replace('[1,', '["__import__(1)",')
+    _trial(rows)['params']['width0'] = 0
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (_of_study('identity', None), 'its head has identity=None'),
+        (_of_study('identity', 'x'), "its head has identity='x'"),
+        (_of_study('identity', {}), 'is of another search'),
+        (_of_study('paths', -5), 'paths=-5'),
+        (_of_study('paths', 31), 'paths=31'),
+        (_of_study('paths', '3'), "paths='3'"),
+        (_attribute('slot', _CODE), 'slot='),
+        (_attribute('slot', -1), 'slot=-1'),
+        (_attribute('slot', 30), 'slot=30'),
+        (_attribute('slot', True), 'slot=True'),
+        (_attribute('generation', 3), 'generation=3'),
+        (_attribute('key', _CODE), 'key='),
+        (_attribute('key', ['a']), 'key='),
+        (_attribute('costs', 3), 'costs=3'),
+        (_attribute('costs', {_CODE: 1}), 'costs='),
+        (_cost(1), r'costs\.flops=1'),
+        (_cost(float('nan')), r'costs\.flops=nan'),
+        (_cost('1'), r"costs\.flops='1'"),
+        (_score([100.5]), r'score=100\.5'),
+        (_score([float('inf')]), 'score=inf'),
+        (_score([]), 'values='),
+        (_score([1.0, 2.0]), 'values='),
+        (_worker(dict(name='a', machine='b', pid='../..', start='1')), 'worker='),
+        (_worker('me'), "worker='me'"),
+        (_distribution, 'path='),
+    ],
+)
+def test_hostile_rows_are_refused(
+    journal: list[dict], tmp_path: Path, change: Callable, message: str
+) -> None:
+    rows = json.loads(json.dumps(journal))
+    change(rows)
+    (tmp_path / 's').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    with pytest.raises((ValueError, ConnectionError), match=message) as caught:
+        _study(tmp_path / 's')
+    assert str(caught.value).count('\n') <= 2
+    assert not (tmp_path / 'ran').exists()
+
+
+def test_hostile_checks_let_an_honest_study_go_on(journal: list[dict], tmp_path: Path) -> None:
+    (tmp_path / 's').write_text(''.join(json.dumps(row) + '\n' for row in journal))
+    assert len(_study(tmp_path / 's').rows()) == 1
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        '{"op_code": 99, "study_id": 0}', '{"op_code": 4}', '{"op_code": "x"}', '[1]', '3',
+        '{"op_code": 4, "study_id": 0, "datetime_start": "x"}', '[' * 10**5,
+        '{"op_code": 4, "study_id": 0, "datetime_start": null, "params": {"a": 1}}',
+    ],
+)  # fmt: skip
+def test_hostile_journals_are_refused(journal: list[dict], tmp_path: Path, line: str) -> None:
+    rows = [json.dumps(row) for row in journal] + [line]
+    (tmp_path / 's').write_text('\n'.join(rows) + '\n')
+    with pytest.raises(ConnectionError, match='damaged') as caught:
+        _study(tmp_path / 's')
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('content', [b'\xff\xfe', b'[' * 10**5, b'[1]\n', b'{"path": 3}\n'])
+def test_hostile_files_of_paths_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / 'p.jsonl').write_bytes(content)
+    with pytest.raises(ValueError, match=r'p\.jsonl') as caught:
+        read_paths(str(tmp_path / 'p.jsonl'), PlainSpace())
+    assert '\n' not in str(caught.value)
+
+
+class _Space(PlainSpace):
+    def subnet(self, path: dict) -> dict:
+        return dict(type='X', name=path['second'])
+
+
+@pytest.mark.parametrize('text', [_CODE, 'x\rimport os', 'x\x0cimport os', 'x\u2028import os'])
+def test_hostile_remarks_stay_comments(tmp_path: Path, text: str) -> None:
+    base = tmp_path / "it's a base.py"
+    base.write_text('model = dict(type="Y")\n')
+    path = dict(second='yes', **{f'width{i}': 1 for i in range(6)})
+    config = retraining_config(_Space(), path, str(base), text)
+    names = [node.targets[0].id for node in ast.parse(config).body]
+    assert names == ['_base_', 'model']
+    (tmp_path / 'retrain.py').write_text(config)
+    assert Config.fromfile(tmp_path / 'retrain.py').model.type == 'X'
