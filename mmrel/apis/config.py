@@ -118,7 +118,8 @@ def build_runner(cfg: Config) -> Runner:
     Returns:
         Runner: mmengine's, or the config's ``runner_type``.
     """
-    init_cpu_processes(cfg.get('launcher', 'none'))
+    processes = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
+    init_cpu_processes(cfg.get('launcher', 'none'), processes.get('timeout'))
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     _apply_scaling_rule(runner)
     return runner

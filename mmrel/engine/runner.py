@@ -7,6 +7,7 @@ from mmengine.runner import BaseLoop
 from torch import nn
 
 from .distributed import leave_processes
+from .heartbeat import Heartbeat
 from .hooks.equal_buffers_hook import EqualBuffersHook
 from .hooks.stop_hook import StopHook
 from .loaders import build_dataloader
@@ -26,7 +27,8 @@ class Runner(mmengine.runner.Runner):
         """Register the config's hooks, and those that no config can drop."""
         super().register_hooks(*args, **kwargs)
         self._signals, self._equal_buffers = StopSignals(), EqualBuffersHook()
-        timeout = self.cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+        timeout = ((self.cfg.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
+        self._heartbeat = Heartbeat(self._iteration, timeout)
         for hook in (self._equal_buffers, MidEpochHook(), StopHook(self._signals, timeout)):
             self.register_hook(hook)
 
@@ -44,8 +46,16 @@ class Runner(mmengine.runner.Runner):
     def train(self) -> nn.Module:
         """Train; a signal ends it with a checkpoint."""
         try:
-            with self._signals, saying_where_to_go_on(self):
+            with self._signals, saying_where_to_go_on(self), self._heartbeat:
                 return super().train()
         except TrainingStopped:
             leave_processes()
             raise
+
+    def test(self) -> dict:
+        """Test; a rank that stands still ends it."""
+        with self._heartbeat:
+            return super().test()
+
+    def _iteration(self) -> int:
+        return getattr(self._train_loop, 'iter', 0)
