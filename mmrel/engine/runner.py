@@ -6,6 +6,8 @@ import mmengine.runner
 from mmengine.runner import BaseLoop
 from torch import nn
 
+from mmrel.utils.leftovers import remove_partial_files
+
 from .distributed import leave_processes
 from .heartbeat import Heartbeat
 from .hooks.equal_buffers_hook import EqualBuffersHook
@@ -45,6 +47,7 @@ class Runner(mmengine.runner.Runner):
 
     def train(self) -> nn.Module:
         """Train; a signal ends it with a checkpoint."""
+        self._tidy()
         try:
             with self._signals, saying_where_to_go_on(self), self._heartbeat:
                 return super().train()
@@ -54,8 +57,13 @@ class Runner(mmengine.runner.Runner):
 
     def test(self) -> dict:
         """Test; a rank that stands still ends it."""
+        self._tidy()
         with self._heartbeat:
             return super().test()
+
+    def _tidy(self) -> None:
+        if self.rank == 0 and (removed := remove_partial_files(self.work_dir)):
+            self.logger.info(f'removed what a killed process had left: {", ".join(removed)}')
 
     def _iteration(self) -> int:
         return getattr(self._train_loop, 'iter', 0)

@@ -1,12 +1,19 @@
 """Ranks validate and save the same network."""
 
+import json
+import os
+from pathlib import Path
+from unittest import mock
+
+import pytest
 import torch
 from torch import nn
 
 from mmrel.engine.equal_buffers import make_buffers_equal, split_buffers
 from mmrel.models.layers import KShotBatchNorm2d
 from mmrel.models.memories import FeatureQueue
-from tests.distributed import run_ranks
+from tests.commands import TINY, call, folders, run
+from tests.distributed import _free_port, run_ranks
 
 
 class _Model(nn.Module):
@@ -48,3 +55,27 @@ def test_only_running_statistics_are_averaged() -> None:
     statistics, others = split_buffers(_Model(0))
     assert [len(part) for part in statistics] == [2, 2, 3, 3]
     assert len(others) == 4  # two counts, queue and pointer; `own` is in no checkpoint
+
+
+@pytest.mark.slow
+def test_what_is_logged_is_what_the_checkpoint_gives(images: Path, tmp_path: Path) -> None:
+    # Few images in each rank's batch: their statistics differ much.
+    arguments = [*folders(images), 'train_cfg.max_epochs=2', 'train_cfg.val_interval=1']
+    arguments += ['train_dataloader.batch_size=4', 'default_hooks.checkpoint.save_best=knn3/top1']
+    with mock.patch.dict(os.environ, PORT=str(_free_port())):
+        run('dist_train.sh', TINY, 2, '--work-dir', tmp_path, *arguments)
+    (log,) = tmp_path.glob('*/vis_data/scalars.json')
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    logged = [
+        {key: value for key, value in row.items() if key.startswith('knn')}
+        for row in rows
+        if 'knn3/top1' in row
+    ]
+    assert len(logged) == 2
+    (best,) = tmp_path.glob('best_*.pth')
+    highest = max(logged, key=lambda row: row['knn3/top1'])
+    for name, expected in (('epoch_1.pth', logged[0]), ('epoch_2.pth', logged[1]), (best, highest)):
+        out = tmp_path / 'metrics.json'
+        call('test.py', TINY, tmp_path / name, '--work-dir', tmp_path / 'test', '--out', out,
+             *folders(images))  # fmt: skip
+        assert json.loads(out.read_text()) == expected
