@@ -4,7 +4,6 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from mmengine.config import Config
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader, Subset
 from mmrel.apis import build_runner, load_config
 from mmrel.apis.features import ImageFeatures, extract_features
 from mmrel.utils.command_line import ConfigOptions, run_command
+from mmrel.utils.leftovers import scratch_folder
 from mmrel.visualization import (
     choose_queries,
     find_scalars,
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         written.append(out / 'curves.png')
         plot_curves(read_scalars(*find_scalars(args.work_dir)), written[-1])
     # A Runner writes logs; those of this one are of no use to anyone.
-    with TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         cfg = load_config(args.config, args.cfg_options, scratch)
         cfg.load_from = args.checkpoint
         cfg.resume = False

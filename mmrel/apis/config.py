@@ -125,7 +125,8 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: If another Runner would scale the rate by another rule than the config's.
     """
     check_config(cfg)
-    init_cpu_processes(cfg.get('launcher', 'none'))
+    processes = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
+    init_cpu_processes(cfg.get('launcher', 'none'), processes.get('timeout'))
     with naming_places(cfg):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     settings = runner.auto_scale_lr or {}

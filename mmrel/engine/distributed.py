@@ -1,6 +1,7 @@
 """Several processes, on accelerators or on the CPU."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -77,7 +78,7 @@ def unwrap(model: nn.Module) -> nn.Module:
     return model.module if is_model_wrapper(model) else model
 
 
-def init_cpu_processes(launcher: str) -> None:
+def init_cpu_processes(launcher: str, timeout: float | None = None) -> None:
     """Join the process group by gloo where there is no accelerator.
 
     mmengine's own start-up sets a CUDA device first. With an accelerator, or
@@ -85,7 +86,16 @@ def init_cpu_processes(launcher: str) -> None:
 
     Args:
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+        timeout (float, optional): Seconds that a collective waits for the other
+            ranks, ``env_cfg.dist_cfg.timeout``. Defaults to None: torch's.
+
+    Raises:
+        ValueError: If ``timeout`` is not a positive number.
     """
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise ValueError(
+            f'env_cfg.dist_cfg.timeout={timeout!r} is not a positive number of seconds'
+        )
     if launcher == 'none' or get_device() != 'cpu' or is_distributed():
         return
     if launcher == 'slurm':
@@ -93,7 +103,8 @@ def init_cpu_processes(launcher: str) -> None:
         os.environ.setdefault('WORLD_SIZE', os.environ['SLURM_NTASKS'])
         os.environ.setdefault('LOCAL_RANK', os.environ.get('SLURM_LOCALID', '0'))
         os.environ.setdefault('MASTER_PORT', '29500')
-    torch.distributed.init_process_group('gloo')
+    limit = None if timeout is None else timedelta(seconds=timeout)
+    torch.distributed.init_process_group('gloo', timeout=limit)
 
 
 def leave_processes() -> None:

@@ -1,13 +1,17 @@
 """Files that are whole or not there at all."""
 
 import io
+import itertools
 import os
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
 import torch
+
+from .processes import signature
+
+_COUNT = itertools.count()
 
 
 def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]], shared: bool = False) -> None:
@@ -23,7 +27,8 @@ def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]], shared: boo
         OSError: If one cannot be written; files that were there are untouched.
             Whatever a writer raises goes through, with the same effect.
     """
-    own = f'.{uuid.uuid4().hex[:12]}' if shared else ''
+    # Signed: the next start removes it if this process is killed.
+    own = f'.{signature()}.{next(_COUNT)}' if shared else ''
     partials = {path: f'{path}{own}.partial' for path in writers}
     try:
         for path, write in writers.items():

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 from scipy.stats import kendalltau
 from study import config_path, finished_run, read_rows, run_all, train
 
 from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
+from mmrel.engine.loaders import build_dataloader
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search import CodedSpace
 from mmrel.utils.command_line import ConfigOptions, run_command
@@ -110,7 +110,7 @@ def score(config: str, checkpoint: Path, options: dict, paths: list[dict]) -> li
             f'{size} are more than the {images} training images: lower one of them'
         )
     inputs = [model.data_preprocessor(batch, False)['inputs'] for batch in batches]
-    loader = Runner.build_dataloader(dict(cfg.val_dataloader, persistent_workers=False))
+    loader = build_dataloader(dict(cfg.val_dataloader, persistent_workers=False))
     test = [model.data_preprocessor(batch, False) for batch in loader]
     labels = [torch.cat([s.gt_label for s in batch['data_samples']]) for batch in test]
     scores = []

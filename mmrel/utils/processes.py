@@ -1,0 +1,57 @@
+"""Who a process is, and whether it still runs."""
+
+import hashlib
+import os
+import platform
+from contextlib import suppress
+from pathlib import Path
+
+
+def machine() -> str:
+    """Tells machines apart, and containers of one machine."""
+    parts = [platform.node()]
+    with suppress(OSError):
+        parts.append(Path('/proc/sys/kernel/random/boot_id').read_text().strip())
+        parts.append(os.readlink('/proc/self/ns/pid'))
+    return '/'.join(parts)
+
+
+def start_time(pid: int) -> str | None:
+    """When a process of this machine began; None if it has ended, or there is no /proc.
+
+    Args:
+        pid (int): The process.
+    """
+    try:
+        # The name, in brackets, may hold blanks; fields 3 and 22 are the 1st and 20th after it.
+        fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+        # One that was killed stays as a zombie until its parent asks for it.
+        return None if fields[0] in 'ZX' else fields[19]
+    except (OSError, IndexError):
+        return None
+
+
+def signature(pid: int | None = None) -> str:
+    """A name of a process that no other process of any machine has, for file names.
+
+    Args:
+        pid (int, optional): The process. Defaults to None: this one.
+    """
+    pid = pid or os.getpid()
+    return f'{_short_machine()}-{pid}-{start_time(pid) or 0}'
+
+
+def has_ended(signed: str) -> bool | None:
+    """Whether the process of a :func:`signature` has ended; None if it cannot be told.
+
+    Args:
+        signed (str): The signature.
+    """
+    where, pid, start = signed.split('-')
+    if where != _short_machine() or start == '0':
+        return None
+    return start_time(int(pid)) != start
+
+
+def _short_machine() -> str:
+    return hashlib.sha256(machine().encode()).hexdigest()[:12]

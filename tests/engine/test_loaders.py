@@ -1,0 +1,43 @@
+"""Loaders with and without workers."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from mmrel.engine.loaders import build_dataloader
+
+
+def _config(**changes: object) -> dict:
+    dataset, sampler = list(range(6)), list(range(6))
+    return dict(dataset=dataset, sampler=sampler, batch_size=2, **changes)
+
+
+@pytest.mark.parametrize('workers', [dict(), dict(num_workers=0)])
+def test_settings_of_workers_without_workers(workers: dict) -> None:
+    loader = build_dataloader(_config(persistent_workers=True, prefetch_factor=4, **workers))
+    assert not loader.persistent_workers
+    assert len(list(loader)) == 3
+    assert build_dataloader(loader) is loader
+
+
+def test_workers_outlive_the_signals_of_a_job() -> None:
+    config = _config(num_workers=1, persistent_workers=True, prefetch_factor=1)
+    loader = build_dataloader(config, seed=1)
+    assert loader.persistent_workers
+    batches = iter(loader)
+    first = next(batches)
+    (worker,) = batches._workers
+    sender = os.fork()
+    if sender == 0:  # not the parent of the worker, as a launcher is not
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+            os.kill(worker.pid, number)
+        os._exit(0)
+    os.waitpid(sender, 0)
+    time.sleep(0.1)
+    assert worker.is_alive()
+    assert [first, *batches] == [[0, 1], [2, 3], [4, 5]]
+    worker.terminate()
+    worker.join(10)
+    assert worker.exitcode == 0

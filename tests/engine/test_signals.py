@@ -1,0 +1,115 @@
+"""The first signal is noted, a later one ends the process."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from mmrel.engine import signals
+from mmrel.engine.signals import StopSignals, TrainingStopped, saying_where_to_go_on
+
+LATER = """
+import os, signal, time
+from mmrel.engine.signals import StopSignals
+from mmrel.engine import signals
+signals._SAME_SECONDS = 0.05
+with StopSignals() as stop:
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGUSR1)  # at once: of the same burst
+    print(stop.received, flush=True)
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    print('not reached', flush=True)
+"""
+
+
+@pytest.mark.parametrize('number', signals.STOP_SIGNALS)
+def test_it_is_noted(number: signal.Signals, capfd: pytest.CaptureFixture) -> None:
+    before = signal.getsignal(number)
+    with StopSignals() as stop:
+        assert stop.received == 0
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)  # a launcher may pass it on
+        assert stop.received == number
+    assert signal.getsignal(number) == before
+    assert capfd.readouterr().err == (
+        f'{number.name}: saving a checkpoint after this step; again: end at once\n'
+    )
+
+
+def test_a_later_one_ends_the_process() -> None:
+    root = Path(signals.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, '-c', LATER], capture_output=True, text=True, cwd=root, check=False
+    )
+    assert done.returncode == -signal.SIGTERM
+    assert done.stdout == f'{signal.SIGTERM.value}\n'
+
+
+def test_a_process_forked_meanwhile_dies_of_it() -> None:
+    with StopSignals() as stop:
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+            os._exit(0)
+        os.kill(child, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+        assert stop.received == 0
+
+
+def test_handlers_of_others_stay() -> None:
+    def theirs(number: int, frame: object) -> None:
+        pass
+
+    before = signal.signal(signal.SIGUSR1, theirs)
+    try:
+        with StopSignals():
+            assert signal.getsignal(signal.SIGUSR1) is theirs
+        assert signal.getsignal(signal.SIGUSR1) is theirs
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_in_another_thread_nothing_is_changed() -> None:
+    before, seen = signal.getsignal(signal.SIGTERM), []
+
+    def enter() -> None:
+        with StopSignals():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_status_and_message() -> None:
+    stopped = TrainingStopped(signal.SIGUSR1, 7, 'work/interrupted.pth')
+    assert stopped.code == 138
+    assert str(stopped) == (
+        'SIGUSR1: stopped after iteration 7, which work/interrupted.pth holds; go on with --resume'
+    )
+
+
+class _Runner:
+    iter = 7
+
+    def __init__(self, work_dir: Path) -> None:
+        self.work_dir, self.lines = str(work_dir), []
+        self.logger = self
+
+    def warning(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_ctrl_c_says_where_to_go_on(tmp_path: Path) -> None:
+    runner = _Runner(tmp_path)
+    for expected in ('no checkpoint was written before', 'go on from a/epoch_1.pth with --resume'):
+        with pytest.raises(KeyboardInterrupt), saying_where_to_go_on(runner):
+            raise KeyboardInterrupt
+        assert runner.lines.pop() == f'interrupted at iteration 7; {expected}'
+        (tmp_path / 'last_checkpoint').write_text('a/epoch_1.pth')
