@@ -40,7 +40,9 @@ _BY_KEY = {
     'vis_backends': registries.VISBACKENDS,
     'metrics': registries.METRICS,
 }
+_LAYERS = ('norm_cfg', 'act_cfg', 'conv_cfg')
 _LOOPS = {'train_cfg': 'EpochBasedTrainLoop', 'val_cfg': 'ValLoop', 'test_cfg': 'TestLoop'}
+_NOT_REGISTERED = re.compile(r'^(\S+) is not in the .* registry')
 _PART = re.compile(r'model\.\w+')
 _CALL = re.compile(
     r"^(\w+)(?:\.__init__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required)"
@@ -156,7 +158,12 @@ def _check_inside(key: str, value: Any, place: str, registry: Registry) -> None:
         if isinstance(value, dict):
             _check_loader(value, place, strict=False)
         return
-    # These are for mmcv's builders or for layers, which have rules of their own.
+    # mmcv's builders of layers have rules of their own for the keys.
+    if key in _LAYERS and isinstance(value, dict) and isinstance(value.get('type'), str):
+        if _lookup(value['type'], registries.MODELS) is None:
+            names = _names(registries.MODELS)
+            text = f'{place}.type={value["type"]!r} is not a registered layer; '
+            raise ConfigKeyError(f'{text}{_near(value["type"], names)}'.rstrip('; '))
     if key != 'init_cfg' and key.endswith('_cfg'):
         return
     registry = _BY_KEY.get(key, registry)
@@ -316,6 +323,17 @@ def naming_places(cfg: Config) -> Iterator[None]:
     """
     try:
         yield
+    except KeyError as error:
+        match = _NOT_REGISTERED.match(str(error.args[0] if error.args else ''))
+        if match is None or isinstance(error, ConfigKeyError):
+            raise
+        kind = match.group(1)
+        places = [key for key, value in dotted_keys(cfg) if value == kind and '.type' in key]
+        if not places:
+            raise
+        near = _near(kind, _names(registries.MODELS)).strip()
+        text = f'{places[0]}={kind!r} is not a registered name; {near}'
+        raise ConfigKeyError(text.rstrip('; ')) from error
     except TypeError as error:
         call = _CALL.match(str(error))
         if call is None:

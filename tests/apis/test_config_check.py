@@ -58,6 +58,18 @@ def test_a_missing_key_of_a_part_has_its_place() -> None:
         get_model(cfg)
 
 
+@pytest.mark.parametrize(
+    ('key', 'kind', 'near'), [('norm_cfg', 'SyncBNN', 'SyncBN'), ('act_cfg', 'ReLLU', 'ReLU')]
+)
+def test_a_layer_that_is_not_registered_has_its_place(key: str, kind: str, near: str) -> None:
+    backbone = dict(type='MobileNetV2', **{key: dict(type=kind)})
+    head = dict(type='LinearClsHead', num_classes=2, in_channels=1280)
+    cfg = Config(dict(model=dict(type='mmpretrain.ImageClassifier', backbone=backbone, head=head)))
+    message = rf'model\.backbone\.{key}\.type=\'{kind}\' is not a registered layer; .*{near}'
+    with pytest.raises(KeyError, match=message):
+        get_model(cfg)
+
+
 class _Base:
     def __init__(self, a: int, b: int = 1) -> None: ...
 
