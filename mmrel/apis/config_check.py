@@ -159,11 +159,12 @@ def _check_inside(key: str, value: Any, place: str, registry: Registry) -> None:
             _check_loader(value, place, strict=False)
         return
     # mmcv's builders of layers have rules of their own for the keys.
-    if key in _LAYERS and isinstance(value, dict) and isinstance(value.get('type'), str):
-        if _lookup(value['type'], registries.MODELS) is None:
-            names = _names(registries.MODELS)
-            text = f'{place}.type={value["type"]!r} is not a registered layer; '
-            raise ConfigKeyError(f'{text}{_near(value["type"], names)}'.rstrip('; '))
+    kind = value.get('type') if key in _LAYERS and isinstance(value, dict) else None
+    if isinstance(kind, str) and _lookup(kind, registries.MODELS) is None:
+        near = _near(kind, _names(registries.MODELS))
+        raise ConfigKeyError(
+            f'{place}.type={kind!r} is not a registered layer; {near}'.rstrip('; ')
+        )
     if key != 'init_cfg' and key.endswith('_cfg'):
         return
     registry = _BY_KEY.get(key, registry)
