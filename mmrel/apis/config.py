@@ -9,7 +9,8 @@ from mmengine.registry import RUNNERS
 from mmrel.engine import init_cpu_processes
 from mmrel.engine.runner import Runner
 
-from .config_check import check_config, naming_places
+from .config_check import check_config
+from .config_places import naming_places
 from .options import apply_options
 
 

@@ -35,6 +35,15 @@ def test_a_required_key_is_missed_before_anything_is_built() -> None:
         _check(train_dataloader=dict(dataset=dict(data_root='x')))
 
 
+def test_classes_that_follow_from_the_data_may_be_left_out() -> None:
+    model = Config.fromfile(ROOT / 'tests/data/tiny_simmatch.py').model
+    del model.num_classes
+    _check(model=model)
+    model.num_clases = 3
+    with pytest.raises(KeyError, match=r'num_clases is not a setting.* mean num_classes'):
+        _check(model=model)
+
+
 def test_what_cannot_be_told_is_let_through() -> None:
     _check(default_scope='mmpretrain', model=dict(type='Nothing'))
     _check(model=dict(type='LinearClassifier', backbone=dict(type='TIMMBackbone', model_name='x',
