@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORIGINALS := .venv-originals
+# Two processes, each with the files that it takes: a file's tests share what they train.
+PARALLEL := -n 2 --dist loadfile
 # A tested pair, so that pip does not search; requirements/runtime.txt has the ranges.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
@@ -39,13 +41,13 @@ lint: install
 	$(BIN)/ruff check .
 
 test: lint
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-originals: $(ORIGINALS)/.installed
-	$(ORIGINALS)/bin/python -m pytest
+	$(ORIGINALS)/bin/python -m pytest $(PARALLEL)
 
 format: install
 	$(BIN)/ruff format .

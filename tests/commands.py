@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tests.process_state import as_in_a_new_process
+
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / 'tests' / 'data' / 'tiny.py'
 TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
@@ -66,25 +68,64 @@ def _module(tool: str) -> ModuleType:
     if tool.startswith('mmrel.'):
         return importlib.import_module(tool)
     file = ROOT / 'tools' / tool
-    sys.path.insert(0, str(file.parent))
-    try:
-        spec = importlib.util.spec_from_file_location(f'_tool_{file.stem}', file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(file.parent))
+    spec = importlib.util.spec_from_file_location(f'_tool_{file.stem}', file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 
-def call(tool: str, *arguments: Any) -> str:
-    """Run a command's `main` in this process; what it printed.
+def call(
+    tool: str,
+    *arguments: Any,
+    fails: bool = False,
+    paths: Sequence[Path] = (),
+    cwd: Path | None = None,
+) -> str:
+    """Run a command's `main` in this process, with the state of a new one; what it printed.
 
-    An error goes through to the caller (`pytest.raises`).
+    An error goes through to the caller (`pytest.raises`). With ``fails`` the command must
+    end with an error, whose last words are added to the output instead.
     """
     output = io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        _module(tool).main([str(argument) for argument in arguments])
+    words = [str(argument) for argument in arguments]
+    before = set(sys.modules)
+    with (
+        as_in_a_new_process(),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
+    ):
+        sys.path[:0] = map(str, [*paths, *_folders_of(tool)])
+        sys.argv = [tool, *words]
+        if cwd is not None:
+            os.chdir(cwd)
+        try:
+            _module(tool).main(words)
+        except (Exception, SystemExit) as error:
+            if not fails or _succeeds(error):
+                raise
+            output.write(f'{type(error).__name__}: {error}\n')
+        else:
+            assert not fails, output.getvalue()[-4000:]
+        finally:
+            _forget(set(sys.modules) - before, paths)
     return output.getvalue()
+
+
+def _folders_of(tool: str) -> list[Path]:
+    """Where Python looks for a script's own imports."""
+    return [] if tool.startswith('mmrel.') else [(ROOT / 'tools' / tool).parent]
+
+
+def _succeeds(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+def _forget(modules: set[str], paths: Sequence[Path]) -> None:
+    """Modules of ``paths`` are one test's: another may have its own of the same name."""
+    for name in modules:
+        file = getattr(sys.modules[name], '__file__', None)
+        if file and any(Path(file).is_relative_to(path) for path in paths):
+            del sys.modules[name]
 
 
 def folders(root: Path) -> list[str]:

@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+# Two test processes on two cores; commands and ranks inherit it.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,8 @@ from mmengine.registry import init_default_scope
 
 import mmrel  # noqa: F401
 from tests.images import make_folder as write_folder
+
+torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 
 
 @pytest.fixture(autouse=True)

@@ -1,40 +1,42 @@
 """Running a function in several gloo processes, for tests."""
 
-import os
-import socket
-import tempfile
+import atexit
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import torch
-import torch.multiprocessing as mp
+from tests.ranks import TIMEOUT, Ranks
+
+# One pair of processes serves the whole test run (with pytest-xdist: one a
+# worker); starting a pair takes longer than nearly all that tests do with it.
+_pair: Ranks | None = None
 
 
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+@atexit.register
+def _close_pair() -> None:
+    global _pair
+    if _pair is not None:
+        _pair.close()
+        _pair = None
 
 
-def _entry(rank: int, size: int, port: int, folder: str, function: Callable, args: tuple) -> None:
-    os.environ.update(
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(size),
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-    )
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group('gloo', rank=rank, world_size=size)
+def run_ranks(function: Callable, size: int, *args: Any, timeout: float = TIMEOUT) -> list[Any]:
+    """Call ``function(rank, *args)`` on ``size`` ranks; what each returned, in order.
+
+    Raises:
+        RankError: If a rank raised, died, or was not done in ``timeout`` seconds.
+    """
+    global _pair
+    if size != 2:
+        ranks = Ranks(size)
+        try:
+            return ranks.run(function, *args, timeout=timeout)
+        finally:
+            ranks.close()
+    if _pair is None:
+        _pair = Ranks(size)
     try:
-        torch.save(function(rank, *args), Path(folder) / f'{rank}.pt')
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def run_ranks(function: Callable, size: int, *args: Any) -> list[Any]:
-    """Call ``function(rank, *args)`` on ``size`` ranks; what each returned, in order."""
-    with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(_entry, (size, _free_port(), folder, function, args), nprocs=size)
-        return [torch.load(Path(folder) / f'{rank}.pt', weights_only=True) for rank in range(size)]
+        return _pair.run(function, *args, timeout=timeout)
+    except BaseException:
+        # The other rank may wait for the first one for ever.
+        _close_pair()
+        raise

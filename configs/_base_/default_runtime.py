@@ -8,6 +8,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     step_seed=dict(type='StepSeedHook'),
     strict_load=dict(type='StrictLoadHook'),
+    finite=dict(type='FiniteHook', patience=0),
 )
 
 # The mean of the loss over the epoch so far stands beside the usual smoothed one.

@@ -8,9 +8,7 @@ _base_ = [
 
 model = dict(warmup_epochs=2)
 train_dataloader = dict(batch_size=64, num_workers=2, drop_last=True)
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=20, begin=0, end=20, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=20, val_interval=5)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=5))
 custom_hooks = [dict(type='ChannelsLastHook'), dict(type='PathCalibrationHook')]

@@ -5,10 +5,10 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# num_classes: the number of your classes.
+# num_classes=None: as many as the training folder has.
 model = dict(
     backbone=dict(stem_channels=16, base_channels=16),
-    head=dict(in_channels=128, num_classes=10),
+    head=dict(in_channels=128, num_classes=None),
 )
 train_dataloader = dict(
     batch_size=64,

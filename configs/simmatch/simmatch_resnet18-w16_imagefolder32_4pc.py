@@ -1,4 +1,5 @@
-# Small enough for 2 CPU cores, on any folder of 32-px images: 4 labels a class, 10 classes.
+# Small enough for 2 CPU cores, on any folder of 32-px images: 4 labels a class; memory.size
+# is the number of all labels, here of 10 classes.
 _base_ = [
     '../_base_/models/simmatch_wrn28.py',
     '../_base_/datasets/imagefolder32_semi.py',
@@ -15,6 +16,7 @@ model = dict(
         base_channels=16,
         norm_cfg=dict(type='BN'),
     ),
+    num_classes=None,  # as many as the labeled images have
     # ImageNet's threshold and weights: in so short a run hardly an image passes CIFAR's 0.95.
     head=dict(threshold=0.7, loss_weight=10.0),
     instance_head=dict(loss_weight=5.0, warmup_iters=None, warmup_epochs=1),
@@ -32,7 +34,7 @@ train_dataloader = dict(
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-4, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=39, begin=1, end=40, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=1, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=40, val_interval=5)
 auto_scale_lr = dict(base_batch_size=80)

@@ -9,7 +9,7 @@ model = dict(memory=dict(size=13000))
 # Warm-up by iteration, then the cosine by epoch, as released.
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-4, begin=0, end=5, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=395, begin=5, end=400, by_epoch=True),
+    dict(type='CosineAnnealingLR', begin=5, by_epoch=True),
 ]
 custom_hooks = [dict(type='LabeledSetHook')]
 # The projector has no gradient while the instance branch is off.

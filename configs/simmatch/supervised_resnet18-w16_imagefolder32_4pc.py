@@ -17,7 +17,7 @@ model = dict(
         base_channels=16,
         norm_cfg=dict(type='BN'),
     ),
-    head=dict(in_channels=128, num_classes=10),
+    head=dict(in_channels=128, num_classes=None),
 )
 train_dataloader = dict(
     batch_size=16,
@@ -35,7 +35,7 @@ train_dataloader = dict(
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-4, begin=0, end=26, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=1014, begin=26, end=1040, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=26, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=1040, val_interval=130)
 auto_scale_lr = dict(base_batch_size=16)

@@ -23,10 +23,8 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, begin=0, end=5, convert_to_iter_based=True),
     dict(
         type='CosineAnnealingLR',
-        T_max=45,
         eta_min=1e-5,
         begin=5,
-        end=50,
         convert_to_iter_based=True,
     ),
 ]

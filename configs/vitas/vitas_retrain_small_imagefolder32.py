@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# One network of the small space; head.num_classes: the number of your classes.
+# One network of the small space, for as many classes as the training folder has.
 model = dict(
     backbone=dict(
         img_size=32,
@@ -14,7 +14,7 @@ model = dict(
         blocks=[dict(num_heads=4, qkv_dims=192, mlp_dims=192)] * 4,
         drop_path_rate=0.0,
     ),
-    head=dict(in_channels=64, num_classes=10),
+    head=dict(in_channels=64, num_classes=None),
     # Mixed images need longer trainings.
     train_cfg=None,
 )
@@ -23,10 +23,8 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, begin=0, end=5, convert_to_iter_based=True),
     dict(
         type='CosineAnnealingLR',
-        T_max=45,
         eta_min=1e-5,
         begin=5,
-        end=50,
         convert_to_iter_based=True,
     ),
 ]

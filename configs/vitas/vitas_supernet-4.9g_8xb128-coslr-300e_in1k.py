@@ -5,6 +5,7 @@ model = dict(
     space=dict(
         _delete_=True,
         type='ViTASSpace',
+        num_classes=1000,
         embed_dims=768,
         qkv_dims=2880,
         mlp_dims=2880,

@@ -8,7 +8,7 @@ _base_ = [
 optim_wrapper = dict(optimizer=dict(lr=1.2))  # 0.075 * sqrt(256)
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-4, begin=0, end=10, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=190, begin=10, end=200, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=10, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=200)
 auto_scale_lr = dict(base_batch_size=256)

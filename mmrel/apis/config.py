@@ -1,13 +1,14 @@
 """From a config file and command-line switches to a Runner that is safe to start."""
 
-import math
 import os
 
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 
 from mmrel.engine import init_cpu_processes
+from mmrel.engine.global_batch import RULES
 from mmrel.engine.runner import Runner
+from mmrel.engine.schedule import check_length_option
 
 from .config_check import check_config
 from .config_places import naming_places
@@ -51,11 +52,13 @@ def load_config(
     Raises:
         FileNotFoundError: If there is no such file.
         KeyError: If nothing reads the key of an option.
+        ValueError: If an option changes the run's length, and the schedule does not follow.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config {path!r} does not exist')
     cfg = Config.fromfile(path)
     merge_options(cfg, cfg_options)
+    check_length_option(cfg, cfg_options)
     cfg.launcher = launcher
     if work_dir is not None:
         cfg.work_dir = work_dir
@@ -78,7 +81,7 @@ def use_auto_scale_lr(cfg: Config) -> None:
     """Scale the learning rate with the global batch (``--auto-scale-lr``).
 
     ``auto_scale_lr.rule`` is 'linear' (mmengine's, the default) or 'sqrt' (what
-    goes with LARS).
+    goes with LARS). The global batch counts all processes and accumulated gradients.
 
     Raises:
         KeyError: If the config does not say which batch its rate is meant for.
@@ -89,7 +92,7 @@ def use_auto_scale_lr(cfg: Config) -> None:
             '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config: the global batch '
             'that its learning rate is meant for'
         )
-    if cfg.auto_scale_lr.get('rule', 'linear') not in ('linear', 'sqrt'):
+    if cfg.auto_scale_lr.get('rule', 'linear') not in RULES:
         raise ValueError(
             f"auto_scale_lr.rule={cfg.auto_scale_lr.rule!r} is neither 'linear' nor 'sqrt'"
         )
@@ -120,28 +123,19 @@ def build_runner(cfg: Config) -> Runner:
 
     Raises:
         KeyError: If a module is unknown, or a key is not one of its settings.
+        ValueError: If another Runner would scale the rate by another rule than the config's.
     """
     check_config(cfg)
     init_cpu_processes(cfg.get('launcher', 'none'))
     with naming_places(cfg):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    _apply_scaling_rule(runner)
-    return runner
-
-
-def _apply_scaling_rule(runner: Runner) -> None:
-    """Let mmengine, which scales by batch / base, scale by the root of it."""
     settings = runner.auto_scale_lr or {}
-    if not settings.get('enable') or settings.get('rule', 'linear') != 'sqrt':
-        return
-    base = settings['base_batch_size']
-    batch = runner.world_size * runner.cfg.train_dataloader.batch_size
-    ratio = math.sqrt(batch / base)
-    runner.auto_scale_lr = dict(settings, base_batch_size=batch / ratio)
-    runner.logger.info(
-        f"auto_scale_lr.rule='sqrt': the rate is meant for a batch of {base}, this run has "
-        f'{batch}: it is multiplied by {ratio:.4g}'
-    )
+    if not isinstance(runner, Runner) and settings.get('enable') and settings.get('rule') == 'sqrt':
+        raise ValueError(
+            f"auto_scale_lr.rule='sqrt' needs mmrel's Runner: leave out runner_type="
+            f'{cfg.runner_type!r}'
+        )
+    return runner
 
 
 def check_batches(runner: Runner) -> None:

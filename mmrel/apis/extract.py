@@ -55,6 +55,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--skip-broken', action='store_true', help='leave out images that cannot be decoded'
     )
+    parser.add_argument(
+        '--extensions', nargs='+', metavar='EXT',
+        help='of the images in folders, such as .webp .png (all that Pillow reads)',
+    )  # fmt: skip
     parser.add_argument('--no-progress', action='store_true', help='show no progress bar')
     parser.add_argument(
         '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
@@ -70,7 +74,7 @@ def _message(error: BaseException) -> str:
 def _prepare(args: argparse.Namespace) -> tuple[FeatureExtractor, ImageList]:
     """All that can be wrong before the first image is read, the quick checks first."""
     check_feature_file(args.out)
-    images = ImageList(args.inputs)
+    images = ImageList(args.inputs, args.extensions, args.skip_broken)
     check_paths(args.out, images.items)
     extractor = FeatureExtractor(
         args.model,
@@ -81,6 +85,7 @@ def _prepare(args: argparse.Namespace) -> tuple[FeatureExtractor, ImageList]:
         skip_broken=args.skip_broken,
         progress=not args.no_progress,
         cfg_options=args.cfg_options,
+        extensions=args.extensions,
     )
     return extractor, images
 

@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from torch.utils.data import DataLoader
 
+from mmrel.datasets.folder_scan import shown
 from mmrel.datasets.image_file import BrokenImageError
+from mmrel.datasets.image_formats import check_extensions
 from mmrel.datasets.image_list import (
     ImageInput,
     ImageList,
@@ -114,6 +116,9 @@ class FeatureExtractor:
             how many. Defaults to False.
         progress (bool): Show a bar, on standard error. Defaults to True.
         cfg_options (dict, optional): As in :func:`.get_model`.
+        extensions (str | Sequence[str], optional): Of the images in folders,
+            such as '.webp,.png'. Defaults to None: those of all formats that
+            Pillow reads here.
 
     Raises:
         ValueError: If a number is out of range, the model has no backbone, or
@@ -139,6 +144,7 @@ class FeatureExtractor:
         skip_broken: bool = False,
         progress: bool = True,
         cfg_options: dict | None = None,
+        extensions: str | Sequence[str] | None = None,
     ) -> None:
         if batch_size < 1 or num_workers < 0:
             raise ValueError(
@@ -159,6 +165,7 @@ class FeatureExtractor:
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.skip_broken = skip_broken
+        self.extensions = check_extensions(extensions)
         self.progress = progress
 
     @staticmethod
@@ -204,7 +211,9 @@ class FeatureExtractor:
             FileNotFoundError, ValueError, TypeError: If an input is not there
                 or is no image, before the first one is read.
         """
-        images = inputs if isinstance(inputs, ImageList) else ImageList(inputs)
+        images = inputs
+        if not isinstance(inputs, ImageList):
+            images = ImageList(inputs, self.extensions, self.skip_broken)
         first = self.pipeline.transforms[0] if self.pipeline.transforms else None
         if images.has_arrays and not isinstance(first, LoadImage):
             raise ValueError(
@@ -218,11 +227,11 @@ class FeatureExtractor:
             raise
         result = rows.finished()
         if result.broken:
-            shown = ', '.join(result.broken[:5]) + (', ...' if len(result.broken) > 5 else '')
+            names = shown(result.broken)
             count = f'{len(result.broken)} broken of {len(images)} images'
             if not result.rows:
-                raise BrokenImageError(f'none of {len(images)} images can be decoded: {shown}')
-            print_log(f'left out {count}: {shown}', logger='current', level=30)
+                raise BrokenImageError(f'none of {len(images)} images can be decoded: {names}')
+            print_log(f'left out {count}: {names}', logger='current', level=30)
         return result
 
     def _fill(self, rows: _Rows) -> None:

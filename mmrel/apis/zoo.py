@@ -18,6 +18,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
 from mmrel.utils.package import package_root
 from mmrel.utils.weights import load_weights
@@ -176,7 +177,8 @@ def get_model(
         KeyError: If a module of the config is unknown, or a key is not one of
             its settings.
         ValueError: If the name is unknown (the message has the closest ones),
-            no weights are released, or the device cannot be used.
+            no weights are released, the device cannot be used, or the config
+            leaves ``num_classes`` out and the checkpoint has no classifier.
         FileNotFoundError: If there is no such config or checkpoint.
         RuntimeError: If the checkpoint does not fit or would run code.
 
@@ -197,6 +199,7 @@ def get_model(
     if cfg.get('data_preprocessor') is not None:
         model_cfg.setdefault('data_preprocessor', copy.deepcopy(cfg.data_preprocessor))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrel'):
+        complete_count(model_cfg, os.fspath(pretrained) if pretrained else None)
         with naming_places(cfg):
             built = MODELS.build(model_cfg)
         if pretrained:

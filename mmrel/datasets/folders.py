@@ -1,36 +1,72 @@
 """Data sets of image files in folders."""
 
 import os
+from collections.abc import Sequence
 
 import mmpretrain.datasets as mmpretrain_datasets
 from mmpretrain.datasets import CustomDataset
 
 from mmrel.registry import DATASETS
 
-from .image_file import without_broken
+from .folder_scan import (
+    FolderScan,
+    is_hidden,
+    log_found,
+    no_image_message,
+    scan_folder,
+    shown,
+    unreadable_error,
+)
+from .image_file import ImageReader, without_broken
+from .image_formats import check_extensions, has_extension
 from .label_split import LabelSplit
 from .seeding import SeededDraws
+from .transforms import LoadImage
 
 
 class _CheckedFolder(LabelSplit, SeededDraws):
-    """Clear errors for a folder that is missing or empty, and ``skip_broken``.
+    """What is read of a folder and what is left out, said in one line; ``skip_broken``.
 
     Args:
         skip_broken (bool): Decode every image once at the start and leave the
             broken ones out (their number is logged). Otherwise the first
             broken image that a run meets stops it. Defaults to False.
+        extensions (str | Sequence[str], optional): Of the files that are
+            images. Defaults to None: those of all formats that Pillow reads
+            here.
     """
 
-    def __init__(self, *args, skip_broken: bool = False, **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        skip_broken: bool = False,
+        extensions: str | Sequence[str] | None = None,
+        **kwargs,
+    ) -> None:
         self.skip_broken = skip_broken
-        super().__init__(*args, **kwargs)
+        self._left_out: list[str] = []
+        self._empty: list[str] = []
+        self._found = 0
+        super().__init__(*args, extensions=check_extensions(extensions), **kwargs)
+
+    def full_init(self) -> None:
+        """Load all samples, and say how many there are and what is left out."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        chosen = f'{len(self)} of ' if len(self) != self._found else ''
+        classes = f' in {len(self.CLASSES)} classes' if self.with_label and self.CLASSES else ''
+        empty = f' ({len(self._empty)} without images: {shown(self._empty)})' if self._empty else ''
+        log_found(self.img_prefix, f'{chosen}{self._found} images{classes}{empty}', self._left_out)
 
     def load_data_list(self) -> list[dict]:
         """The samples: dicts with ``img_path`` and, if labeled, ``gt_label``.
 
         Raises:
             FileNotFoundError: If the folder does not exist.
-            ValueError: If no image is found in it.
+            OSError: If a folder cannot be listed, and ``skip_broken`` is not set.
+            ValueError: If no image is found in it, or its sub-folders are not
+                the data set's classes.
         """
         root = self.img_prefix
         is_local = '://' not in root
@@ -39,20 +75,58 @@ class _CheckedFolder(LabelSplit, SeededDraws):
                 f'image folder {root!r} does not exist; set dataset.data_root (now '
                 f'{self.data_root!r}) and dataset.data_prefix'
             )
-        try:
-            samples = super().load_data_list()
-        except RuntimeError as error:
-            if 'Found 0 files' not in str(error):
-                raise
-            samples = []
+        self._left_out, self._empty = [], []
+        samples = super().load_data_list()
         if not samples:
             layout = 'one sub-folder a class' if self.with_label else 'images anywhere below it'
+            hint = '; for images without classes set dataset.with_label=False' * self.with_label
+            raise ValueError(no_image_message(root, layout, self.extensions, self._left_out) + hint)
+        whole = without_broken(samples, self._reader()) if self.skip_broken else samples
+        self._found = len(whole)
+        if self._found < len(samples):
+            self._left_out.append(f'{len(samples) - self._found} broken')
+        return whole
+
+    def is_valid_file(self, filename: str) -> bool:
+        """Whether a file's name says that it is an image."""
+        return has_extension(filename, self.extensions)
+
+    def _reader(self) -> ImageReader | None:
+        """What the pipeline reads images with."""
+        loads = [step for step in self.pipeline.transforms if isinstance(step, LoadImage)]
+        return loads[0].reader if loads else None
+
+    def _scan(self) -> FolderScan:
+        """The folder's content; what is left out is kept for the log."""
+        scan = scan_folder(self.img_prefix, self.extensions)
+        if scan.unreadable and not self.skip_broken:
+            raise unreadable_error(self.img_prefix, scan)
+        self._left_out = scan.left_out()
+        return scan
+
+    def _find_samples(self) -> list[tuple[str, int]] | list[str]:
+        """mmpretrain's, without hidden names; a folder without images stays a class."""
+        scan = self._scan()
+        if not self.with_label:
+            return scan.files
+        self.folder_to_idx = {name: i for i, name in enumerate(scan.folders)}
+        if self.CLASSES is None:
+            self._metainfo['classes'] = tuple(scan.folders)
+        elif len(self.CLASSES) != len(scan.folders):
             raise ValueError(
-                f'no image in folder {root!r}: expected {layout}, '
-                f'extensions {", ".join(sorted(self.extensions))}'
-                + ('; for images without classes set dataset.with_label=False' * self.with_label)
+                f'image folder {self.img_prefix!r} has {len(scan.folders)} sub-folders, the data '
+                f'set {len(self.CLASSES)} classes'
             )
-        return without_broken(samples) if self.skip_broken else samples
+        files: dict[str, list[str]] = {name: [] for name in scan.folders}
+        for path in scan.files:
+            folder, _, below = path.partition('/')
+            if below:
+                files[folder].append(path)
+        outside = len(scan.files) - sum(map(len, files.values()))
+        if outside:
+            self._left_out.append(f'{outside} images outside of the class folders')
+        self._empty = [name for name in scan.folders if not files[name]]
+        return [(path, i) for i, name in enumerate(scan.folders) for path in files[name]]
 
 
 @DATASETS.register_module()
@@ -68,6 +142,9 @@ class ImageFolder(_CheckedFolder, CustomDataset):
             below the folder, without labels. Defaults to True.
         skip_broken (bool): Leave out images that cannot be decoded: all are
             decoded once at the start. Defaults to False.
+        extensions (str | Sequence[str], optional): Of the files that are
+            images, such as '.webp,.png'. Defaults to None: those of all formats
+            that Pillow reads here.
         label_split (str, optional): A list of the images to use, from
             ``tools/dataset_converters/make_label_split.py``. Defaults to None:
             all.
@@ -109,7 +186,8 @@ class TinyImageNet(_CheckedFolder, CustomDataset):
         if self.split == 'train':
             return super()._find_samples()
         train = os.path.join(self.data_root, 'train')
-        classes = sorted(entry.name for entry in os.scandir(train) if entry.is_dir())
+        folders = (entry.name for entry in os.scandir(train) if entry.is_dir())
+        classes = sorted(name for name in folders if not is_hidden(name))
         index = {name: i for i, name in enumerate(classes)}
         self._metainfo['classes'] = tuple(classes)
         table = os.path.join(self.data_root, 'val', 'val_annotations.txt')

@@ -1,53 +1,239 @@
 """Reading image files, and what to do with broken ones."""
 
 import io
+import logging
 import os
+import re
+import stat
+import threading
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO
 
+import numpy as np
 from mmengine.fileio import get
 from mmengine.logging import print_log
-from PIL import Image
+from PIL import Image, ImageColor, UnidentifiedImageError
+
+from .folder_scan import shown
+from .image_formats import image_formats
+from .image_modes import ValueRange, correct_transparent_key, to_rgb, upright
+
+# Pillow's own bound, above which it warns.
+MAX_PIXELS = 89_478_485
+_MARK = 'BrokenImageError: '
+_KINDS = (
+    (stat.S_ISDIR, 'a folder'),
+    (stat.S_ISFIFO, 'a named pipe'),
+    (stat.S_ISSOCK, 'a socket'),
+    (lambda mode: not stat.S_ISREG(mode), 'a device'),
+)
+
+# A message for each odd file of a large folder would hide the run's own. What
+# makes an image unreadable is an error anyway.
+warnings.filterwarnings('ignore', module=r'PIL\.')
+logging.getLogger('PIL').addHandler(logging.NullHandler())
+_exif_is_said = False
+_lowered_bound = threading.Lock()
 
 
 class BrokenImageError(RuntimeError):
-    """An image file that cannot be decoded. The message names the file."""
-
-
-def read_image(path: str, backend_args: dict | None = None) -> Image.Image:
-    """Decode an image file completely.
+    """An image file that cannot be read as it must be. The message names the file.
 
     Args:
-        path (str): The file.
+        message (str): One line. Of the report that torch makes of a worker's
+            error, with its traceback, only this line is kept.
+        reason (str): The cause alone, without the file and the remedy.
+    """
+
+    def __init__(self, message: str, reason: str = '') -> None:
+        super().__init__(message.rpartition(_MARK)[2].strip() if '\n' in message else message)
+        self.reason = reason
+
+
+class _Refusal(ValueError):
+    """A file that is not even opened, or not decoded."""
+
+
+def _check_background(background: str | Sequence[int]) -> tuple[int, int, int]:
+    try:
+        if isinstance(background, str):
+            return ImageColor.getcolor(background, 'RGB')
+        red, green, blue = map(int, background)
+    except (TypeError, ValueError):
+        red = green = blue = -1
+    if not all(0 <= value <= 255 for value in (red, green, blue)):
+        raise ValueError(
+            f"background={background!r} must be a color such as 'white', or three numbers from 0 "
+            'to 255'
+        )
+    return red, green, blue
+
+
+def _check_range(value_range: Sequence[float] | None) -> ValueRange | None:
+    if value_range is None:
+        return None
+    try:
+        low, high = map(float, value_range)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(
+            f'value_range={value_range!r} must be two numbers, low < high: black and white'
+        )
+    return low, high
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """Reads any image file as the upright 8-bit RGB picture that a viewer shows.
+
+    Several frames or pages: the first one. Color profiles are not applied.
+
+    Args:
+        background (str | Sequence[int]): Seen through transparent pixels: a
+            color that Pillow knows by name, or RGB. Defaults to 'white'.
+        value_range (Sequence[float], optional): The values of black and white
+            in images with one channel of 16 or 32 bits or of floating-point
+            numbers. Defaults to None: the whole range of 12 and 16 bits; other
+            deep images are refused.
+        max_pixels (int): Images with more are refused before they are decoded.
+            Defaults to 89,478,485, Pillow's bound.
         backend_args (dict, optional): mmengine's storage backend.
 
-    Returns:
-        Image.Image: RGB.
-
     Raises:
-        FileNotFoundError: If there is no such file.
-        BrokenImageError: If the file is no image, or is cut short.
+        ValueError: If a setting is not as above.
     """
-    try:
-        return Image.open(io.BytesIO(get(path, backend_args=backend_args))).convert('RGB')
-    except FileNotFoundError:
-        raise FileNotFoundError(f'image {path!r} does not exist') from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+
+    background: str | Sequence[int] = 'white'
+    value_range: Sequence[float] | None = None
+    max_pixels: int = MAX_PIXELS
+    backend_args: dict | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'background', _check_background(self.background))
+        object.__setattr__(self, 'value_range', _check_range(self.value_range))
+        if not isinstance(self.max_pixels, int) or self.max_pixels < 1:
+            raise ValueError(f'max_pixels={self.max_pixels!r} must be a positive integer')
+
+    def read(self, path: str) -> Image.Image:
+        """Decode an image file completely.
+
+        Args:
+            path (str): The file.
+
+        Returns:
+            Image.Image: RGB.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            BrokenImageError: If it is not an image, is cut short, cannot be
+                read or is refused because of a setting.
+        """
+        try:
+            with self._open(path) as file:
+                return self._decode(file, path)
+        except FileNotFoundError as error:
+            if not os.path.islink(path):
+                raise FileNotFoundError(f'image {path!r} does not exist') from None
+            cause, reason = error, 'it is a link to a file that does not exist'
+        except Exception as error:  # Pillow's plugins raise whatever a damaged file leads to
+            cause, reason = error, self._reason(error)
         raise BrokenImageError(
-            f'image {path!r} cannot be decoded ({error}); mend or remove it, or set '
-            'dataset.skip_broken=True to leave broken images out'
-        ) from error
+            f'image {path!r} cannot be decoded ({reason}); mend or remove it, or set '
+            'dataset.skip_broken=True to leave broken images out',
+            reason,
+        ) from cause
+
+    def from_array(self, array: np.ndarray) -> Image.Image:
+        """The picture of an array, by the same rules.
+
+        Args:
+            array (ndarray): (H, W, 3) uint8 RGB, or whatever else Pillow takes.
+
+        Returns:
+            Image.Image: RGB.
+        """
+        return to_rgb(Image.fromarray(array), self.background, self.value_range)
+
+    def _open(self, path: str) -> IO[bytes]:
+        if self.backend_args is not None or '://' in path:
+            return io.BytesIO(get(path, backend_args=self.backend_args))
+        # To open a named pipe would wait forever.
+        state = os.stat(path)
+        if not stat.S_ISREG(state.st_mode):
+            raise _Refusal(f'it is {next(kind for is_it, kind in _KINDS if is_it(state.st_mode))}')
+        if not state.st_size:
+            raise _Refusal('the file is empty')
+        return open(path, 'rb')
+
+    def _decode(self, file: IO[bytes], path: str) -> Image.Image:
+        if Image.MAX_IMAGE_PIXELS is not None and self.max_pixels > Image.MAX_IMAGE_PIXELS:
+            Image.MAX_IMAGE_PIXELS = self.max_pixels
+        image = Image.open(file, formats=image_formats())
+        self._check_size(image)
+        correct_transparent_key(image)
+        self._load(image)
+        turn, exif_is_readable = upright(image)
+        if not exif_is_readable:
+            _say_once_that_exif_is_damaged(path)
+        rgb = to_rgb(image, self.background, self.value_range)
+        return turn(rgb) if turn else rgb
+
+    def _load(self, image: Image.Image) -> None:
+        if image.format not in ('ICO', 'ICNS'):
+            image.load()
+            return
+        # The image inside an icon can be larger than its header says; Pillow
+        # refuses it above twice this number.
+        with _lowered_bound:
+            before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, self.max_pixels / 2
+            try:
+                image.load()
+            finally:
+                Image.MAX_IMAGE_PIXELS = before
+
+    def _check_size(self, image: Image.Image) -> None:
+        width, height = image.size
+        if width * height > self.max_pixels:
+            raise _Refusal(self._too_large(f'{width} x {height} = {width * height}'))
+
+    def _too_large(self, pixels: str) -> str:
+        return (
+            f'it has {pixels} pixels, more than max_pixels={self.max_pixels}: give LoadImage a '
+            'larger max_pixels to read it'
+        )
+
+    def _reason(self, error: Exception) -> str:
+        """One line on what went wrong, without the file."""
+        if isinstance(error, UnidentifiedImageError):
+            return 'it is not an image in a format that Pillow reads here'
+        if isinstance(error, Image.DecompressionBombError):
+            pixels = re.search(r'\((\d+) pixels\)', str(error))
+            return self._too_large(pixels[1] if pixels else 'too many')
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        words = ' '.join(str(error).split())
+        if isinstance(error, OSError | ValueError) and words:
+            return words
+        return f'{type(error).__name__}: {words}'.rstrip(': ')
 
 
-def _is_broken(path: str) -> bool:
-    try:
-        read_image(path)
-    except BrokenImageError:
-        return True
-    return False
+def _say_once_that_exif_is_damaged(path: str) -> None:
+    global _exif_is_said
+    if not _exif_is_said:
+        _exif_is_said = True
+        print_log(
+            f'image {path!r}: its EXIF data is damaged, so it is taken as it is stored, not '
+            'rotated (said for the first such image only)',
+            logger='current',
+            level=30,
+        )
 
 
-def without_broken(data_list: list[dict]) -> list[dict]:
+def without_broken(data_list: list[dict], reader: ImageReader | None = None) -> list[dict]:
     """Leave out samples whose image cannot be decoded, and log how many.
 
     Every file is decoded once, in threads (on 2 cores about 1 ms for a 500-px
@@ -55,6 +241,8 @@ def without_broken(data_list: list[dict]) -> list[dict]:
 
     Args:
         data_list (list[dict]): Samples with ``img_path``.
+        reader (ImageReader, optional): As the pipeline reads them. Defaults to
+            None: a reader that refuses no range of values.
 
     Returns:
         list[dict]: The samples whose image is whole.
@@ -62,17 +250,25 @@ def without_broken(data_list: list[dict]) -> list[dict]:
     Raises:
         BrokenImageError: If no image is whole.
     """
+    reader = reader or ImageReader(value_range=(0, 1))
+
+    def is_broken(path: str) -> bool:
+        try:
+            reader.read(path)
+        except (BrokenImageError, FileNotFoundError):
+            return True
+        return False
+
     paths: Sequence[str] = [sample['img_path'] for sample in data_list]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        broken = list(pool.map(_is_broken, paths, chunksize=64))
+        broken = list(pool.map(is_broken, paths, chunksize=64))
     names = [path for path, bad in zip(paths, broken, strict=True) if bad]
     if names:
-        shown = ', '.join(names[:5]) + (', ...' if len(names) > 5 else '')
         print_log(
-            f'skipped {len(names)} broken of {len(paths)} images: {shown}',
+            f'skipped {len(names)} broken of {len(paths)} images: {shown(names)}',
             logger='current',
             level=30,
         )
     if len(names) == len(paths):
-        raise BrokenImageError(f'none of {len(paths)} images can be decoded: {shown}')
+        raise BrokenImageError(f'none of {len(paths)} images can be decoded: {shown(names)}')
     return [sample for sample, bad in zip(data_list, broken, strict=True) if not bad]

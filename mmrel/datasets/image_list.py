@@ -1,15 +1,16 @@
 """Images as a user names them: paths, folders or arrays."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.dataset import default_collate
 from torch.utils.data import Dataset
 
-from .folders import ImageFolder
+from .folder_scan import log_found, no_image_message, scan_folder, unreadable_error
 from .image_file import BrokenImageError
+from .image_formats import check_extensions
 
 ImageInput = str | os.PathLike | np.ndarray
 
@@ -23,9 +24,15 @@ def _check_array(image: np.ndarray, where: str) -> np.ndarray:
     return image
 
 
-def _in_folder(folder: str) -> list[str]:
-    dataset = ImageFolder(data_root=folder, with_label=False, lazy_init=True)
-    return [sample['img_path'] for sample in dataset.load_data_list()]
+def _in_folder(folder: str, extensions: tuple[str, ...], skip_broken: bool) -> list[str]:
+    scan = scan_folder(folder, extensions)
+    if scan.unreadable and not skip_broken:
+        raise unreadable_error(folder, scan)
+    if not scan.files:
+        layout = 'images anywhere below it'
+        raise ValueError(no_image_message(folder, layout, extensions, scan.left_out()))
+    log_found(folder, f'{len(scan.files)} images', scan.left_out())
+    return [os.path.join(folder, name) for name in scan.files]
 
 
 class ImageList:
@@ -35,18 +42,30 @@ class ImageList:
         inputs (str | PathLike | ndarray | Iterable): A path, a folder (all
             images below it, sorted), an RGB array (H, W, 3) uint8, or several
             of them; an array (N, H, W, 3) is N images.
+        extensions (str | Sequence[str], optional): Of the images in folders;
+            a file that is named itself may have any. Defaults to None: those of
+            all formats that Pillow reads here.
+        skip_broken (bool): Leave out folders that cannot be listed. Defaults to
+            False.
 
     Attributes:
         items (list[str | ndarray]): One entry an image.
 
     Raises:
         FileNotFoundError: If a path does not exist.
+        OSError: If a folder cannot be listed.
         ValueError: If there is no input, no image in a folder, or an array is
             no image.
         TypeError: If an input is something else.
     """
 
-    def __init__(self, inputs: ImageInput | Iterable[ImageInput]) -> None:
+    def __init__(
+        self,
+        inputs: ImageInput | Iterable[ImageInput],
+        extensions: str | Sequence[str] | None = None,
+        skip_broken: bool = False,
+    ) -> None:
+        extensions = check_extensions(extensions)
         self.items: list[str | np.ndarray] = []
         missing = []
         for entry, where in self._entries(inputs):
@@ -60,8 +79,8 @@ class ImageList:
                 )
             path = os.path.expanduser(os.fspath(entry))
             if os.path.isdir(path):
-                self.items += _in_folder(path)
-            elif '://' in path or os.path.exists(path):
+                self.items += _in_folder(path, extensions, skip_broken)
+            elif '://' in path or os.path.lexists(path):  # a broken link is a broken image
                 self.items.append(path)
             else:
                 missing.append(path)
@@ -134,7 +153,7 @@ class ImageListDataset(Dataset):
         try:
             return row, self.pipeline(dict(results, sample_idx=row))
         except BrokenImageError as error:
-            return row, str(error.__cause__ or error)
+            return row, error.reason or str(error)
         except FileNotFoundError:
             return row, 'it is no longer there'
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from .class_names import follow_stated_order
+
 _TOOL = 'tools/dataset_converters/make_label_split.py'
 
 
@@ -206,10 +208,12 @@ class LabelSplit:
 
         Raises:
             ValueError: If the list is not of this data set: an image of it is
-                not there or has another class, or a class has no image; or if
+                not there or has a class of another name, or a class has no image; or if
                 it is not as balanced as it must be.
         """
         samples = super().filter_data()
+        folders = getattr(self, 'folder_to_idx', None) or {}
+        samples = follow_stated_order(samples, self.CLASSES, folders)
         path = self.label_split or self.without_split
         if path is None:
             return samples
@@ -233,14 +237,18 @@ class LabelSplit:
                 f'{where} names {len(missing)} images that the data set does not have: '
                 f'{", ".join(missing[:5])}'
             )
+        # Numbers are compared where there are no names: the list may be of a folder
+        # with more classes, or of one with another order.
+        named = any(image.label != str(image.number) for image in split.values())
+        key = 'label' if self.CLASSES and named else 'number'
         for name, ours in found.items():
             theirs = split[name]
-            if ours != theirs:
+            if getattr(ours, key) != getattr(theirs, key):
                 raise ValueError(
                     f'{where} says that {name!r} is of class {theirs.number} ({theirs.label}), '
                     f'the data set says {ours.number} ({ours.label})'
                 )
-        there = {image.number for image in split.values()}
+        there = {image.number for image in found.values()}
         without = [c for i, c in enumerate(self.CLASSES or ()) if i not in there]
         if without:
             raise ValueError(

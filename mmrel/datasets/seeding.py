@@ -41,6 +41,18 @@ class SampleIndex(int):
 
 
 @contextmanager
+def kept_generators() -> Iterator[None]:
+    """Put ``random``, NumPy and torch's CPU generator back as they were."""
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
+
+
+@contextmanager
 def seeded_draws(index: int) -> Iterator[None]:
     """Seed ``random``, NumPy and torch's CPU generator for one sample.
 
@@ -56,16 +68,11 @@ def seeded_draws(index: int) -> Iterator[None]:
         return
     entropy = (index.seed, index.epoch, int(index))
     words = np.random.SeedSequence(entropy).generate_state(3).tolist()
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    random.seed(words[0])
-    np.random.seed(words[1])
-    torch.default_generator.manual_seed(words[2])
-    try:
+    with kept_generators():
+        random.seed(words[0])
+        np.random.seed(words[1])
+        torch.default_generator.manual_seed(words[2])
         yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
-        torch.set_rng_state(before[2])
 
 
 class SeededDraws:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 from mmrel.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 
+from .class_names import class_names, match_classes
 from .seeding import SampleIndex, seeded_draws
 
 
@@ -30,7 +31,8 @@ class SemiSupervisedDataset(Dataset):
 
     Raises:
         ValueError: If a labeled image has no class, a class no labeled image,
-            or the two sets number their classes differently.
+            or the unlabeled set has classes that the labeled one lacks. The same
+            names in another order are renumbered.
     """
 
     def __init__(self, labeled: dict | Dataset, unlabeled: dict | Dataset) -> None:
@@ -59,13 +61,15 @@ class SemiSupervisedDataset(Dataset):
                 f'dataset.labeled has no image of {len(without)} of {len(classes)} classes: '
                 f'{", ".join(without[:5])}; every class needs a labeled image'
             )
-        others = self.unlabeled.metainfo.get('classes')
-        if others and self.metainfo.get('classes') and tuple(others) != tuple(classes):
+        names = class_names(self.labeled)
+        if names is None:
+            return
+        try:
+            match_classes(self.unlabeled, names, 'dataset.unlabeled', 'dataset.labeled')
+        except ValueError as error:
             raise ValueError(
-                f'dataset.labeled has {len(classes)} classes ({", ".join(classes[:3])}, ...), '
-                f'dataset.unlabeled {len(others)} others ({", ".join(others[:3])}, ...); where the '
-                'unlabeled ones are of no use set dataset.unlabeled.with_label=False'
-            )
+                f'{error}; where they are of no use set dataset.unlabeled.with_label=False'
+            ) from None
 
     @property
     def metainfo(self) -> dict:

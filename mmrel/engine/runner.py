@@ -1,14 +1,24 @@
 """mmengine's Runner, with the checks that mmrel's commands promise."""
 
+import copy
 from typing import Any
 
 import mmengine.runner
 from mmengine.logging import MMLogger
+from mmengine.runner import find_latest_checkpoint
+from torch import nn
 
-from mmrel.engine.console import describe_run, filter_console
+from mmrel.datasets.class_names import count_classes
+from mmrel.models.utils.num_classes import complete_count
+
+from .console import describe_run, filter_console
+from .due_validation import DueValidation
+from .guarded_loading import GuardedLoading
+from .hooks import ClassNamesHook
+from .run_conditions import RunConditions
 
 
-class Runner(mmengine.runner.Runner):
+class Runner(DueValidation, RunConditions, GuardedLoading, mmengine.runner.Runner):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
     Its configuration, hooks and environment go to the log file alone.
@@ -25,3 +35,32 @@ class Runner(mmengine.runner.Runner):
         logger = super().build_logger(*args, **kwargs)
         filter_console(logger)
         return logger
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """As mmengine's; ``num_classes`` follows from checkpoint or data if left out."""
+        if isinstance(model, dict):
+            checkpoint = self._load_from
+            if checkpoint is None and self._resume:
+                checkpoint = find_latest_checkpoint(self.work_dir)
+            number = complete_count(model, checkpoint, self._training_count)
+            if number is not None:
+                self.logger.info(f'the classifier gets {number} classes')
+                # Into the work dir: that config can be tested without the training set.
+                self.cfg.model = copy.deepcopy(model)
+        return super().build_model(model)
+
+    def _training_count(self) -> int | None:
+        """Classes of the training set, which is read now and then used."""
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = self.build_dataloader(
+                self._train_dataloader,
+                seed=self.seed,
+                diff_rank_seed=self._randomness_cfg.get('diff_rank_seed', False),
+            )
+        loader = self._train_dataloader
+        return None if loader is None else count_classes(loader.dataset)
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """As mmengine's, and the checks that a config cannot drop."""
+        super().register_hooks(*args, **kwargs)
+        self.register_hook(ClassNamesHook())

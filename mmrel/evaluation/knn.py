@@ -12,6 +12,15 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather, all_reduce, broadcast, get_rank, get_world_size
 from torch import Tensor
 
+from .knn_checks import (
+    check_features,
+    check_inputs,
+    check_integers,
+    check_labels,
+    check_rows,
+    check_settings,
+)
+
 
 def nearest(
     queries: Tensor, bank: Tensor, k: int, query_block: int = 1024, bank_block: int = 65536
@@ -28,7 +37,13 @@ def nearest(
     Returns:
         tuple[Tensor, Tensor]: Similarities and indices into the bank, both
         (Q, min(k, N)), best first.
+
+    Raises:
+        ValueError: If the shapes do not fit each other, or k is below 1.
     """
+    check_features(queries, bank)
+    if k < 1:
+        raise ValueError(f'k={k} must be at least 1')
     k = min(k, len(bank))
     similarities, indices = [], []
     for rows in queries.split(query_block):
@@ -63,11 +78,31 @@ def vote(
         temperature (float): Of the vote's weight.
 
     Returns:
-        Tensor: Scores (Q, C), 0 for a class without a neighbour; rows sum to 1.
+        Tensor: Scores (Q, C), 0 for a class without a neighbour; rows sum to 1,
+        or to 0 where there is no neighbour at all.
+
+    Raises:
+        ValueError: If the shapes differ, or a neighbour's label is not one of
+            the classes.
     """
+    if similarities.shape != labels.shape or similarities.ndim != 2:
+        raise ValueError(
+            f'similarities {tuple(similarities.shape)} and labels {tuple(labels.shape)} must both '
+            'be (Q, k)'
+        )
+    labels = check_integers(labels, 'labels').masked_fill(similarities.isneginf(), 0)
+    check_labels(labels, num_classes, "the neighbours' labels")
+    return _vote(similarities, labels, k, temperature, num_classes)
+
+
+def _vote(
+    similarities: Tensor, labels: Tensor, k: int, temperature: float, num_classes: int
+) -> Tensor:
+    """As :func:`vote`, of labels that are known to be right."""
     similarities, labels = similarities[:, :k], labels[:, :k]
     # The softmax scales all of a row's weights alike, and cannot overflow.
     weights = F.softmax(similarities / temperature, dim=1)
+    weights = weights.masked_fill(similarities.isneginf(), 0)
     scores = weights.new_zeros(len(weights), num_classes)
     return scores.scatter_add_(1, labels, weights)
 
@@ -98,21 +133,18 @@ def knn_scores(
         dict[int, Tensor]: For each k the scores of this rank's queries, (Q, C).
 
     Raises:
-        ValueError: If the bank is empty on all ranks, or a k or the
-            temperature is not positive.
+        ValueError: On all ranks, if the bank is empty on all of them, shapes do
+            not fit, a feature is not finite, a label is not one of the classes,
+            or a k, the temperature or C is not positive.
     """
-    if min(k) < 1 or temperature <= 0:
-        raise ValueError(f'k={tuple(k)} and temperature={temperature} must be positive')
-    total = torch.tensor([len(bank)], device=queries.device)
-    all_reduce(total)
-    if total.item() == 0:
-        raise ValueError('the kNN bank is empty')
-    most = min(max(k), int(total.item()))
+    check_settings(k, temperature)
+    total = check_inputs(queries, bank, bank_labels, num_classes)
+    most = min(max(k), total)
     queries = F.normalize(queries.float(), dim=1)
     bank = F.normalize(bank.float(), dim=1)
     everyone = torch.cat(all_gather(queries.contiguous()))
     value, index = nearest(everyone, bank, most)
-    label = bank_labels[index]
+    label = check_integers(bank_labels, 'bank_labels')[index]
     if value.shape[1] < most:
         # This rank's part is smaller than k; -inf never wins a place.
         missing = most - value.shape[1]
@@ -123,7 +155,7 @@ def knn_scores(
     labels = torch.cat([part[mine] for part in all_gather(label.contiguous())], 1)
     values, order = values.topk(most, dim=1)
     labels = labels.gather(1, order)
-    return {n: vote(values, labels, num_classes, n, temperature) for n in k}
+    return {n: _vote(values, labels, n, temperature, num_classes) for n in k}
 
 
 def neighbour_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tensor:
@@ -143,10 +175,12 @@ def neighbour_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tenso
         Tensor: Most similar first by cosine, (N, k) int32, equal on all ranks.
 
     Raises:
-        ValueError: If there are no k other images.
+        ValueError: If there are no k other images, a feature is not finite, or
+            the rows are not each image once.
     """
     if not 1 <= k < total:
         raise ValueError(f'{total} images have no {k} neighbours each')
+    check_rows(features, rows, total)
     features = F.normalize(features.float(), dim=1)
     sizes = [int(size) for size in all_gather(rows.new_tensor([len(rows)]))]
     best = features.new_empty(len(rows), 0)

@@ -20,24 +20,30 @@ def read_rows(file: str, half_line: bool = False) -> list[dict]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a line is no dict in JSON; with its number.
+        ValueError: If a line is not a dict in JSON; with its number.
     """
     if not os.path.isfile(file):
         raise FileNotFoundError(f'file of paths {file!r} does not exist')
-    with open(file, encoding='utf-8') as lines:
-        text = lines.read().splitlines()
+    try:
+        with open(file, encoding='utf-8') as lines:
+            # Not splitlines: JSON texts may hold other ends of lines than these.
+            text = lines.read().split('\n')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{file} is not text in UTF-8: {error.reason}') from error
+    if text and not text[-1]:
+        text.pop()
     rows = []
     for number, line in enumerate(text, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             if half_line and number == len(text):
                 break
-            raise ValueError(f'{file}, line {number} is no JSON: {error}') from error
+            raise ValueError(f'{file}, line {number} is not JSON: {error}') from error
         if not isinstance(row, dict):
-            raise ValueError(f'{file}, line {number} is no JSON object: {line[:80]}')
+            raise ValueError(f'{file}, line {number} is not a JSON object: {line[:80]!r}')
         rows.append(row)
     return rows
 

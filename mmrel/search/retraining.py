@@ -59,7 +59,7 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
         path (Path): The path.
         base (str): From :func:`find_base`: data, schedule and the model's
             settings that are no architecture, such as its loss.
-        remark (str): For the first line.
+        remark (str): For the first line; what is not printable becomes a blank.
 
     Returns:
         str: The text; it names ``base`` by its absolute path.
@@ -71,13 +71,18 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
     cfg = Config.fromfile(base)
     model = _over(_plain(cfg.get('model', {})), wanted)
     text = (
-        f'# {remark}\n_base_ = [{base!r}]\n\n'
+        f'# {_one_line(remark)}\n_base_ = [{base!r}]\n\n'
         f'model = {pprint.pformat(model, width=98, sort_dicts=False)}\n'
     )
     got = Config._merge_a_into_b(ConfigDict(model=model), cfg._cfg_dict)['model']
     if not _holds(got, wanted):
         raise ValueError(f'{base} cannot be changed to the network of {path}: it gives {got}')
     return text
+
+
+def _one_line(text: str) -> str:
+    """A comment that stays one."""
+    return ''.join(char if char.isprintable() else ' ' for char in text)
 
 
 def _holds(got: object, wanted: object) -> bool:

@@ -193,7 +193,7 @@ class SearchSpace(ABC):
         """
         try:
             path = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'the path is no JSON: {error}') from error
         self.validate(path)
         return path

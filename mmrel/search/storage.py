@@ -108,9 +108,12 @@ def _open_journal(path: str) -> BaseStorage:
         return JournalStorage(backend)
     except OSError as error:
         raise ConnectionError(f'search storage {path!r} cannot be reached: {error}') from error
-    except ValueError as error:
+    except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError,
+            AttributeError, ValueError) as error:  # fmt: skip
+        # Optuna replays the rows as they are.
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ConnectionError(
-            f'search storage {path!r} is no journal of Optuna, or it is damaged: {error}'
+            f'search storage {path!r} is no journal of Optuna, or it is damaged: {reason}'
         ) from error
 
 

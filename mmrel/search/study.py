@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from .budget import Budget, Cost, draw_path, path_costs
 from .evolution import Evolution
 from .space import Path, SearchSpace
+from .study_rows import RowChecker
 from .worker import Watch, Worker
 
 # Children drawn for one slot before a random path takes it.
@@ -80,7 +81,8 @@ class SearchStudy:
 
     Raises:
         ValueError: If a setting is out of range, or the study in the storage is
-            of another space, checkpoint or setting.
+            of another space, checkpoint or setting, or has rows that no such search
+            wrote.
         FileExistsError: If ``fresh`` and the study has paths.
     """
 
@@ -107,11 +109,20 @@ class SearchStudy:
         self.costs = [c for c in (budget.cost if budget else None, cost) if c is not None]
         directions = [_DIRECTIONS[objective] for objective in objectives]
         self._evolution = Evolution(space, directions, population, seed, **(sampler or {}))
+        self._rows = RowChecker(
+            name,
+            space,
+            population,
+            generations,
+            [c.name for c in self.costs],
+            len(directions),
+            self._cost.name if self._cost else None,
+        )
         self._storage = storage
         self._study = optuna.create_study(
             storage=storage, study_name=name, directions=directions, load_if_exists=True
         )
-        if fresh and self._trials():
+        if fresh and self._slots():
             raise FileExistsError(
                 f'the study {name!r} has paths already: go on with --resume, or take another '
                 '--work-dir'
@@ -127,17 +138,19 @@ class SearchStudy:
             sampler=dict(sampler or {}),
         )
         self._check_identity(name, dict(settings, **identity))
+        self._trials()  # refused here rather than after hours
         self.worker, self._watch = Worker(), Watch()
         self._beats, self._beaten = 0, -_BEAT_SECONDS
 
     # --- what the storage holds -------------------------------------------
 
     def _check_identity(self, name: str, identity: dict) -> None:
-        theirs = self._study.user_attrs.get('identity')
         # One that has no path yet, as after a budget that none meets, is nobody's.
-        if theirs is None or not self._trials():
+        if not self._slots():
             self._study.set_user_attr('identity', identity)
             return
+        # After the paths: the identity is written before them.
+        theirs = self._rows.check_identity(self._study.user_attrs.get('identity'))
         differing = [
             f'{key}: the study has {theirs.get(key)!r}, this search {identity.get(key)!r}'
             for key in {**theirs, **identity}
@@ -145,15 +158,21 @@ class SearchStudy:
         ]
         if differing:
             raise ValueError(
-                '\n  '.join([f'the study {name!r} is of another search:', *differing])
-                + '\n  Take the same settings, or another --work-dir (in a shared storage: another '
+                f'the study {name!r} is of another search:\n  {"; ".join(differing)}\n'
+                '  Take the same settings, or another --work-dir (in a shared storage: another '
                 'test_cfg.study_name)'
             )
 
-    def _trials(self) -> list[FrozenTrial]:
-        """The trials of slots, in the order in which they were written."""
+    def _slots(self) -> list[FrozenTrial]:
         trials = self._study.get_trials(deepcopy=False)
         return [trial for trial in trials if 'slot' in trial.user_attrs]
+
+    def _trials(self) -> list[FrozenTrial]:
+        """The trials of slots, checked, in the order in which they were written."""
+        trials = self._slots()
+        for trial in trials:
+            self._rows.check(trial)
+        return trials
 
     def _live(self) -> tuple[dict[int, FrozenTrial], list[FrozenTrial]]:
         """The trial that counts for each slot, and those that were written in vain."""
@@ -173,7 +192,7 @@ class SearchStudy:
     def total(self) -> int:
         """Number of paths that the search scores."""
         planned = self.population * self.generations
-        return min(planned, self._study.user_attrs.get('paths', planned))
+        return self._rows.check_paths(self._study.user_attrs.get('paths', planned))
 
     def rows(self) -> list[dict]:
         """The scored paths in the order of their slots, for JSON.

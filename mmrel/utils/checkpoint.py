@@ -1,84 +1,241 @@
 """Loading checkpoints without ever running what they carry.
 
-mmengine loads every file through ``CheckpointLoader``. Its original release
-fails on torch >= 2.6 because the training history in a checkpoint is not on
-torch's allow-list; its maintained fork falls back to unrestricted unpickling
-when the safe load fails, so a file from a stranger could run code. Both are
-replaced here by one loader: ``weights_only`` with a short allow-list, no
-fallback.
+mmengine loads every file through ``CheckpointLoader``; here it gets a loader of our
+own. A file's pickles are read by :mod:`.unpickler`, never by Python's or torch's, and
+what the file says of its run is checked by :mod:`.checkpoint_content`. See
+docs/security.md for what is allowed.
 """
 
+import io
 import os
-from pickle import UnpicklingError
+import stat
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
-import numpy as np
 import torch
 from mmengine.dist import barrier, is_main_process
-from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor
 from torch.hub import download_url_to_file, get_dir
 
+from .checkpoint_content import clean_content
+from .unpickler import (
+    Assembler,
+    DamagedContent,
+    Pickle,
+    StorageEntry,
+    UnsafeContent,
+    read_pickle,
+)
 
-def _history_method(owner: type, name: str) -> Any:
-    """Stands in for ``getattr``, by which a training history names its statistics."""
-    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
-        return getattr(owner, name)
-    raise UnpicklingError(f'GLOBAL getattr of {name!r} on {owner!r} is not allowed')
-
-
-def _safe_globals() -> list[Any]:
-    """What an mmengine checkpoint holds besides tensors and plain values."""
-    scalar_dtypes = (np.float64, np.float32, np.int64, np.int32, np.bool_)
-    return [
-        HistoryBuffer,
-        (_history_method, 'builtins.getattr'),
-        np.ndarray,
-        np.dtype,
-        np._core.multiarray._reconstruct,
-        np._core.multiarray.scalar,
-        *(type(np.dtype(t)) for t in scalar_dtypes),
-        # NumPy 1 wrote the same two functions under this name.
-        (np._core.multiarray._reconstruct, 'numpy.core.multiarray._reconstruct'),
-        (np._core.multiarray.scalar, 'numpy.core.multiarray.scalar'),
-    ]
+_DEFAULT_GB = 2.0
+_LIMIT = 'MMREL_MAX_CHECKPOINT_GB'
+# torch.save's own two, of files before torch 1.6.
+_LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+_CHUNK = 1 << 24
 
 
 def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any = 'cpu') -> Any:
-    """Load a checkpoint without running any code that it carries.
+    """Load a checkpoint without running or importing anything that it carries.
 
     Args:
         file (str | PathLike | BinaryIO): A path or an open binary file.
-        map_location: As in :func:`torch.load`.
+        map_location: As in :func:`torch.load`; None: the CPU.
 
     Returns:
-        The content: usually a dict with ``state_dict`` and ``meta``.
+        dict: The content, usually with ``state_dict`` and ``meta``. It has no
+        ``meta.config``, which mmengine would run.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        RuntimeError: If the file is no checkpoint, is cut short, or holds
-            objects other than tensors, plain values and mmengine's training
-            history. Nothing of it was run.
+        IsADirectoryError: If it is a folder.
+        OSError: If it cannot be opened, such as a file without permission.
+        RuntimeError: If the file is not a checkpoint, is damaged, takes far more memory
+            than its size, or holds objects other than tensors, plain values and
+            mmengine's training history. Nothing of it was run.
     """
     name = getattr(file, 'name', '<stream>')
     if isinstance(file, str | os.PathLike):
         file = name = os.path.expanduser(os.fspath(file))
-        if not os.path.isfile(file):
-            raise FileNotFoundError(f'checkpoint {file!r} does not exist')
     try:
-        with torch.serialization.safe_globals(_safe_globals()):
-            return torch.load(file, map_location=map_location, weights_only=True)
-    except UnpicklingError as error:
-        lines = str(error).strip().splitlines() or ['unreadable']
-        detail = next((line.strip() for line in lines if 'GLOBAL' in line), lines[0])
+        with _opened(file, name) as opened:
+            content = _read(opened, map_location)
+        if not isinstance(content, dict):
+            raise DamagedContent(f'it holds a {type(content).__name__} instead of a dict')
+        clean_content(content)
+        return content
+    except UnsafeContent as error:
         raise RuntimeError(
-            f'checkpoint {name!r} was refused: it is damaged, or it holds objects that '
-            f'only unrestricted unpickling could load, which could run code ({detail}). '
-            'Ask its author for a file with tensors and plain values only.'
+            f'checkpoint {name!r} was refused: it holds objects other than tensors and plain '
+            f'values, and to load them could run code ({error})'
         ) from None
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise RuntimeError(f'checkpoint {name!r} cannot be read: {error}') from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise RuntimeError(f'checkpoint {name!r} is damaged or cut short: {error}') from None
+    except (DamagedContent, MemoryError) as error:
+        reason = str(error) or 'it does not fit into the memory'
+        raise RuntimeError(f'checkpoint {name!r} cannot be read: {reason}') from None
+
+
+@contextmanager
+def _opened(file: str | BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """A file that can be read from any place of it."""
+    if not isinstance(file, str):
+        yield io.BytesIO(file.read())
+        return
+    try:
+        mode = os.stat(file).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(f'checkpoint {name!r} is a folder: name a file in it')
+        if not stat.S_ISREG(mode):
+            raise OSError(f'checkpoint {name!r} is not a regular file')
+        opened = open(file, 'rb')  # noqa: SIM115
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f'checkpoint {name!r} does not exist') from None
+    except OSError as error:
+        if error.errno is None or isinstance(error, IsADirectoryError):
+            raise
+        raise type(error)(f'checkpoint {name!r} cannot be opened: {error.strerror}') from None
+    except ValueError as error:
+        raise FileNotFoundError(f'checkpoint {name!r} is not the name of a file') from error
+    with opened:
+        yield opened
+
+
+class _Bounded:
+    """A file whose ``read`` takes no memory for what the file does not have."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size, self.readline = file, size, file.readline
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(min(count, self._size - self._file.tell()))
+
+
+def _max_bytes(size: int) -> int:
+    """What a file of ``size`` bytes may unpack to."""
+    text = os.environ.get(_LIMIT) or str(_DEFAULT_GB)
+    try:
+        limit = int(float(text) * 1e9)
+    except (ValueError, OverflowError):
+        limit = -1
+    if limit <= 0:
+        raise DamagedContent(f'{_LIMIT}={text!r} must be a positive number')
+    return max(limit, size)
+
+
+def _read(file: BinaryIO, map_location: Any) -> Any:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(4)
+    file.seek(0)
+    if not head:
+        raise DamagedContent('it is empty (0 bytes)')
+    allowed = _max_bytes(size)
+    if head == b'PK\x03\x04':
+        pickle, storages = _read_zip(file, allowed, map_location)
+    elif head[:1] == b'\x80':
+        pickle, storages = _read_legacy(_Bounded(file, size), map_location)
+    else:
+        start = file.read(16)
+        raise DamagedContent(f'it is not a checkpoint; it begins with {start!r}')
+    # Tensors may share their bytes, as those of a teacher and its student at the start.
+    return Assembler(storages, max(allowed, 8 * size)).finish(pickle.root)
+
+
+def _read_zip(
+    file: BinaryIO, allowed: int, map_location: Any
+) -> tuple[Pickle, dict[str, torch.UntypedStorage]]:
+    with zipfile.ZipFile(file) as archive:
+        entries = {info.filename: info for info in archive.infolist()}
+        total = sum(info.file_size for info in archive.infolist())
+        if total > allowed:
+            raise DamagedContent(
+                f'its entries unpack to {total / 1e9:,.1f} GB, more than {allowed / 1e9:,.1f} GB '
+                f'(the size of the file, or {_LIMIT}, which may be set higher)'
+            )
+        odd = [
+            info.filename
+            for info in entries.values()
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            or info.flag_bits & 1
+        ]
+        roots = [name for name in entries if name.endswith('/data.pkl') and name.count('/') == 1]
+        if odd or len(roots) != 1:
+            raise DamagedContent('it is a zip file, but not one of torch.save')
+        prefix = roots[0].removesuffix('data.pkl')
+        if f'{prefix}constants.pkl' in entries:
+            raise UnsafeContent('it is a TorchScript program')
+        order = archive.read(f'{prefix}byteorder') if f'{prefix}byteorder' in entries else b'little'
+        if order not in (b'little', b'big'):
+            raise DamagedContent(f'its byte order is {order[:16]!r}')
+        pickle = read_pickle(io.BytesIO(archive.read(roots[0])))
+        storages = {}
+        for key, entry in pickle.storages.items():
+            info = entries.get(f'{prefix}data/{key}')
+            if info is None or info.file_size != entry.nbytes:
+                has = 'is missing' if info is None else f'has {info.file_size} bytes'
+                raise DamagedContent(f'the storage {key[:20]!r} {has}, of {entry.nbytes}')
+            with archive.open(info) as part:
+                data = _fill(part, entry)
+            storages[key] = _place(data, entry, order.decode(), map_location)
+    return pickle, storages
+
+
+def _read_legacy(
+    file: _Bounded, map_location: Any
+) -> tuple[Pickle, dict[str, torch.UntypedStorage]]:
+    """A file of torch before 1.6: pickles, then the storages one after the other."""
+    magic, protocol = read_pickle(file).root, read_pickle(file).root
+    if magic != _LEGACY_MAGIC or protocol != _LEGACY_PROTOCOL:
+        raise UnsafeContent('a bare pickle, which torch.save does not write')
+    system = read_pickle(file).root
+    order = 'little' if not isinstance(system, dict) or system.get('little_endian') else 'big'
+    pickle = read_pickle(file)
+    keys = read_pickle(file).root
+    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(pickle.storages):
+        raise DamagedContent('its list of storages is not that of its tensors')
+    storages = {}
+    for key in keys:
+        entry = pickle.storages[key]
+        if int.from_bytes(file.read(8), 'little') != entry.numel:
+            raise DamagedContent(f'the storage {key[:20]!r} is not of {entry.numel} elements')
+        storages[key] = _place(_fill(file, entry), entry, order, map_location)
+    return pickle, storages
+
+
+def _fill(source: Any, entry: StorageEntry) -> Tensor:
+    """Read a storage's bytes; memory is taken as they come."""
+    parts, left = [], entry.nbytes
+    while left:
+        part = source.read(min(left, _CHUNK))
+        if not part:
+            raise DamagedContent('it is cut short: data of its tensors are missing')
+        parts.append(torch.frombuffer(bytearray(part), dtype=torch.uint8))
+        left -= len(part)
+    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
+
+
+def _place(
+    data: Tensor, entry: StorageEntry, order: str, map_location: Any
+) -> torch.UntypedStorage:
+    """A storage on its device, in this machine's byte order."""
+    if order != sys.byteorder:
+        parts = entry.dtype.itemsize // (2 if entry.dtype.is_complex else 1)
+        data = data.view(-1, parts).flip(1).contiguous().view(-1)
+    if entry.dtype == torch.bool:
+        data = data.ne(0).view(torch.uint8)
+    if isinstance(map_location, dict):
+        map_location = map_location.get(entry.location, 'cpu')
+    if callable(map_location):
+        storage = data.untyped_storage()
+        return map_location(storage, entry.location) or storage
+    return data.to(map_location or 'cpu').untyped_storage()
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
@@ -88,7 +245,10 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 
 def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
     """Download to torch's cache, once on the main process, and load safely."""
-    cached = os.path.join(get_dir(), 'checkpoints', os.path.basename(filename))
+    name = os.path.basename(urlsplit(filename).path)
+    if name in ('', '.', '..'):
+        raise ValueError(f'{filename!r} does not name a file')
+    cached = os.path.join(get_dir(), 'checkpoints', name)
     if is_main_process() and not os.path.isfile(cached):
         os.makedirs(os.path.dirname(cached), exist_ok=True)
         download_url_to_file(filename, cached)

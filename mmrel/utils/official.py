@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from .official_vitas import is_supernet, supernet_extras
+from .state_dict import check_finite, weights_of
 
 # Pattern and replacement, after the leading ``module.`` is gone; the first
 # that matches counts. torchvision's and mmpretrain's ResNet share their names.
@@ -116,7 +117,8 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
     Raises:
         KeyError: If the file has no entry with weights (``model``,
             SimMatch's ``state_dict``), or a key of it is unknown; the message
-            lists all of them.
+            lists them.
+        RuntimeError: If what is there is not tensors, or is NaN or infinite.
     """
     entry = _ENTRIES[method]
     if entry not in checkpoint:
@@ -124,9 +126,12 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
             f'no {entry!r} in the checkpoint (it has {sorted(map(str, checkpoint))[:8]}): '
             f'is this an official {method} file?'
         )
+    where = f'the official {method} file'
+    check_finite(weights_of(dict(state_dict=checkpoint[entry]), where), where)
+    official = checkpoint[entry]
     state: dict[str, Tensor] = {}
     unknown = []
-    for key, value in checkpoint[entry].items():
+    for key, value in official.items():
         try:
             state[convert_key(method, key)] = value
         except KeyError:
@@ -134,7 +139,7 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
     if unknown:
         raise KeyError(f'{len(unknown)} keys are not of an official {method} file: {unknown[:8]}')
     if method == 'vitas':
-        state = _finish_vitas(checkpoint[entry], state)
+        state = _finish_vitas(official, state)
     meta: dict[str, Any] = dict(converted_from=f'official {method} checkpoint')
     if isinstance(checkpoint.get('epoch'), int):
         meta['official_epoch'] = checkpoint['epoch']

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .files import write_atomically
+from .state_dict import check_finite, weights_of
 
 _KEPT_META = ('epoch', 'iter', 'converted_from', 'official_epoch', 'dataset_meta', 'mmrel_version')
 
@@ -25,12 +26,14 @@ def publish(checkpoint: Mapping[str, Any], path: str) -> str:
 
     Raises:
         KeyError: If the checkpoint has no ``backbone.`` weights.
+        RuntimeError: If its values are not tensors, or are NaN or infinite.
     """
-    state = checkpoint.get('state_dict', checkpoint)
+    state = weights_of(checkpoint, 'the checkpoint')
     kept = {k: v.detach().cpu().clone() for k, v in state.items() if k.startswith('backbone.')}
     if not kept:
         raise KeyError(f"no key starts with 'backbone.'; there are {sorted(state)[:5]}")
-    meta = {k: v for k, v in checkpoint.get('meta', {}).items() if k in _KEPT_META}
+    check_finite(kept, 'the checkpoint')
+    meta = {k: v for k, v in (checkpoint.get('meta') or {}).items() if k in _KEPT_META}
     buffer = io.BytesIO()
     torch.save(dict(meta=meta, state_dict=kept), buffer)
     content = buffer.getvalue()

@@ -1,6 +1,7 @@
 """Comparing a model's keys with a checkpoint's, for messages people can act on."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_SHOWN = 8
+# Weights that are not finite are loaded if this is 1.
+_ALLOW = 'MMREL_ALLOW_NONFINITE'
+_SHOWN = 6
 
 
 @dataclass
@@ -19,33 +22,40 @@ class StateDictDifference:
         missing (list[str]): Keys that the module has and the checkpoint lacks.
         unexpected (list[str]): Keys that only the checkpoint has.
         wrong_shape (list[str]): Keys of both, with both shapes.
+        wrong_type (list[str]): Keys of both, whole numbers in one and floats in the
+            other, with both types.
     """
 
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     wrong_shape: list[str] = field(default_factory=list)
+    wrong_type: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.unexpected or self.wrong_shape)
+        return bool(self.missing or self.unexpected or self.wrong_shape or self.wrong_type)
 
     def describe(self, title: str) -> str:
-        """A message of a line per kind of fault, long lists cut short."""
-        lines = [title + ':']
+        """A message of two lines: the title, and the faults with long lists cut short."""
+        faults = []
         for label, keys in (
             ('missing in the checkpoint', self.missing),
             ('unexpected in the checkpoint', self.unexpected),
             ('of another shape', self.wrong_shape),
+            ('of another type', self.wrong_type),
         ):
             if keys:
                 more = f', and {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''
-                lines.append(f'  {len(keys)} {label}: {", ".join(keys[:_SHOWN])}{more}')
-        return '\n'.join(lines)
+                faults.append(f'{len(keys)} {label}: {", ".join(keys[:_SHOWN])}{more}')
+        return f'{title}:\n  {"; ".join(faults)}'
 
 
 def compare_state_dict(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
 ) -> StateDictDifference:
-    """Compare keys and shapes.
+    """Compare keys, shapes and types.
+
+    Floats of another precision are of the same type, and so are whole numbers of
+    another width.
 
     ``num_batches_tracked`` may be missing: checkpoints of old torch lack it.
 
@@ -65,8 +75,81 @@ def compare_state_dict(
             difference.wrong_shape.append(
                 f'{key} (model {tuple(value.shape)}, checkpoint {tuple(given[key].shape)})'
             )
-    difference.unexpected = [key for key in given if key not in expected]
+        elif isinstance(value, Tensor) and _kind(value) != _kind(given[key]):
+            difference.wrong_type.append(
+                f'{key} (model {value.dtype}, checkpoint {given[key].dtype})'
+            )
+    difference.unexpected = [_readable(key) for key in given if key not in expected]
     return difference
+
+
+def _kind(value: Tensor) -> str:
+    if value.dtype.is_complex or value.dtype.is_floating_point:
+        return 'complex' if value.dtype.is_complex else 'float'
+    return 'bool' if value.dtype == torch.bool else 'int'
+
+
+def _readable(key: str) -> str:
+    """A key that a file chose, fit for a message."""
+    return key if key.isprintable() and len(key) <= 100 else repr(key[:100])
+
+
+def weights_of(content: Any, where: str) -> dict[str, Tensor]:
+    """The weights of a checkpoint, without ``module.`` before their names.
+
+    Args:
+        content (Any): What :func:`.checkpoint.load_checkpoint_file` gives: with an
+            entry ``state_dict``, or the weights themselves.
+        where (str): What it is, for the message, such as "checkpoint 'x.pth'".
+
+    Returns:
+        dict[str, Tensor]: One at least. Modules' extra state may be plain values.
+
+    Raises:
+        RuntimeError: If it holds none, or values that are not tensors.
+    """
+    state = content.get('state_dict', content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state:
+        raise RuntimeError(f'{where} holds no weights: no state_dict is in it')
+    for key, value in state.items():
+        if not isinstance(key, str) or not (
+            isinstance(value, Tensor) or key.endswith('_extra_state')
+        ):
+            raise RuntimeError(
+                f'{where} is not a state dict: {str(key)[:60]!r} is a {type(value).__name__}, not '
+                'a tensor'
+            )
+    return {key.removeprefix('module.'): value for key, value in state.items()}
+
+
+def check_finite(state: Mapping[str, Any], where: str) -> None:
+    """Refuse weights with NaN or infinite values, unless ``MMREL_ALLOW_NONFINITE=1``.
+
+    Args:
+        state (Mapping[str, Any]): Weights and buffers.
+        where (str): What they are, for the message.
+
+    Raises:
+        RuntimeError: With the first key and the number of such tensors.
+    """
+    if os.environ.get(_ALLOW) == '1':
+        return
+    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    bad = [key for key, value in tensors.items() if not _is_finite(value)]
+    if bad:
+        raise RuntimeError(
+            f'{where} has NaN or infinite values in {len(bad)} of {len(tensors)} tensors, the '
+            f'first is {_readable(bad[0])}: its training had failed; take an earlier checkpoint '
+            f'({_ALLOW}=1 loads it all the same)'
+        )
+
+
+def _is_finite(value: Tensor) -> bool:
+    if not (value.dtype.is_floating_point or value.dtype.is_complex):
+        return True
+    # The 8-bit types have no test of their own.
+    value = value.float() if value.dtype.itemsize == 1 else value
+    return bool(value.isfinite().all())
 
 
 def let_modules_check(model: nn.Module, given: Mapping[str, Any]) -> None:

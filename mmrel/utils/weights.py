@@ -1,11 +1,9 @@
 """Loading a checkpoint into a built model, completely or not at all."""
 
-from collections.abc import Mapping
-
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from .state_dict import compare_state_dict, let_modules_check
+from .state_dict import check_finite, compare_state_dict, let_modules_check, weights_of
 
 _BACKBONE = 'backbone.'
 
@@ -25,15 +23,14 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        RuntimeError: If the file is damaged, would run code, or does not fit;
-            the message lists the keys.
+        RuntimeError: If the file is damaged, would run code, has NaN in its weights, or
+            does not fit; the message lists the keys.
         ValueError: If the file is of another search space.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent')
-    state = content.get('state_dict', content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not state:
-        raise RuntimeError(f'checkpoint {checkpoint!r} holds no weights: no state_dict is in it')
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    where = f'checkpoint {checkpoint!r}'
+    state = weights_of(content, where)
+    check_finite(state, where)
     let_modules_check(model, state)
     expected = model.state_dict()
     backbone_alone = all(key.startswith(_BACKBONE) for key in state)
@@ -48,7 +45,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
             else "\n  A file with the backbone's weights alone (tools/model_converters/"
             'publish_model.py) fits every config with that backbone.'
         )
-        title = f'checkpoint {checkpoint!r} does not fit {part} of {type(model).__name__}'
+        title = f'{where} does not fit {part} of {type(model).__name__}'
         raise RuntimeError(difference.describe(title) + remedy)
     # Not strict: files of old torch lack num_batches_tracked, all else was compared.
     model.load_state_dict(state, strict=False)

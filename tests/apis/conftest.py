@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 from mmrel.apis import FeatureExtractor, get_model
-from tests.commands import TINY, folders, run
+from tests.commands import TINY, call, folders
 from tests.images import make_folder
 
 # (width, height): larger and smaller than the views, in both directions.
@@ -43,7 +43,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One epoch of training, by the command."""
     work_dir = tmp_path_factory.mktemp('trained')
     data = make_folder(work_dir / 'data', classes=3, each=8)
-    run('train.py', TINY, '--work-dir', work_dir, *folders(data), 'train_cfg.max_epochs=1')
+    call('train.py', TINY, '--work-dir', work_dir, *folders(data), 'train_cfg.max_epochs=1')
     return work_dir / 'epoch_1.pth'
 
 

@@ -11,7 +11,7 @@ import torch
 from mmrel.apis import FeatureExtractor, get_model
 from mmrel.apis.extract import main
 from mmrel.apis.feature_files import check_paths
-from tests.commands import TINY, run
+from tests.commands import TINY, call, run
 
 EXTRACT = 'mmrel.apis.extract'
 
@@ -30,8 +30,8 @@ def test_command_writes_npy_and_parquet(
     expected = extractor.extract(inputs)
     common = [EXTRACT, TINY, *inputs, '--pretrained', checkpoint, '--batch-size', 4]
     npy, parquet = tmp_path / 'new' / 'features.npy', tmp_path / 'features.parquet'
-    report = _report(run(*common, '--out', npy, '--num-workers', 2, '--no-progress'))
-    assert report.group(1, 2) == (str(len(expected.paths)), '32')
+    report = _report(call(*common, '--out', npy, '--num-workers', 2, '--no-progress'))
+    assert report.group(1, 2) == (str(len(expected.paths)), '64')
     assert report[4] == f'{npy} and {tmp_path / "new" / "features.paths.txt"}'
     features = np.load(npy)
     assert features.dtype == np.float32
@@ -39,11 +39,11 @@ def test_command_writes_npy_and_parquet(
     assert (npy.parent / 'features.paths.txt').read_text().splitlines() == expected.paths
     assert sorted(p.name for p in npy.parent.iterdir()) == ['features.npy', 'features.paths.txt']
 
-    assert _report(run(*common, '--out', parquet, '--no-progress'))[4] == str(parquet)
+    assert _report(call(*common, '--out', parquet, '--no-progress'))[4] == str(parquet)
     table = pq.read_table(parquet)
     assert table.column_names == ['path', 'feature']
     assert str(table.schema.field('feature').type).startswith('fixed_size_list<')
-    assert table.schema.field('feature').type.list_size == 32
+    assert table.schema.field('feature').type.list_size == 64
     assert table['path'].to_pylist() == expected.paths
     np.testing.assert_array_equal(np.stack(table['feature'].to_numpy()), expected.features)
 
@@ -55,7 +55,7 @@ def test_command_takes_names_and_options(images: Path, tmp_path: Path) -> None:
     model = get_model(name, cfg_options=narrow)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'linear.pth')
     out = tmp_path / 'features.npy'
-    output = run(
+    output = call(
         EXTRACT, name, images, '--pretrained', 'linear.pth', '--out', out, '--device', 'cpu',
         '--cfg-options', *(f'{key}={value}' for key, value in narrow.items()), cwd=tmp_path,
     )  # fmt: skip
@@ -74,7 +74,7 @@ def test_command_keeps_what_is_done(
     out.write_text('of an earlier run')
     common = [EXTRACT, TINY, *with_broken, '--pretrained', checkpoint, '--batch-size', 4]
     common += ['--no-progress', '--out', out]
-    output = run(*common, fails=True)
+    output = call(*common, fails=True)
     partial = tmp_path / f'features.partial.{ending}'
     assert f'the 7 finished images are in {partial}' in output
     assert f'error: image {with_broken[6]!r} cannot be decoded' in output
@@ -89,7 +89,7 @@ def test_command_keeps_what_is_done(
     assert names == paths[:7]
     np.testing.assert_allclose(features, extractor(paths[:7]), rtol=1e-4, atol=1e-5)
 
-    output = run(*common, '--skip-broken')
+    output = call(*common, '--skip-broken')
     assert 'left out 2 broken of 23 images' in output
     assert _report(output)[1] == '21'
 
@@ -100,7 +100,7 @@ def test_command_that_cannot_write_puts_the_features_elsewhere(
     out = tmp_path / 'features.npy'
     out.write_text('of an earlier run')
     (tmp_path / 'features.paths.txt.partial').mkdir()  # in the way, also for root
-    output = run(
+    output = call(
         EXTRACT, TINY, images, '--pretrained', checkpoint, '--out', out, '--batch-size', 4,
         fails=True,
     )  # fmt: skip

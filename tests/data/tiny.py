@@ -10,8 +10,6 @@ model = dict(
 train_dataloader = dict(batch_size=8, num_workers=1)
 val_dataloader = dict(batch_size=8, num_workers=0)
 val_cfg = dict(k=(3, 200))
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=4, begin=0, end=4, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=4, val_interval=2)
 default_hooks = dict(logger=dict(interval=2), checkpoint=dict(interval=1, max_keep_ckpts=2))

@@ -7,7 +7,5 @@ model = dict(
 )
 train_dataloader = dict(batch_size=8, num_workers=0, persistent_workers=False)
 val_dataloader = dict(batch_size=8, num_workers=0)
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=12, begin=0, end=12, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=12, val_interval=12)

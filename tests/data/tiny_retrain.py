@@ -15,8 +15,6 @@ model = dict(
 )
 train_dataloader = dict(batch_size=16, num_workers=0, persistent_workers=False)
 val_dataloader = dict(batch_size=20, num_workers=0, persistent_workers=False)
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=2, begin=0, end=2, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=2, val_interval=2)
 custom_hooks = []

@@ -19,8 +19,6 @@ test_cfg = dict(
     budget=dict(cost=dict(type='ToyFLOPs'), min=200, max=800),
     retrain=dict(base='tests/data/tiny_retrain.py'),
 )
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=4, begin=0, end=4, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=4, val_interval=4)
 custom_hooks = []

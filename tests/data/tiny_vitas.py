@@ -15,8 +15,6 @@ train_dataloader = dict(
     batch_size=8, num_workers=0, persistent_workers=False, dataset=dict(without_split=None)
 )
 val_dataloader = dict(batch_size=8, num_workers=0)
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=2, begin=0, end=2, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=2, val_interval=1)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1, max_keep_ckpts=5))

@@ -8,9 +8,7 @@ model = dict(
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(num_neighbours=3))
 val_dataloader = dict(batch_size=8, num_workers=0)
 val_cfg = dict(k=(3,))
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=5, begin=0, end=5, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=5, val_interval=5)
 default_hooks = dict(logger=dict(interval=2), checkpoint=dict(interval=1, max_keep_ckpts=5))
 custom_hooks = [

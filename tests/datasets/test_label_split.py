@@ -163,6 +163,21 @@ def test_a_list_may_be_unbalanced_where_that_is_meant(root: Path, tmp_path: Path
     assert len(_folder(root, without_split=path)) == len(_folder(root)) - 6
 
 
+def test_a_list_of_a_folder_with_more_classes_is_read_by_names(root: Path, tmp_path: Path) -> None:
+    """There class1 was number 7."""
+    lines = [f'class{i}/{j:03}.jpg\t{(5, 7, 9)[i]}\tclass{i}' for i in range(3) for j in range(2)]
+    path = _write(tmp_path / 'split.txt', *lines)
+    part = _folder(root, label_split=path)
+    assert [part.get_data_info(i)['gt_label'] for i in range(len(part))] == [0, 0, 1, 1, 2, 2]
+    assert len(_folder(root, without_split=path)) == 30 - 6
+    # Without names the numbers count.
+    path = _write(
+        tmp_path / 'numbers.txt', *(f'class{i}/000.jpg\t{2 - i}\t{2 - i}' for i in range(3))
+    )
+    with pytest.raises(ValueError, match=r'is of class 2 \(2\), the data set says 0 \(class0\)'):
+        _folder(root, label_split=path)
+
+
 def test_a_list_that_is_not_there(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'no/list\.txt.*make_label_split\.py'):
         _folder(root, label_split='no/list.txt')

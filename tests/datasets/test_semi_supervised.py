@@ -220,7 +220,9 @@ def test_a_list_with_images_that_the_folder_lacks_is_refused(
 
 def test_unlabeled_images_need_no_classes_but_not_others(make_folder: Callable[..., Path]) -> None:
     root, other = make_folder('a', classes=2, each=2), make_folder('b', classes=3, each=2)
-    with pytest.raises(ValueError, match=r'3 others .*dataset\.unlabeled\.with_label=False'):
+    with pytest.raises(
+        ValueError, match=r"only dataset\.unlabeled: 'class2'.*dataset\.unlabeled\.with_label=False"
+    ):
         _build(_folder(root, _ONE), _folder(other, _TWO))
     plain = _build(_folder(root, _ONE), _folder(other, _TWO, with_label=False))
     assert len(plain) == 4 + 6

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmrel.search import ViTASSpace
-from tests.commands import ROOT, environment, run
+from tests.commands import ROOT, call, environment
 
 GUIDE = ROOT / 'docs' / 'vitas.md'
 
@@ -27,8 +27,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize('config', ['my_space.py', 'my_depth_space.py'])
 def test_spaces_of_ones_own_train(folder: Path, config: str) -> None:
-    output = run(
+    output = call(
         'train.py', config, '--work-dir', 'w', '--cfg-options', 'train_cfg.max_epochs=1',
+        'param_scheduler.0.end=0.5', 'param_scheduler.1.begin=0.5',
         'train_cfg.val_interval=1', 'train_dataloader.dataset.indices=128',
         'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
         'val_dataloader.num_workers=0', 'default_hooks.logger.interval=1',

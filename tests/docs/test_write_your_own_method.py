@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmrel.utils import load_checkpoint_file
-from tests.commands import ROOT, folders, run
+from tests.commands import ROOT, call, folders
 
 GUIDE = ROOT / 'docs' / 'write_your_own_method.md'
 
@@ -26,7 +26,7 @@ def test_the_example_trains_on_a_folder(images: Path, tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         # The guide's reader is in the repository's root.
         path.write_text(text.replace("['configs/", f"['{ROOT}/configs/"))
-    output = run(
+    output = call(
         'train.py', 'my_config.py', '--work-dir', 'w', *folders(images), 'train_cfg.max_epochs=1',
         'train_dataloader.batch_size=16', 'train_dataloader.num_workers=0',
         'train_dataloader.persistent_workers=False', 'val_dataloader.num_workers=0',

@@ -120,10 +120,10 @@ def test_files_of_paths(tmp_path: Path) -> None:
         read_paths(str(file), space)
     file.write_text(format_rows(rows) + '{"path": {"sec')
     assert read_rows(str(file), half_line=True) == rows
-    with pytest.raises(ValueError, match=r'line 4 is no JSON'):
+    with pytest.raises(ValueError, match=r'line 4 is not JSON'):
         read_rows(str(file))
     file.write_text('[1]\n')
-    with pytest.raises(ValueError, match=r'line 1 is no JSON object'):
+    with pytest.raises(ValueError, match=r'line 1 is not a JSON object'):
         read_rows(str(file))
     with pytest.raises(FileNotFoundError, match='none'):
         read_rows(str(tmp_path / 'none'))

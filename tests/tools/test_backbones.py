@@ -7,7 +7,7 @@ import torch
 
 from mmrel.registry import MODELS
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY, folders, run
+from tests.commands import TINY, call, folders
 from tests.images import make_folder
 
 # Width of the pooled features, and the backbone.
@@ -45,17 +45,19 @@ def test_trains_evaluates_and_is_published(name: str, tmp_path: Path) -> None:
         "custom_hooks = [dict(type='ChannelsLastHook')]\n"
     )
     data = folders(images)
-    run('train.py', config, '--work-dir', tmp_path, *data)
+    call('train.py', config, '--work-dir', tmp_path, *data)
     trained = load_checkpoint_file(tmp_path / 'epoch_1.pth')
     assert trained['meta']['iter'] == 2
     state = trained['state_dict']
     assert state['neck.mlp.0.weight'].shape[1] == width
     assert all(value.isfinite().all() for value in state.values())
     metrics = tmp_path / 'knn.json'
-    run('test.py', config, tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 't', '--out', metrics,
-        *data)  # fmt: skip
+    call(
+        'test.py', config, tmp_path / 'epoch_1.pth', '--work-dir', tmp_path / 't', '--out', metrics,
+        *data,
+    )  # fmt: skip
     assert 'knn3/top1' in metrics.read_text()
-    run('model_converters/publish_model.py', tmp_path / 'epoch_1.pth', tmp_path / 'out.pth')
+    call('model_converters/publish_model.py', tmp_path / 'epoch_1.pth', tmp_path / 'out.pth')
     (published,) = tmp_path.glob('out-*.pth')
     loaded = load_checkpoint_file(published)['state_dict']
     fresh = MODELS.build(dict(backbone))

@@ -2,11 +2,11 @@ import re
 
 import pytest
 
-from tests.commands import TINY_SEARCH, run
+from tests.commands import TINY_SEARCH, call
 
 
 def test_graph_benchmark_prints_ratios_and_growth() -> None:
-    output = run('benchmarks/graph.py', '--batches', 64, 128, '--dim', 16, '--steps', 2)
+    output = call('benchmarks/graph.py', '--batches', 64, 128, '--dim', 16, '--steps', 2)
     rows = [line.split() for line in output.splitlines() if line.split()[:1] in (['64'], ['128'])]
     assert [len(row) for row in rows] == [6, 7]
     for row in rows:
@@ -17,7 +17,7 @@ def test_graph_benchmark_prints_ratios_and_growth() -> None:
 
 
 def test_search_benchmark_prints_rates_and_their_ratio() -> None:
-    output = run(
+    output = call(
         'benchmarks/search.py', TINY_SEARCH, '--cost', 'ToyFLOPs', '--paths', 2, '--images', 40,
         '--batch', 16, '--classes', 3, '--population', 1000,
     )  # fmt: skip

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run
+from tests.commands import call
 
 
 @pytest.mark.slow
 def test_demo_improves_on_the_untrained_network_and_draws(tmp_path: Path) -> None:
-    output = run('demo.py', '--work-dir', tmp_path / 'with space')
+    output = call('demo.py', '--work-dir', tmp_path / 'with space')
     scores = {
         name: float(re.search(rf'{re.escape(name)}\s*│\s*([\d.]+)', output)[1])
         for name in (

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY, TINY_LINEAR, folders, run
+from tests.commands import TINY, TINY_LINEAR, call, folders, run
 
 
 @pytest.fixture(scope='module')
@@ -39,7 +39,7 @@ def test_knn_is_the_same_on_one_and_two_processes(
 ) -> None:
     data = folders(images)
     one, two = tmp_path / 'one.json', tmp_path / 'two.json'
-    run('test.py', TINY, checkpoint, '--work-dir', tmp_path, '--out', one, *data)
+    call('test.py', TINY, checkpoint, '--work-dir', tmp_path, '--out', one, *data)
     run('dist_test.sh', TINY, checkpoint, 2, '--work-dir', tmp_path, '--out', two, *data)
     assert _knn(one) == pytest.approx(_knn(two))
     assert set(_knn(one)) == {f'knn{k}/top{n}' for k in (3, 200) for n in (1, 5)}
@@ -49,7 +49,7 @@ def test_linear_evaluation_trains_only_the_classifier(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     data = [*folders(images), f'model.backbone.init_cfg.checkpoint={checkpoint}']
-    run('train.py', TINY_LINEAR, '--work-dir', tmp_path, *data)
+    call('train.py', TINY_LINEAR, '--work-dir', tmp_path, *data)
     before = load_checkpoint_file(checkpoint)['state_dict']
     after = load_checkpoint_file(tmp_path / 'epoch_12.pth')['state_dict']
     backbone = [k for k in after if k.startswith('backbone.')]
@@ -61,7 +61,7 @@ def test_linear_evaluation_trains_only_the_classifier(
     assert scores['accuracy/top1'] > 60  # a colour a class; chance is 33
     assert scores['accuracy/top5'] == 100
     out = tmp_path / 'linear.json'
-    run('test.py', TINY_LINEAR, tmp_path / 'epoch_12.pth', '--out', out, '--work-dir', tmp_path,
+    call('test.py', TINY_LINEAR, tmp_path / 'epoch_12.pth', '--out', out, '--work-dir', tmp_path,
         *data)  # fmt: skip
     assert json.loads(out.read_text())['accuracy/top1'] == pytest.approx(scores['accuracy/top1'])
 
@@ -81,13 +81,13 @@ def test_linear_evaluation_of_a_wrong_checkpoint(
 ) -> None:
     options = [option.format(ckpt=checkpoint) for option in options]
     arguments = ['--work-dir', tmp_path, *folders(images), *options]
-    assert message in run('train.py', TINY_LINEAR, *arguments, fails=True)
+    assert message in call('train.py', TINY_LINEAR, *arguments, fails=True)
 
 
 def test_testing_a_checkpoint_of_another_model(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    output = run(
+    output = call(
         'test.py', TINY, checkpoint, '--work-dir', tmp_path, *folders(images),
         'model.memory.size=24', fails=True,
     )  # fmt: skip

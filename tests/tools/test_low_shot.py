@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from mmrel.registry import MODELS
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY_LOWSHOT, folders, run
+from tests.commands import TINY_LOWSHOT, call, folders
 
 TOOL = 'dataset_converters/make_label_split.py'
 
@@ -27,18 +27,18 @@ def test_the_list_is_written_once_and_trained_on(
 ) -> None:
     path = tmp_path / 'lists' / 'quarter.txt'
     data = [*folders(images), f'train_dataloader.dataset.label_split={path}']
-    output = run(TOOL, TINY_LOWSHOT, '--percent', 25, *data)
+    output = call(TOOL, TINY_LOWSHOT, '--percent', 25, *data)
     assert f'{path}: 12 of 48 images' in output
     text = path.read_text()
     assert text.startswith(
         '# 25% of the labels of ImageFolder (48 images), seed 0\n# 4 images of each of 3 classes\n'
     )
-    assert 'is there already' in run(TOOL, TINY_LOWSHOT, '--percent', 25, *data, fails=True)
-    run(TOOL, TINY_LOWSHOT, '--percent', 25, '--seed', 1, '--out', tmp_path / 'other.txt', *data)
+    assert 'is there already' in call(TOOL, TINY_LOWSHOT, '--percent', 25, *data, fails=True)
+    call(TOOL, TINY_LOWSHOT, '--percent', 25, '--seed', 1, '--out', tmp_path / 'other.txt', *data)
     assert (tmp_path / 'other.txt').read_text() != text
     assert path.read_text() == text
 
-    run(
+    call(
         'train.py', TINY_LOWSHOT, '--work-dir', tmp_path / 'w', *data,
         f'model.backbone.init_cfg.checkpoint={checkpoint}',
         'default_hooks.checkpoint.interval=20',
@@ -56,7 +56,7 @@ def test_the_list_is_written_once_and_trained_on(
 def test_a_list_of_other_images_is_refused(images: Path, checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / 'list.txt'
     path.write_text(''.join(f'class{i}/none.jpg\t{i}\tclass{i}\n' for i in range(3)))
-    output = run(
+    output = call(
         'train.py', TINY_LOWSHOT, '--work-dir', tmp_path / 'w', *folders(images),
         f'train_dataloader.dataset.label_split={path}',
         f'model.backbone.init_cfg.checkpoint={checkpoint}', fails=True,
@@ -65,7 +65,7 @@ def test_a_list_of_other_images_is_refused(images: Path, checkpoint: Path, tmp_p
 
 
 def test_without_a_list_the_tool_is_named(images: Path, tmp_path: Path) -> None:
-    output = run(
+    output = call(
         'train.py', TINY_LOWSHOT, '--work-dir', tmp_path, *folders(images), fails=True, cwd=tmp_path
     )
     assert "'data/label_splits/imagefolder32_10pct.txt'" in output

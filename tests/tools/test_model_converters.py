@@ -7,7 +7,7 @@ from mmpretrain.models import ResNet
 
 from mmrel.registry import MODELS
 from mmrel.utils import load_checkpoint_file
-from tests.commands import run
+from tests.commands import call
 
 
 def _ressl() -> torch.nn.Module:
@@ -43,7 +43,7 @@ def _official() -> dict[str, torch.Tensor]:
 def test_official_checkpoint_becomes_ours(tmp_path: Path) -> None:
     official = _official()
     torch.save(dict(model=official, optimizer=dict(state={}), epoch=199), tmp_path / 'src.pth')
-    run(
+    call(
         'model_converters/official_to_mmrel.py', 'ressl', tmp_path / 'src.pth', tmp_path / 'dst.pth'
     )
     converted = load_checkpoint_file(tmp_path / 'dst.pth')
@@ -85,7 +85,7 @@ def _official_wcl() -> dict[str, torch.Tensor]:
 def test_official_wcl_becomes_ours(tmp_path: Path) -> None:
     official = _official_wcl()
     torch.save(dict(model=official, optimizer=dict(state={}), epoch=99), tmp_path / 'src.pth')
-    run('model_converters/official_to_mmrel.py', 'wcl', tmp_path / 'src.pth', tmp_path / 'dst.pth')
+    call('model_converters/official_to_mmrel.py', 'wcl', tmp_path / 'src.pth', tmp_path / 'dst.pth')
     converted = load_checkpoint_file(tmp_path / 'dst.pth')
     model = MODELS.build(
         dict(
@@ -145,7 +145,7 @@ def test_official_simmatch_becomes_ours(tmp_path: Path) -> None:
     official = _official_simmatch()
     content = dict(epoch=400, arch='resnet50', state_dict=official, optimizer=dict(state={}))
     torch.save(content, tmp_path / 'src.pth')
-    output = run(
+    output = call(
         'model_converters/official_to_mmrel.py', 'simmatch', tmp_path / 'src.pth',
         tmp_path / 'dst.pth',
     )  # fmt: skip
@@ -241,7 +241,7 @@ def _vitas_supernet(**space: object) -> torch.nn.Module:
 def test_official_vitas_supernet_becomes_ours(tmp_path: Path) -> None:
     official = _official_vitas_supernet()
     torch.save(dict(model=official, optimizer=dict(state={}), epoch=299), tmp_path / 'src.pth')
-    run(
+    call(
         'model_converters/official_to_mmrel.py', 'vitas', tmp_path / 'src.pth', tmp_path / 'dst.pth'
     )
     state = load_checkpoint_file(tmp_path / 'dst.pth')['state_dict']
@@ -283,7 +283,7 @@ def test_official_searched_vit_becomes_ours(tmp_path: Path) -> None:
     layer('FC_FC_0.0.module.0', 3, 6)
     official = {key: torch.randn(shape) for key, shape in shapes.items()}
     torch.save(dict(model=official), tmp_path / 'src.pth')
-    run(
+    call(
         'model_converters/official_to_mmrel.py', 'vitas', tmp_path / 'src.pth', tmp_path / 'dst.pth'
     )
     blocks = [None, dict(num_heads=2, qkv_dims=12, mlp_dims=7)]
@@ -331,7 +331,7 @@ def test_a_file_of_another_kind_is_refused(
     tmp_path: Path, method: str, content: dict, message: str
 ) -> None:
     torch.save(content, tmp_path / 'src.pth')
-    output = run(
+    output = call(
         'model_converters/official_to_mmrel.py', method, tmp_path / 'src.pth',
         tmp_path / 'dst.pth', fails=True,
     )  # fmt: skip
@@ -343,7 +343,7 @@ def test_published_file_is_what_others_load(tmp_path: Path) -> None:
     model = _ressl()
     content = dict(meta=dict(epoch=3, cfg='...'), state_dict=model.state_dict(), optimizer={})
     torch.save(content, tmp_path / 'epoch_3.pth')
-    run('model_converters/publish_model.py', tmp_path / 'epoch_3.pth', tmp_path / 'out.pth')
+    call('model_converters/publish_model.py', tmp_path / 'epoch_3.pth', tmp_path / 'out.pth')
     (path,) = tmp_path.glob('out-*.pth')
     digest = path.stem.removeprefix('out-')
     assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest)
@@ -362,7 +362,7 @@ def test_published_file_is_what_others_load(tmp_path: Path) -> None:
 
 def test_publishing_a_file_without_a_backbone(tmp_path: Path) -> None:
     torch.save(dict(state_dict=dict(weight=torch.zeros(1))), tmp_path / 'a.pth')
-    output = run(
+    output = call(
         'model_converters/publish_model.py', tmp_path / 'a.pth', tmp_path / 'b.pth', fails=True
     )
     assert "no key starts with 'backbone.'" in output

@@ -13,7 +13,7 @@ import pytest
 
 from mmrel.search.path_files import format_rows, read_rows
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY_SEARCH, command, environment, folders, run
+from tests.commands import TINY_SEARCH, call, command, environment, folders, run
 
 PATHS = 24  # 4 generations of 6
 
@@ -25,7 +25,7 @@ def _data(root: Path, *options: str) -> list[str]:
 @pytest.fixture(scope='module')
 def supernet(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work_dir = tmp_path_factory.mktemp('supernet')
-    run('train.py', TINY_SEARCH, '--work-dir', work_dir, *_data(images))
+    call('train.py', TINY_SEARCH, '--work-dir', work_dir, *_data(images))
     return work_dir / 'epoch_4.pth'
 
 
@@ -33,7 +33,7 @@ def supernet(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def searched(images: Path, supernet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of a search that nothing interrupted."""
     work_dir = tmp_path_factory.mktemp('search')
-    output = run('search.py', TINY_SEARCH, supernet, '--work-dir', work_dir, *_data(images))
+    output = call('search.py', TINY_SEARCH, supernet, '--work-dir', work_dir, *_data(images))
     assert f'scored 20 of {PATHS} paths' in output
     assert 'eta: ' in output
     return work_dir
@@ -56,7 +56,7 @@ def test_a_search_leaves_its_results(searched: Path) -> None:
 
 
 def test_the_retraining_config_trains(images: Path, searched: Path, tmp_path: Path) -> None:
-    output = run('train.py', searched / 'retrain.py', '--work-dir', tmp_path, *folders(images))
+    output = call('train.py', searched / 'retrain.py', '--work-dir', tmp_path, *folders(images))
     assert 'accuracy/top1' in output
     best = json.loads((searched / 'best_path.json').read_text())
     weights = load_checkpoint_file(tmp_path / 'epoch_2.pth')['state_dict']
@@ -70,15 +70,15 @@ def test_a_study_is_not_overwritten_and_a_finished_one_is_not_searched_again(
 ) -> None:
     before = _rows(searched)
     words = ['search.py', TINY_SEARCH, supernet, '--work-dir', searched]
-    assert '--resume' in run(*words, *_data(images), fails=True)
-    output = run(*words, '--resume', *_data(images))
+    assert '--resume' in call(*words, *_data(images), fails=True)
+    output = call(*words, '--resume', *_data(images))
     assert f'the study has {PATHS} scored paths' in output
     assert _rows(searched) == before
-    output = run(*words, '--resume', *_data(images, 'test_cfg.seed=5'), fails=True)
+    output = call(*words, '--resume', *_data(images, 'test_cfg.seed=5'), fails=True)
     assert 'seed: the study has 0, this search 5' in output
-    output = run(*words, '--resume', *_data(images, 'test_cfg.autocast=True'), fails=True)
+    output = call(*words, '--resume', *_data(images, 'test_cfg.autocast=True'), fails=True)
     assert 'autocast: the study has False, this search True' in output
-    output = run(*words, *_data(images, 'test_cfg.study_name=other'), fails=True)
+    output = call(*words, *_data(images, 'test_cfg.study_name=other'), fails=True)
     assert "the work dir has the study 'tiny_search', this search is 'other'" in output
 
 
@@ -108,7 +108,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_been(
     kept = _rows(tmp_path)
     assert 6 <= len(kept) < PATHS
     assert (tmp_path / 'best_path.json').exists()
-    run(*words, '--resume', *_data(images))
+    call(*words, '--resume', *_data(images))
     assert _rows(tmp_path) == _rows(searched)
 
 
@@ -155,7 +155,7 @@ def test_ranks_score_different_paths(
 def test_two_objectives_and_calibration(
     images: Path, supernet: Path, searched: Path, tmp_path: Path
 ) -> None:
-    run(
+    call(
         'search.py', TINY_SEARCH, supernet, '--work-dir', tmp_path,
         *_data(images, 'test_cfg.objectives=(accuracy,cost)', 'model.calibration_batches=2',
                'test_cfg.autocast=True', 'test_cfg.cache_images=False'),
@@ -177,9 +177,9 @@ def test_given_and_random_paths(
 ) -> None:
     out, scores = tmp_path / 'random', tmp_path / 'scores.jsonl'
     words = ['analysis/random_paths.py', TINY_SEARCH, '--n', 5, '--out', out]
-    run(*words)
+    call(*words)
     first = (out / 'paths.jsonl').read_text()
-    run(*words)
+    call(*words)
     assert (out / 'paths.jsonl').read_text() == first
     drawn = read_rows(str(out / 'paths.jsonl'))
     assert all(200 <= row['flops'] <= 800 for row in drawn)
@@ -189,18 +189,18 @@ def test_given_and_random_paths(
     # The search's own paths get the scores that the search gave them.
     given = tmp_path / 'given.jsonl'
     given.write_text(format_rows([*_rows(searched)[:4], *drawn[:2]]))
-    run(*score, given, *tail)
+    call(*score, given, *tail)
     rows = read_rows(str(scores))
     found = {row['key']: row['score'] for row in rows}
     for row in _rows(searched)[:4]:
         assert found[row['key']] == row['score']
     # A stop in the middle of a line costs that row alone.
     scores.write_text(format_rows(rows[:3]) + '{"path": {')
-    output = run(*score, given, *tail)
+    output = call(*score, given, *tail)
     assert read_rows(str(scores)) == rows
     assert f'of {len(rows) - 3} paths' in output
     given.write_text(format_rows([dict(path=dict(drawn[0]['path'], width1=5))]))
-    output = run(*score, given, *tail, fails=True)
+    output = call(*score, given, *tail, fails=True)
     assert 'given.jsonl, path 1: width1=5' in output
 
 
@@ -210,7 +210,7 @@ def test_networks_of_paths_are_retrained(images: Path, searched: Path, tmp_path:
     given.write_text(format_rows(_rows(searched)[:2]))
     words = ['analysis/retrain_paths.py', TINY_SEARCH, searched / 'best_path.json', given]
     words += ['--work-dir', tmp_path / 'nets', *folders(images)]
-    run(*words)
+    call(*words)
     file = tmp_path / 'nets' / 'retrained.jsonl'
     rows = read_rows(str(file))
     best = json.loads((searched / 'best_path.json').read_text())
@@ -220,49 +220,49 @@ def test_networks_of_paths_are_retrained(images: Path, searched: Path, tmp_path:
     )
     # One that is there is not trained again.
     file.write_text(format_rows([dict(rows[0], top1=-1.0), *rows[2:]]))
-    run(*words)
+    call(*words)
     again = {row['key']: row['top1'] for row in read_rows(str(file))}
     assert again == {row['key']: row['top1'] for row in rows} | {rows[0]['key']: -1.0}
     given.write_text(format_rows([dict(path=dict(best['path'], width1=5))]))
-    assert 'given.jsonl, path 1: width1=5' in run(*words, fails=True)
+    assert 'given.jsonl, path 1: width1=5' in call(*words, fails=True)
 
 
 def test_rank_correlation_of_files(tmp_path: Path) -> None:
     table = tmp_path / 'rows.csv'
     table.write_text('key,supernet,retrained\na,1,10\nb,2,30\nc,3,20\nd,4,40\n')
-    output = run('analysis/rank_correlation.py', table)
+    output = call('analysis/rank_correlation.py', table)
     assert "Kendall's tau 0.667, Spearman's rho 0.800" in output
     assert (tmp_path / 'rows.png').is_file()
     other = tmp_path / 'other.jsonl'
     other.write_text(format_rows([dict(key=k, score=s) for k, s in zip('dcba', range(4))]))  # noqa: B905
-    output = run(
+    output = call(
         'analysis/rank_correlation.py', table, other, '--y', 'score', '--out', tmp_path / 'x.png'
     )
     assert "Kendall's tau -1.000" in output
-    output = run('analysis/rank_correlation.py', table, '--y', 'none', fails=True)
+    output = call('analysis/rank_correlation.py', table, '--y', 'none', fails=True)
     assert "row 1 has no column 'none'" in output
     table.write_text('supernet,retrained\n1,2\n2,x\n3,4\n')
-    output = run('analysis/rank_correlation.py', table, fails=True)
+    output = call('analysis/rank_correlation.py', table, fails=True)
     assert "row 2: retrained='x' is no number" in output
 
 
 def test_bad_input_gives_one_clear_error(images: Path, supernet: Path, tmp_path: Path) -> None:
     words = ['search.py', TINY_SEARCH, supernet, '--work-dir', tmp_path]
-    output = run(*words, *_data(images, 'test_cfg.budget.min=1', 'test_cfg.budget.max=9'),
+    output = call(*words, *_data(images, 'test_cfg.budget.min=1', 'test_cfg.budget.max=9'),
                  fails=True)  # fmt: skip
     assert 'no path meets the budget 1 <= flops <= 9' in output
     assert 'random paths cost from 102 to 1072' in output
-    output = run(*words, *_data(images, 'test_cfg.sampler.mutation=0.1'), fails=True)
+    output = call(*words, *_data(images, 'test_cfg.sampler.mutation=0.1'), fails=True)
     assert "test_cfg.sampler has ['mutation']" in output
-    output = run('search.py', TINY_SEARCH, '--work-dir', tmp_path, *_data(images), fails=True)
+    output = call('search.py', TINY_SEARCH, '--work-dir', tmp_path, *_data(images), fails=True)
     assert 'a search needs a trained supernet: give CHECKPOINT' in output
-    output = run(*words, '--storage', 'sqlite:////proc/none/x.db', *_data(images), fails=True)
+    output = call(*words, '--storage', 'sqlite:////proc/none/x.db', *_data(images), fails=True)
     assert "search storage 'sqlite:////proc/none/x.db' cannot be reached" in output
-    output = run(*words, *_data(images, 'model.space.widths=(3,5,16)'), fails=True)
+    output = call(*words, *_data(images, 'model.space.widths=(3,5,16)'), fails=True)
     assert 'the checkpoint is of another space' in output
     broken = tmp_path / 'broken'
     shutil.copytree(images, broken)
     (broken / 'class1' / '003.jpg').write_bytes(b'no image')
-    output = run(*words, *_data(broken), fails=True)
+    output = call(*words, *_data(broken), fails=True)
     assert '003.jpg' in output
     assert 'cannot be decoded' in output

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.path_files import read_rows
 from mmrel.utils import load_checkpoint_file
-from tests.commands import ROOT, TINY_KSHOT, TINY_VITAS, folders, run
+from tests.commands import ROOT, TINY_KSHOT, TINY_VITAS, call, folders
 
 CHAINS = dict(
     vitas=(TINY_VITAS, 'vitas/vitas_search_small_imagefolder32.py'),
@@ -37,18 +37,18 @@ def test_a_supernet_is_trained_searched_and_its_best_path_retrained(
     images: Path, tmp_path: Path, name: str
 ) -> None:
     tiny, search = CHAINS[name]
-    run('train.py', tiny, '--work-dir', tmp_path / 'supernet', *folders(images))
+    call('train.py', tiny, '--work-dir', tmp_path / 'supernet', *folders(images))
     last = (tmp_path / 'supernet' / 'last_checkpoint').read_text().strip()
     config = tmp_path / 'tiny_search.py'
     config.write_text(_search_config(tiny, search, images))
     words = ['search.py', config, last, '--work-dir', tmp_path / 'search', *folders(images)]
-    run(*words)
+    call(*words)
     rows = read_rows(str(tmp_path / 'search' / 'paths.jsonl'))
     assert [row['slot'] for row in rows] == list(range(6))
     best = json.loads((tmp_path / 'search' / 'best_path.json').read_text())
     assert best['score'] == max(row['score'] for row in rows)
     # The scores are those of the same paths, scored one by one with the same calibration.
-    run(
+    call(
         'analysis/score_paths.py', config, last, tmp_path / 'search' / 'paths.jsonl',
         '--out', tmp_path / 'scores.jsonl', *folders(images),
     )  # fmt: skip
@@ -56,7 +56,7 @@ def test_a_supernet_is_trained_searched_and_its_best_path_retrained(
     assert again == {row['key']: row['score'] for row in rows}
 
     retrained = tmp_path / 'retrained'
-    run(
+    call(
         'train.py', tmp_path / 'search' / 'retrain.py', '--work-dir', retrained, *folders(images),
         'train_cfg.max_epochs=1', 'train_dataloader.batch_size=8',
         'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',

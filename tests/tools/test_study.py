@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.commands import TINY, command, environment, folders, run
+from tests.commands import TINY, call, command, environment, folders
 
 STUDY = (
     "metric = 'knn3/top1'\n"
@@ -40,11 +40,11 @@ def _means(folder: Path) -> list:
 def test_finished_runs_are_kept_and_the_rest_is_done(images: Path, tmp_path: Path) -> None:
     study, work_dir = _study(tmp_path / 'study.py'), tmp_path / 'w'
     arguments = ['analysis/study.py', study, '--work-dir', work_dir, *folders(images)]
-    run(*arguments, '--only', 'cold')
+    call(*arguments, '--only', 'cold')
     first = (work_dir / 'rows.jsonl').read_text()
     # A stop in the middle of a line must cost that line alone.
     (work_dir / 'rows.jsonl').write_text(first + '{"variant": "ba')
-    output = run(*arguments[:4], '--jobs', '2', *arguments[4:])
+    output = call(*arguments[:4], '--jobs', '2', *arguments[4:])
     lines = (work_dir / 'rows.jsonl').read_text().splitlines()
     assert lines[0] == first.strip()
     rows = [json.loads(line) for line in lines]
@@ -72,13 +72,13 @@ def test_a_run_without_its_last_validation_is_made_again(images: Path, tmp_path:
     """As after a stop between the last checkpoint and the validation behind it."""
     study, work_dir = _study(tmp_path / 'study.py'), tmp_path / 'w'
     arguments = ['analysis/study.py', study, '--work-dir', work_dir, '--only', 'cold']
-    run(*arguments, *folders(images))
+    call(*arguments, *folders(images))
     (first,) = (work_dir / 'rows.jsonl').read_text().splitlines()
     (work_dir / 'rows.jsonl').unlink()
     for scalars in (work_dir / 'cold' / 'seed0').glob('*/vis_data/*.json'):
         lines = scalars.read_text().splitlines()
         scalars.write_text('\n'.join(x for x in lines if 'knn' not in x) + '\n')
-    run(*arguments, *folders(images))
+    call(*arguments, *folders(images))
     (again,) = (work_dir / 'rows.jsonl').read_text().splitlines()
     for key in ('curve', 'loss'):
         assert json.loads(again)[key] == json.loads(first)[key]
@@ -107,11 +107,13 @@ def test_a_study_that_is_ended_ends_its_runs(images: Path, tmp_path: Path) -> No
 def test_bad_studies_are_named(images: Path, tmp_path: Path) -> None:
     missing = _study(tmp_path / 'missing.py', Path('configs/none.py'))
     tail = ['--work-dir', tmp_path / 'w']
-    output = run('analysis/study.py', missing, *tail, fails=True)
+    output = call('analysis/study.py', missing, *tail, fails=True)
     assert "config 'configs/none.py' does not exist" in output
     study = _study(tmp_path / 'study.py')
-    assert "--only ['bose']" in run('analysis/study.py', study, *tail, '--only', 'bose', fails=True)
-    output = run(
+    assert "--only ['bose']" in call(
+        'analysis/study.py', study, *tail, '--only', 'bose', fails=True
+    )
+    output = call(
         'analysis/study.py', study, *tail, *folders(tmp_path / 'nowhere'), '--only', 'cold',
         fails=True,
     )  # fmt: skip

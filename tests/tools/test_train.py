@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY, command, environment, folders, run
+from tests.commands import TINY, call, command, environment, folders, run
 
 
 @pytest.fixture(scope='module')
 def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of four epochs without interruption."""
     work_dir = tmp_path_factory.mktemp('trained')
-    run('train.py', TINY, '--work-dir', work_dir, *folders(images))
+    call('train.py', TINY, '--work-dir', work_dir, *folders(images))
     return work_dir
 
 
@@ -81,7 +81,7 @@ def test_killed_and_resumed_is_as_if_nothing_had_happened(
     if killed_at == 'epoch_4.pth':
         pytest.fail('the run was over before the kill')
     arguments = ['--resume'] + ([tmp_path / killed_at] if switch == 'resume path' else [])
-    output = run('train.py', TINY, '--work-dir', tmp_path, *arguments, *folders(images))
+    output = call('train.py', TINY, '--work-dir', tmp_path, *arguments, *folders(images))
     assert f'resumed epoch: {killed_at[6]}' in output
     ours, theirs = _state(tmp_path), _state(trained)
     # Student, teacher, queue, pointer; momentum buffers; the schedule's place.
@@ -93,7 +93,7 @@ def test_killed_and_resumed_is_as_if_nothing_had_happened(
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(images: Path, tmp_path: Path) -> None:
     short = 'train_cfg.max_epochs=1'
-    run('train.py', TINY, '--work-dir', tmp_path, *folders(images), short)
+    call('train.py', TINY, '--work-dir', tmp_path, *folders(images), short)
     good = tmp_path / 'epoch_1.pth'
     before = hashlib.sha256(good.read_bytes()).digest()
     limit = good.stat().st_size // 2
@@ -108,7 +108,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(images: Path, tmp_path: Pat
     assert hashlib.sha256(good.read_bytes()).digest() == before
     assert _last(tmp_path) == 'epoch_1.pth'
     assert [p.name for p in tmp_path.glob('epoch_*')] == ['epoch_1.pth']
-    run('train.py', TINY, '--work-dir', tmp_path, '--resume', *folders(images))
+    call('train.py', TINY, '--work-dir', tmp_path, '--resume', *folders(images))
     assert _last(tmp_path) == 'epoch_4.pth'
 
 
@@ -116,7 +116,9 @@ def test_a_checkpoint_that_cannot_be_written_and_the_best_one(images: Path, tmp_
     best = 'default_hooks.checkpoint.save_best=knn3/top1'
     keep = 'default_hooks.checkpoint.max_keep_ckpts=1'
     (tmp_path / 'epoch_3.pth.partial').mkdir()
-    output = run('train.py', TINY, '--work-dir', tmp_path, *folders(images), best, keep, fails=True)
+    output = call(
+        'train.py', TINY, '--work-dir', tmp_path, *folders(images), best, keep, fails=True
+    )
     good = tmp_path / 'epoch_2.pth'
     assert f'the last good checkpoint is {str(good)!r}' in output
     assert load_checkpoint_file(good)['meta']['epoch'] == 2
@@ -134,7 +136,7 @@ def test_amp_and_channels_last_and_tensorboard(images: Path, tmp_path: Path) -> 
         'train_cfg = dict(max_epochs=1)\n'
     )
     switches = ['--amp', '--auto-scale-lr']
-    run('train.py', child, '--work-dir', tmp_path / 'w', *switches, *folders(images))
+    call('train.py', child, '--work-dir', tmp_path / 'w', *switches, *folders(images))
     tmp_path = tmp_path / 'w'
     assert "type='AutocastOptimWrapper'" in (tmp_path / 'child.py').read_text()
     state = _state(tmp_path)
@@ -163,12 +165,12 @@ def test_bad_input_is_named(images: Path, tmp_path: Path, change: list, message:
         arguments += change[1:]
     else:
         arguments = change + arguments
-    assert message in run('train.py', TINY, *arguments, fails=True)
+    assert message in call('train.py', TINY, *arguments, fails=True)
 
 
 def test_one_image_only(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
     root = make_folder(classes=1, each=1)
-    output = run('train.py', TINY, '--work-dir', tmp_path / 'w', *folders(root), fails=True)
+    output = call('train.py', TINY, '--work-dir', tmp_path / 'w', *folders(root), fails=True)
     assert 'the training set has 1 image(s), fewer than a batch of 8' in output
 
 
@@ -179,11 +181,11 @@ def test_a_broken_image_stops_the_run_or_is_left_out(
     (root / 'class1' / '005.jpg').write_bytes(b'no image')
     arguments = ['train.py', TINY, '--work-dir', tmp_path / 'w', *folders(root)]
     short = 'train_cfg.max_epochs=1'
-    output = run(*arguments, short, fails=True)
+    output = call(*arguments, short, fails=True)
     assert 'class1/005.jpg' in output
     assert 'skip_broken=True' in output
     skip = [f'{part}_dataloader.dataset.skip_broken=True' for part in ('train', 'val')]
-    assert 'skipped 1 broken of 16 images' in run(*arguments, short, *skip)
+    assert 'skipped 1 broken of 16 images' in call(*arguments, short, *skip)
 
 
 def test_a_checkpoint_that_does_not_fit(images: Path, trained: Path, tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_a_checkpoint_that_does_not_fit(images: Path, trained: Path, tmp_path: P
     state['extra.weight'] = torch.zeros(1)
     state['memory.queue'] = state['memory.queue'][:, :7]
     torch.save(content, tmp_path / 'odd.pth')
-    output = run(
+    output = call(
         'train.py', TINY, '--work-dir', tmp_path / 'w', '--resume', tmp_path / 'odd.pth',
         *folders(images), fails=True,
     )  # fmt: skip
@@ -203,7 +205,7 @@ def test_a_checkpoint_that_does_not_fit(images: Path, trained: Path, tmp_path: P
 
 
 def test_images_without_classes(images: Path, tmp_path: Path) -> None:
-    run(
+    call(
         'train.py', TINY, '--work-dir', tmp_path, '--cfg-options',
         f'train_dataloader.dataset.data_root={images}',
         'train_dataloader.dataset.with_label=False', 'train_cfg.max_epochs=1',
@@ -223,7 +225,7 @@ class _Attack:
 def test_a_checkpoint_with_code_does_not_run_it(images: Path, tmp_path: Path) -> None:
     sign = tmp_path / 'it-ran'
     torch.save(dict(state_dict={}, meta=_Attack(sign)), tmp_path / 'attack.pth')
-    output = run(
+    output = call(
         'train.py', TINY, '--work-dir', tmp_path / 'w', '--resume', tmp_path / 'attack.pth',
         *folders(images), fails=True,
     )  # fmt: skip

@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 from mmrel.utils.checkpoint import load_checkpoint_file
-from tests.commands import TINY_KSHOT, folders, run
+from tests.commands import TINY_KSHOT, call, folders, run
 
 
 @pytest.fixture(scope='module')
 def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work_dir = tmp_path_factory.mktemp('kshot')
-    run('train.py', TINY_KSHOT, '--work-dir', work_dir, *folders(images))
+    call('train.py', TINY_KSHOT, '--work-dir', work_dir, *folders(images))
     return work_dir
 
 
@@ -38,7 +38,7 @@ def test_codes_are_logged_once_the_warm_up_is_over(trained: Path) -> None:
 def test_resumed_is_as_if_nothing_had_happened(
     images: Path, trained: Path, tmp_path: Path, epoch: int
 ) -> None:
-    run(
+    call(
         'train.py', TINY_KSHOT, '--work-dir', tmp_path, '--resume', trained / f'epoch_{epoch}.pth',
         *folders(images),
     )  # fmt: skip
@@ -51,7 +51,7 @@ def test_resumed_is_as_if_nothing_had_happened(
 
 def test_test_gives_what_validation_gave(images: Path, trained: Path, tmp_path: Path) -> None:
     out = tmp_path / 'metrics.json'
-    run(
+    call(
         'test.py', TINY_KSHOT, trained / 'epoch_4.pth', '--work-dir', tmp_path, '--out', out,
         *folders(images),
     )  # fmt: skip
@@ -73,7 +73,7 @@ def test_two_processes_and_mixed_precision(images: Path, tmp_path: Path) -> None
 
 def test_the_picture_of_the_codes(trained: Path, tmp_path: Path) -> None:
     picture = tmp_path / 'codes.png'
-    output = run(
+    output = call(
         'analysis/path_codes.py', TINY_KSHOT, trained / 'epoch_4.pth', '--out', picture,
         '--paths', 40,
     )  # fmt: skip
@@ -85,7 +85,7 @@ def test_the_picture_of_the_codes(trained: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_how_many_batches_keep_the_ranking(trained: Path, images: Path) -> None:
-    output = run(
+    output = call(
         'analysis/calibration_batches.py', TINY_KSHOT, trained / 'epoch_4.pth', '--paths', 6,
         '--batches', 4, 1, 2, *folders(images), 'val_dataloader.batch_size=4',
     )  # fmt: skip
@@ -99,9 +99,9 @@ def test_how_many_batches_keep_the_ranking(trained: Path, images: Path) -> None:
 @pytest.mark.slow
 def test_starts_from_a_one_shot_supernet(images: Path, tmp_path: Path) -> None:
     short = ['train_cfg.max_epochs=1', 'model.warmup_epochs=0']
-    run('train.py', TINY_KSHOT, '--work-dir', tmp_path / 'one', *folders(images), *short,
+    call('train.py', TINY_KSHOT, '--work-dir', tmp_path / 'one', *folders(images), *short,
         'model.k=1')  # fmt: skip
-    run(
+    call(
         'train.py', TINY_KSHOT, '--work-dir', tmp_path / 'two', *folders(images), *short,
         'model.init_cfg.type=OneShotInit', 'model.init_cfg.noise=0.0',
         f'model.init_cfg.checkpoint={tmp_path / "one" / "epoch_1.pth"}',
@@ -124,12 +124,12 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
         *folders(images), 'train_dataloader.batch_size=8', 'val_dataloader.batch_size=16',
         'val_evaluator.topk=[1]', '--supernet-options', 'model.warmup_epochs=0',
     ]  # fmt: skip
-    run(*arguments, '--paths', 2)
+    call(*arguments, '--paths', 2)
     rows = (tmp_path / 'rows.jsonl').read_text().splitlines()
     assert [json.loads(row)['kind'] for row in rows] == ['supernet'] * 2 + ['alone'] * 2
     # A stop in the middle of a line must cost that row alone.
     (tmp_path / 'rows.jsonl').write_text('\n'.join(rows[:3]) + '\n{"kind": "alo')
-    output = run(*arguments, '--paths', 2)
+    output = call(*arguments, '--paths', 2)
     again = (tmp_path / 'rows.jsonl').read_text().splitlines()
     assert again[:3] == rows[:3]
     assert json.loads(again[-1]) == json.loads(rows[-1])
@@ -139,12 +139,12 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
         assert image.width > 1000
     changed = [2 if word == 1 and arguments[i - 1] == '--epochs' else word
                for i, word in enumerate(arguments)]  # fmt: skip
-    assert 'take another --work-dir' in run(*changed, '--paths', 2, fails=True)
+    assert 'take another --work-dir' in call(*changed, '--paths', 2, fails=True)
 
 
 @pytest.mark.slow
 def test_the_benchmark_prints_a_ratio_of_paired_steps() -> None:
-    output = run('benchmarks/kshot.py', '--spaces', 'cells', '--steps', 2, '--batch', 16, '--k', 2)
+    output = call('benchmarks/kshot.py', '--spaces', 'cells', '--steps', 2, '--batch', 16, '--k', 2)
     rows = [line.split() for line in output.splitlines() if line.startswith('cells')]
     assert [row[1] for row in rows] == ['NCHW', 'channels-last']
     for row in rows:

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmrel.registry import DATASETS, MODELS
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY, TINY_SIMMATCH, TINY_SIMMATCH_ITER, folders, run
+from tests.commands import TINY, TINY_SIMMATCH, TINY_SIMMATCH_ITER, call, folders, run
 
 TOOL = 'dataset_converters/make_label_split.py'
 
@@ -19,7 +19,7 @@ TOOL = 'dataset_converters/make_label_split.py'
 def labels(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A list with 4 labels of each of 3 classes, as the tool writes it."""
     path = tmp_path_factory.mktemp('lists') / '4pc.txt'
-    output = run(TOOL, TINY_SIMMATCH, '--per-class', 4, *_data(images, path))
+    output = call(TOOL, TINY_SIMMATCH, '--per-class', 4, *_data(images, path))
     assert f'{path}: 12 of 48 images' in output
     assert path.read_text().startswith(
         '# 4 a class of the labels of ImageFolder (48 images), seed 0\n'
@@ -43,7 +43,7 @@ def _data(images: Path, labels: Path) -> list[str]:
 def trained(images: Path, labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of four epochs without interruption."""
     work_dir = tmp_path_factory.mktemp('simmatch')
-    output = run('train.py', TINY_SIMMATCH, '--work-dir', work_dir, *_data(images, labels))
+    output = call('train.py', TINY_SIMMATCH, '--work-dir', work_dir, *_data(images, labels))
     (work_dir / 'output.txt').write_text(output)
     return work_dir
 
@@ -110,7 +110,7 @@ def test_one_network_is_evaluated_where_one_is_wanted(
     images: Path, labels: Path, trained: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / 'metrics.json'
-    output = run(
+    output = call(
         'test.py', TINY_SIMMATCH, trained / 'epoch_4.pth', '--work-dir', tmp_path, '--out', out,
         *_data(images, labels), 'val_cfg.networks=[teacher]',
     )  # fmt: skip
@@ -125,7 +125,7 @@ def test_one_network_is_evaluated_where_one_is_wanted(
 def test_resumed_is_as_if_nothing_had_happened(
     images: Path, labels: Path, trained: Path, tmp_path: Path, epoch: int
 ) -> None:
-    run(
+    call(
         'train.py', TINY_SIMMATCH, '--work-dir', tmp_path, '--resume',
         trained / f'epoch_{epoch}.pth', *_data(images, labels),
     )  # fmt: skip
@@ -145,7 +145,7 @@ def test_by_iteration_with_the_seven_sixteenths_cosine(
         ('whole', []),
         ('resumed', ['--resume', tmp_path / 'whole' / 'iter_7.pth']),
     ):
-        run(
+        call(
             'train.py', TINY_SIMMATCH_ITER, '--work-dir', tmp_path / name, *arguments,
             *_data(images, labels),
         )  # fmt: skip
@@ -164,12 +164,13 @@ def test_by_iteration_with_the_seven_sixteenths_cosine(
 @pytest.mark.slow
 def test_starts_from_a_ressl_checkpoint(images: Path, labels: Path, tmp_path: Path) -> None:
     short = 'train_cfg.max_epochs=1'
-    run('train.py', TINY, '--work-dir', tmp_path / 'ressl', *folders(images), short)
+    call('train.py', TINY, '--work-dir', tmp_path / 'ressl', *folders(images), short)
     checkpoint = tmp_path / 'ressl' / 'epoch_1.pth'
-    run(
+    call(
         'train.py', TINY_SIMMATCH, '--work-dir', tmp_path / 'sim', *_data(images, labels), short,
         'model.backbone.init_cfg.type=Pretrained', 'model.backbone.init_cfg.prefix=backbone.',
         f'model.backbone.init_cfg.checkpoint={checkpoint}', 'optim_wrapper.optimizer.lr=0.0',
+        'param_scheduler.0.end=0.5', 'param_scheduler.1.begin=0.5',
     )  # fmt: skip
     before = load_checkpoint_file(checkpoint)['state_dict']
     after = load_checkpoint_file(tmp_path / 'sim' / 'epoch_1.pth')['state_dict']
@@ -195,7 +196,7 @@ def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: P
     ('option', 'message'),
     [
         ('model.memory.size=11', 'model.memory.size=11, but the labeled set has 12 images'),
-        ('model.num_classes=4', 'model.num_classes=4, but the labeled set has 3 classes'),
+        ('model.num_classes=4', 'model.num_classes=4, but the training set has 3 classes'),
         ('train_dataloader.batch_size=13', 'set train_dataloader.batch_size=12'),
         (
             'train_dataloader.sampler.labeled_batch=16',
@@ -211,7 +212,7 @@ def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: P
 def test_numbers_that_do_not_fit_stop_a_run_before_it_starts(
     images: Path, labels: Path, tmp_path: Path, option: str, message: str
 ) -> None:
-    output = run(
+    output = call(
         'train.py', TINY_SIMMATCH, '--work-dir', tmp_path, *_data(images, labels), option,
         fails=True,
     )  # fmt: skip
@@ -236,7 +237,7 @@ def test_numbers_that_do_not_fit_stop_a_run_before_it_starts(
 def test_what_is_by_epoch_does_not_go_by_iteration(
     images: Path, labels: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
-    output = run(
+    output = call(
         'train.py', TINY_SIMMATCH_ITER, '--work-dir', tmp_path, *_data(images, labels), *options,
         fails=True,
     )  # fmt: skip

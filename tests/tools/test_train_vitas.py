@@ -11,14 +11,14 @@ from mmengine.config import Config
 from mmrel.models.utils import PathSampler
 from mmrel.registry import SEARCH_SPACES
 from mmrel.utils import load_checkpoint_file
-from tests.commands import ROOT, TINY_VITAS, folders, run
+from tests.commands import ROOT, TINY_VITAS, call, folders, run
 
 
 @pytest.fixture(scope='module')
 def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of two epochs (of 6 steps) without interruption."""
     work_dir = tmp_path_factory.mktemp('vitas')
-    run('train.py', TINY_VITAS, '--work-dir', work_dir, *folders(images))
+    call('train.py', TINY_VITAS, '--work-dir', work_dir, *folders(images))
     return work_dir
 
 
@@ -33,7 +33,7 @@ def test_it_trains_and_validates(trained: Path, images: Path, tmp_path: Path) ->
     assert len(values) == 2
     state = _state(trained / 'epoch_2.pth')
     assert state['sampler.state'].tolist() == [5, 12]
-    run(
+    call(
         'test.py', TINY_VITAS, trained / 'epoch_2.pth', '--work-dir', tmp_path,
         '--out', tmp_path / 'out.json', *folders(images),
     )  # fmt: skip
@@ -46,11 +46,11 @@ def test_a_resumed_run_is_the_run_without_a_stop(images: Path, tmp_path: Path) -
     # With Mixup, CutMix and DropPath, which draw from the process's generators.
     plain = [*folders(images), 'model.backbone.drop_path_rate=0.2']
     whole = tmp_path / 'whole'
-    run('train.py', TINY_VITAS, '--work-dir', whole, *plain)
+    call('train.py', TINY_VITAS, '--work-dir', whole, *plain)
     part = tmp_path / 'part'
     part.mkdir()
     (part / 'epoch_1.pth').write_bytes((whole / 'epoch_1.pth').read_bytes())
-    run('train.py', TINY_VITAS, '--work-dir', part, '--resume', part / 'epoch_1.pth', *plain)
+    call('train.py', TINY_VITAS, '--work-dir', part, '--resume', part / 'epoch_1.pth', *plain)
     one, other = _state(whole / 'epoch_2.pth'), _state(part / 'epoch_2.pth')
     assert one.keys() == other.keys()
     for key, value in one.items():
@@ -69,7 +69,7 @@ def test_two_processes(images: Path, tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_space_is_refused(
     trained: Path, images: Path, tmp_path: Path
 ) -> None:
-    output = run(
+    output = call(
         'test.py', TINY_VITAS, trained / 'epoch_2.pth', '--work-dir', tmp_path, *folders(images),
         'model.space.mlp_dims=32', fails=True,
     )  # fmt: skip
@@ -93,9 +93,10 @@ def test_a_path_of_the_space_is_retrained(trained: Path, images: Path, tmp_path:
         'val_dataloader = dict(num_workers=0)\n'
         'default_hooks = dict(checkpoint=dict(interval=1))\n'
     )
-    output = run(
+    output = call(
         'train.py', config, '--work-dir', tmp_path / 'w', *folders(images),
         'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'default_hooks.logger.interval=1',
+        'param_scheduler.0.end=0.5', 'param_scheduler.1.begin=0.5',
     )  # fmt: skip
     assert len(re.findall(r'Epoch\(train\).* loss: ', output)) == 6
     assert 'accuracy/top1' in output

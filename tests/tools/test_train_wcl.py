@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 
 from mmrel.registry import DATASETS, MODELS
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY_WCL, run
+from tests.commands import TINY_WCL, call, run
 
 
 def _data(root: Path) -> list[str]:
@@ -26,7 +26,7 @@ def _data(root: Path) -> list[str]:
 def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of five epochs without interruption."""
     work_dir = tmp_path_factory.mktemp('wcl')
-    run('train.py', TINY_WCL, '--work-dir', work_dir, *_data(images))
+    call('train.py', TINY_WCL, '--work-dir', work_dir, *_data(images))
     return work_dir
 
 
@@ -84,7 +84,7 @@ def test_resumed_is_as_if_nothing_had_happened(
 ) -> None:
     """Between two refreshes, before and after the change of views: bit for bit."""
     start = trained / f'epoch_{epoch}.pth'
-    output = run(
+    output = call(
         'train.py', TINY_WCL, '--work-dir', tmp_path, '--resume', start, *_data(images)
     )  # fmt: skip
     assert f'resumed epoch: {epoch}' in output
@@ -105,7 +105,7 @@ def test_a_checkpoint_without_a_table_is_refused(
         ('plain.pth', "the checkpoint has no 'knn_multi_crop'"),
         ('other-set.pth', 'does not fit 48 images with num_neighbours=3'),
     ):
-        output = run(
+        output = call(
             'train.py', TINY_WCL, '--work-dir', tmp_path / 'w', '--resume', tmp_path / name,
             *_data(images), fails=True,
         )  # fmt: skip
@@ -132,21 +132,21 @@ def test_the_hook_needs_its_data_set(images: Path, tmp_path: Path) -> None:
         'train_dataloader = dict(dataset=inner)\n'
         f"val_dataloader = dict(dataset=dict(data_root='{images}'))\n"
     )
-    output = run('train.py', child, '--work-dir', tmp_path / 'w', fails=True)
+    output = call('train.py', child, '--work-dir', tmp_path / 'w', fails=True)
     assert 'needs train_dataloader.dataset.type=KNNMultiCropDataset, not ImageFolder' in output
 
 
 @pytest.mark.slow
 def test_the_rate_is_scaled_by_the_root_of_the_batch(images: Path, tmp_path: Path) -> None:
     short = ['train_cfg.max_epochs=1']
-    output = run(
+    output = call(
         'train.py', TINY_WCL, '--auto-scale-lr', '--work-dir', tmp_path, *_data(images), *short
     )
     assert 'meant for a batch of 256, this run has 8: it is multiplied by 0.1768' in output
     (scheduler,) = load_checkpoint_file(tmp_path / 'epoch_1.pth')['param_schedulers']
     assert scheduler['base_values'] == [pytest.approx(1.2 * (8 / 256) ** 0.5)]
     rule = 'auto_scale_lr.rule=cubic'
-    output = run(
+    output = call(
         'train.py', TINY_WCL, '--auto-scale-lr', '--work-dir', tmp_path, *_data(images), rule,
         fails=True,
     )  # fmt: skip

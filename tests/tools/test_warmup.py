@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmrel.utils import load_checkpoint_file
-from tests.commands import TINY, folders, run
+from tests.commands import TINY, call, folders
 
 # 6 iterations an epoch: the warm-up ends within the second of four epochs.
 WARMUP = (
@@ -39,12 +39,12 @@ def test_it_ends_at_its_iteration_also_after_a_resume(
     config.write_text(WARMUP.format(base=TINY, transition=transition))
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
     arguments = [*folders(images), 'default_hooks.checkpoint.max_keep_ckpts=-1']
-    run('train.py', config, '--work-dir', whole, *arguments)
+    call('train.py', config, '--work-dir', whole, *arguments)
     warmup = _logged(whole)
     assert len(warmup) == 24
     assert all(value > 0 for value in warmup[:9])
     assert warmup[9:] == [0] * 15
-    run('train.py', config, '--work-dir', parts, '--resume', whole / 'epoch_1.pth', *arguments)
+    call('train.py', config, '--work-dir', parts, '--resume', whole / 'epoch_1.pth', *arguments)
     assert _logged(parts) == warmup[6:]
     ours, theirs = (load_checkpoint_file(path / 'epoch_4.pth') for path in (parts, whole))
     for key, value in theirs['state_dict'].items():

@@ -91,8 +91,6 @@ def schedule(epochs: int, amp: bool) -> dict[str, Any]:
     options = {
         'train_cfg.max_epochs': epochs,
         'train_cfg.val_interval': epochs,
-        'param_scheduler.0.T_max': epochs,
-        'param_scheduler.0.end': epochs,
         'default_hooks.checkpoint.interval': 1,
         'default_hooks.checkpoint.max_keep_ckpts': 1,
     }

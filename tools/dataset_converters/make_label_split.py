@@ -52,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     init_default_scope('mmrel')
     # Lists that are still to be written.
     whole = {key: None for key in ('label_split', 'without_split') if key in dataset}
-    built = DATASETS.build(dict(dataset, **whole, pipeline=[]))
+    # With skip_broken, the images are checked as training reads them.
+    load = [step for step in dataset.get('pipeline', []) if step['type'] == 'LoadImage']
+    built = DATASETS.build(dict(dataset, **whole, pipeline=load))
     drawn = draw_label_split(built, args.percent, args.seed, args.per_class)
     share = f'{args.per_class} a class' if args.percent is None else f'{args.percent:g}%'
     remark = f'{share} of the labels of {dataset["type"]} ({len(built)} images), seed {args.seed}'

@@ -1,8 +1,8 @@
 # Folders of 32-px images: shifts by some pixels, a flip, erasing.
 _base_ = ['imagefolder32_linear.py']
 
-# num_classes: the number of your classes.
-data_preprocessor = dict(num_classes=10)
+# num_classes=None: as many as the training folder has.
+data_preprocessor = dict(num_classes=None)
 train_dataloader = dict(
     batch_size=64,
     num_workers=2,

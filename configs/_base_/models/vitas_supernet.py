@@ -1,7 +1,7 @@
 # The super-transformer, by default of the 1 G space.
 model = dict(
     type='ViTAS',
-    space=dict(type='ViTASSpace', flops_budget=(900_000_000, 1_100_000_000)),
+    space=dict(type='ViTASSpace', num_classes=1000, flops_budget=(900_000_000, 1_100_000_000)),
     backbone=dict(type='ViTASSupernet', sharing='bcnet'),
     head=dict(
         type='SlicedLinearClsHead',

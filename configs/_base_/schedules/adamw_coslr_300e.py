@@ -15,10 +15,8 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=1e-3, begin=0, end=5, convert_to_iter_based=True),
     dict(
         type='CosineAnnealingLR',
-        T_max=295,
         eta_min=1e-5,
         begin=5,
-        end=300,
         convert_to_iter_based=True,
     ),
 ]

@@ -5,8 +5,6 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.12, momentum=0.9, weight_decay=4e-5),
     simplex_net=dict(optimizer=dict(type='SGD', lr=0.05, momentum=0.9)),
 )
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=120, begin=0, end=120, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(by_epoch=True, max_epochs=120, val_interval=10)
 auto_scale_lr = dict(base_batch_size=1024)

@@ -2,8 +2,6 @@
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='SGD', lr=0.3, momentum=0.9, weight_decay=0.0)
 )
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=100, begin=0, end=100, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(by_epoch=True, max_epochs=100, val_interval=10)
 auto_scale_lr = dict(base_batch_size=256)

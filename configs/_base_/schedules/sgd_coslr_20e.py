@@ -1,9 +1,7 @@
-# Cosine to 0 by iteration, no warm-up.
+# Cosine to 0 by iteration, no warm-up. Without T_max and end it ends with the run.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='SGD', lr=0.06, momentum=0.9, weight_decay=5e-4)
 )
-param_scheduler = [
-    dict(type='CosineAnnealingLR', T_max=20, begin=0, end=20, convert_to_iter_based=True)
-]
+param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(by_epoch=True, max_epochs=20, val_interval=5)
 auto_scale_lr = dict(base_batch_size=64)

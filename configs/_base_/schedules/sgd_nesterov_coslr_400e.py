@@ -5,7 +5,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-4, begin=0, end=5, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', T_max=395, begin=5, end=400, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=5, convert_to_iter_based=True),
 ]
 train_cfg = dict(by_epoch=True, max_epochs=400, val_interval=5)
 # Labeled and unlabeled images together.

@@ -6,11 +6,9 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(
         type='FractionalCosineLR',
-        T_max=1048576,
         cycles=7 / 16,
         by_epoch=False,
         begin=0,
-        end=1048576,
     )
 ]
 train_cfg = dict(by_epoch=False, max_iters=1048576, val_interval=5120)

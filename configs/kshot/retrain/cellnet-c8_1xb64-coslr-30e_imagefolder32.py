@@ -21,7 +21,7 @@ model = dict(
         cells=1,
     ),
     neck=dict(type='GlobalAveragePooling'),
-    head=dict(type='LinearClsHead', in_channels=32, num_classes=10),
+    head=dict(type='LinearClsHead', in_channels=32, num_classes=None),
 )
 train_dataloader = dict(batch_size=64, num_workers=2, drop_last=True)
 custom_hooks = [dict(type='ChannelsLastHook')]

@@ -1,4 +1,4 @@
-# A network of the small space alone; num_classes: of your classes.
+# A network of the small space alone, for as many classes as the training folder has.
 _base_ = [
     '../../_base_/datasets/imagefolder32_linear.py',
     '../../_base_/schedules/retrain_coslr_30e.py',
@@ -100,7 +100,7 @@ model = dict(
     head=dict(
         type='LinearClsHead',
         in_channels=256,
-        num_classes=10,
+        num_classes=None,
     ),
 )
 train_dataloader = dict(batch_size=64, num_workers=2, drop_last=True)

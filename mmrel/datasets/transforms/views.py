@@ -14,7 +14,7 @@ import torchvision.transforms.functional as tvf
 from mmcv.transforms import BaseTransform
 from PIL import Image, ImageFilter
 
-from mmrel.datasets.image_file import read_image
+from mmrel.datasets.image_file import MAX_PIXELS, ImageReader
 from mmrel.registry import TRANSFORMS
 
 
@@ -30,24 +30,38 @@ def _check_probability(name: str, value: float) -> float:
 
 @TRANSFORMS.register_module()
 class LoadImage(BaseTransform):
-    """Give the image as a Pillow RGB image.
+    """Give the image as an upright Pillow image in 8-bit RGB.
 
-    Reads ``img_path``, or takes ``img`` where the data set holds arrays (RGB
-    uint8). A broken file stops the run with an error that names it.
+    Reads ``img_path``, or takes ``img`` where the data set holds arrays. A file
+    that cannot be read stops the run with an error that names it. docs/images.md
+    says how each kind of image is read.
 
     Args:
+        background (str | Sequence[int]): As :class:`.ImageReader`. Defaults to
+            'white'.
+        value_range (Sequence[float], optional): Likewise. Defaults to None.
+        max_pixels (int): Likewise. Defaults to 89,478,485.
         backend_args (dict, optional): mmengine's storage backend.
+
+    Raises:
+        ValueError: If a setting is not valid.
     """
 
-    def __init__(self, backend_args: dict | None = None) -> None:
-        self.backend_args = backend_args
+    def __init__(
+        self,
+        background: str | Sequence[int] = 'white',
+        value_range: Sequence[float] | None = None,
+        max_pixels: int = MAX_PIXELS,
+        backend_args: dict | None = None,
+    ) -> None:
+        self.reader = ImageReader(background, value_range, max_pixels, backend_args)
 
     def transform(self, results: dict) -> dict:
         """Fill in ``img`` (Pillow, RGB) and ``ori_shape`` (H, W)."""
         if 'img' in results:
-            img = Image.fromarray(results['img'])
+            img = self.reader.from_array(results['img'])
         else:
-            img = read_image(results['img_path'], self.backend_args)
+            img = self.reader.read(results['img_path'])
         results['img'] = img
         results['ori_shape'] = (img.height, img.width)
         return results

@@ -14,6 +14,8 @@ from mmrel.registry import HOOKS
 from mmrel.utils.files import write_atomically
 
 _ATOMIC = 'mmrel_atomic_local'
+# A note of FiniteHook's: losses were not finite since the last checkpoint.
+DOUBTFUL = 'losses_not_finite'
 
 
 @register_backend(_ATOMIC, force=True)
@@ -39,6 +41,22 @@ class _RemoveLater:
         self.waiting.append((self._backend.rmtree, path))
 
 
+def last_checkpoint(work_dir: str) -> str | None:
+    """The last checkpoint that was written completely.
+
+    Args:
+        work_dir (str): Of the run.
+
+    Returns:
+        str, optional: Its path; None if there is none.
+    """
+    try:
+        with open(os.path.join(work_dir, 'last_checkpoint')) as file:
+            return file.read().strip() or None
+    except OSError:
+        return None
+
+
 @HOOKS.register_module()
 class CheckpointHook(mmengine.hooks.CheckpointHook):
     """mmengine's ``CheckpointHook`` that never costs the last good checkpoint.
@@ -59,12 +77,15 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
 
     @contextmanager
     def _careful(self, runner: Runner) -> Iterator[None]:
-        last_good = getattr(self, '_last_good', None) or self._on_disk(runner)
+        last_good = getattr(self, '_last_good', None) or last_checkpoint(runner.work_dir)
         backend, self.file_backend = self.file_backend, _RemoveLater(self.file_backend)
         try:
             yield
-            for remove, path in self.file_backend.waiting:
-                remove(path)
+            # After a loss that was not finite, nothing older is given up.
+            if not runner.message_hub.get_info(DOUBTFUL, False):
+                for remove, path in self.file_backend.waiting:
+                    remove(path)
+            runner.message_hub.update_info(DOUBTFUL, False, resumed=False)
         except OSError as error:
             remedy = (
                 f'the last good checkpoint is {last_good!r}: mend this and run again with --resume'
@@ -76,14 +97,6 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
             ) from error
         finally:
             self.file_backend = backend
-
-    @staticmethod
-    def _on_disk(runner: Runner) -> str | None:
-        try:
-            with open(os.path.join(runner.work_dir, 'last_checkpoint')) as file:
-                return file.read().strip() or None
-        except OSError:
-            return None
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         # Not mmengine's own: it removes the old file first, and truncates

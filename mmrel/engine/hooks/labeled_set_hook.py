@@ -10,7 +10,7 @@ from mmrel.registry import HOOKS
 
 @HOOKS.register_module()
 class LabeledSetHook(Hook):
-    """Compare the labeled set with the bank, the classifier, the batches and the loop.
+    """Compare the labeled set with the bank, the batches and the loop.
 
     Otherwise a bank that is too small would stop a run in the middle of an
     epoch, and one that is too large would keep random slots.
@@ -43,12 +43,6 @@ class LabeledSetHook(Hook):
             raise ValueError(
                 f'model.memory.size={model.memory.size}, but the labeled set has {number} images: '
                 f'set model.memory.size={number}'
-            )
-        classes = dataset.metainfo.get('classes')
-        if classes and model.num_classes != len(classes):
-            raise ValueError(
-                f'model.num_classes={model.num_classes}, but the labeled set has {len(classes)} '
-                f'classes: set model.num_classes={len(classes)}'
             )
         if loader.batch_size != loader.sampler.batch_size:
             labeled, unlabeled = loader.sampler.parts

@@ -1,32 +1,33 @@
-"""A checkpoint fits the model completely, or the run stops."""
+"""A checkpoint fits the run completely, or the run stops."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmrel.engine.distributed import unwrap
+from mmrel.engine.resume_state import check_run_state
 from mmrel.registry import HOOKS
-from mmrel.utils.state_dict import compare_state_dict, let_modules_check
+from mmrel.utils.state_dict import compare_state_dict, let_modules_check, weights_of
 
 
 @HOOKS.register_module()
 class StrictLoadHook(Hook):
-    """Raise on missing, unexpected and wrongly shaped keys.
+    """Raise on missing, unexpected and wrongly shaped or typed keys.
 
     mmengine only warns, and goes on with random weights where a key is
-    missing. It concerns what the Runner loads: resume, ``load_from``,
-    testing. Remove it (``default_hooks.strict_load=None``) to load a part.
+    missing, and with a fresh optimizer where a checkpoint has none. It concerns what the
+    Runner loads: resume, ``load_from``, testing. Remove it
+    (``default_hooks.strict_load=None``) to load a part.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compare the checkpoint with the model before it is used.
+        """Compare the checkpoint with the model, and on resume with the run, before it is used.
 
         Raises:
             RuntimeError: If they differ; the message lists the keys.
             ValueError: If the checkpoint is of another search space.
         """
         model = unwrap(runner.model)
-        given = checkpoint.get('state_dict', checkpoint)
-        given = {key.removeprefix('module.'): value for key, value in given.items()}
+        given = weights_of(checkpoint, 'the checkpoint')
         let_modules_check(model, given)
         difference = compare_state_dict(model.state_dict(), given)
         if difference:
@@ -35,3 +36,5 @@ class StrictLoadHook(Hook):
                     f'the checkpoint does not fit {type(model).__name__} of this config'
                 )
             )
+        if getattr(runner, 'resuming', False):
+            check_run_state(runner, checkpoint)

@@ -10,9 +10,11 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mmrel.datasets.class_names import class_names, match_classes
 from mmrel.engine.distributed import unwrap
 from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.evaluation.knn import knn_scores
+from mmrel.evaluation.knn_checks import check_labels, check_settings
 from mmrel.models.utils.features import batch_features
 from mmrel.registry import LOOPS
 
@@ -59,15 +61,23 @@ class _KNNLoop(BaseLoop):
         super().__init__(runner, dataloader)
         self.bank_dataloader = bank_dataloader
         self.k = (k,) if isinstance(k, int) else tuple(k)
-        if not self.k or min(self.k) < 1 or temperature <= 0:
-            raise ValueError(
-                f'k={k} and temperature={temperature} of {type(self)} must be positive'
-            )
+        try:
+            check_settings(self.k, temperature)
+        except ValueError as error:
+            raise ValueError(f'{self.mode}_cfg ({type(self).__name__}): {error}') from None
         self.temperature = temperature
+        self.classes = self._match_classes()
         metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
-        self.classes = metainfo.get('classes')
         built = evaluators_by_name(runner, evaluator, [f'knn{n}' for n in self.k], metainfo)
         self.evaluators = dict(zip(self.k, built, strict=True))
+
+    def _match_classes(self) -> tuple[str, ...] | None:
+        """Number the queries' classes as the bank's are."""
+        queries, names = self.dataloader.dataset, class_names(self.bank_dataloader.dataset)
+        if names is None:
+            return class_names(queries)
+        match_classes(queries, names, f'{self.mode}_dataloader.dataset', 'the kNN bank')
+        return names
 
     @property
     def evaluator(self) -> Evaluator:
@@ -99,19 +109,21 @@ class _KNNLoop(BaseLoop):
             features, samples = batch_features(model, batch)
             bank.append(features)
             bank_labels.append(self._labels(samples, self.bank_dataloader))
-        queries, query_samples = [], []
+        queries, query_labels, query_samples = [], [], []
         for i, batch in enumerate(self.dataloader):
             call(f'before_{self.mode}_iter', batch_idx=i, data_batch=batch)
             features, samples = batch_features(model, batch)
-            self._labels(samples, self.dataloader)
+            query_labels.append(self._labels(samples, self.dataloader))
             queries.append(features)
             query_samples += samples
             call(f'after_{self.mode}_iter', batch_idx=i, data_batch=batch, outputs=samples)
+        if not queries:
+            raise ValueError(f'{self.mode}_dataloader.dataset has no image to classify by kNN')
         features = torch.cat(queries)
         # A rank has no part of a bank that is smaller than the number of ranks.
         part = torch.cat([features[:0], *bank])
         labels = torch.cat([torch.zeros(0, dtype=torch.long), *bank_labels]).to(features.device)
-        metrics = self._score(features, part, labels, query_samples)
+        metrics = self._score(features, part, labels, query_samples, torch.cat(query_labels))
         call(f'after_{self.mode}_epoch', metrics=metrics)
         call(f'after_{self.mode}')
         return metrics
@@ -121,13 +133,22 @@ class _KNNLoop(BaseLoop):
             return len(self.classes)
         highest = labels.max() if len(labels) else labels.new_tensor(-1)
         all_reduce(highest, 'max')
-        return int(highest) + 1
+        # An empty bank is knn_scores' matter.
+        return max(int(highest), 0) + 1
 
     def _score(
-        self, queries: Tensor, bank: Tensor, labels: Tensor, samples: list[BaseDataElement]
+        self,
+        queries: Tensor,
+        bank: Tensor,
+        labels: Tensor,
+        samples: list[BaseDataElement],
+        query_labels: Tensor,
     ) -> dict:
         num_classes = self._num_classes(labels)
         scores = knn_scores(queries, bank, labels, num_classes, self.k, self.temperature)
+        # A query of a class without a place could never be right.
+        what = f'the labels of {self.mode}_dataloader.dataset'
+        check_labels(query_labels, num_classes, what, together=True)
         metrics = {}
         for n, evaluator in self.evaluators.items():
             for sample, score in zip(samples, scores[n].cpu(), strict=True):

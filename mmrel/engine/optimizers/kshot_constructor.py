@@ -24,7 +24,7 @@ class KShotOptimWrapperConstructor:
     Raises:
         KeyError: If there is no optimiser for the simplex-net.
         ValueError: If ``paramwise_cfg`` has a key that would pass over the layers
-            with K weights.
+            with K weights, or gradients would be accumulated.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -34,6 +34,14 @@ class KShotOptimWrapperConstructor:
                 'optim_wrapper.simplex_net.optimizer is missing: the simplex-net has an '
                 'optimiser of its own'
             )
+        for key, part in (('', cfg), (f'{_SIMPLEX}.', cfg[_SIMPLEX])):
+            counts = part.get('accumulative_counts', 1)
+            if counts != 1:
+                raise ValueError(
+                    f'optim_wrapper.{key}accumulative_counts={counts} does not go with KShotNAS, '
+                    'whose two optimisers step in turn: take more processes, or a smaller '
+                    'train_dataloader.batch_size and --auto-scale-lr'
+                )
         without = [key for key in _BY_LAYER if key in (paramwise_cfg or {})]
         if without:
             raise ValueError(

@@ -19,7 +19,8 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
 
     Args:
         optimizer (Optimizer | OptimWrapper): Filled in by the Runner.
-        T_max (int): K, the length of the run.
+        T_max (int, optional): K. Defaults to None: from ``begin`` to ``end``, which
+            follows the run's length where it is left out.
         cycles (float): Share of half a period, over 0 to 0.5. Defaults to 7/16.
         **kwargs: As mmengine's schedulers: ``begin``, ``end``, ``by_epoch``,
             ``last_step``, ``verbose``. ``convert_to_iter_based`` works.
@@ -28,7 +29,13 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
         ValueError: If ``T_max`` or ``cycles`` is out of range.
     """
 
-    def __init__(self, optimizer: Any, T_max: int, cycles: float = 7 / 16, **kwargs: Any) -> None:
+    def __init__(
+        self, optimizer: Any, T_max: int | None = None, cycles: float = 7 / 16, **kwargs: Any
+    ) -> None:
+        if T_max is None:
+            if 'end' not in kwargs:
+                raise ValueError('FractionalCosineLR needs param_scheduler.T_max or .end')
+            T_max = kwargs['end'] - kwargs.get('begin', 0)
         if T_max < 1:
             raise ValueError(f'param_scheduler.T_max={T_max} must be at least 1')
         if not 0 < cycles <= 0.5:
@@ -42,13 +49,13 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
 
     @classmethod
     def build_iter_from_epoch(
-        cls, *args: Any, T_max: int, epoch_length: int, **kwargs: Any
+        cls, *args: Any, T_max: int | None = None, epoch_length: int, **kwargs: Any
     ) -> 'FractionalCosineLR':
         """Build it by iteration from arguments by epoch (``convert_to_iter_based``).
 
         Args:
             *args: The optimiser.
-            T_max (int): In epochs.
+            T_max (int, optional): In epochs.
             epoch_length (int): Iterations of an epoch.
             **kwargs: As the constructor.
 
@@ -58,7 +65,8 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
         for key in ('begin', 'end'):
             if key in kwargs:
                 kwargs[key] = int(kwargs[key] * epoch_length)
-        return cls(*args, T_max=T_max * epoch_length, **dict(kwargs, by_epoch=False))
+        length = None if T_max is None else T_max * epoch_length
+        return cls(*args, T_max=length, **dict(kwargs, by_epoch=False))
 
     def _get_value(self) -> list[float]:
         factor = math.cos(math.pi * self.cycles * min(self.last_step / self.T_max, 1.0))

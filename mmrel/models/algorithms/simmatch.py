@@ -36,7 +36,8 @@ class SimMatch(BaseSelfSupervisor):
     probabilities of u, aligned, and its similarities to a bank of the labeled
     images correct each other and become the student's targets. The teacher moves
     after the optimiser's step, as soon as it is next used or saved; where gradients
-    are accumulated it moves, and the bank is written, in each iteration all the same.
+    are accumulated that is once for several iterations. Bank and alignment take each
+    iteration's batch.
     Source: SimMatch (arXiv:2203.06915).
 
     Without ``neck``, ``memory`` and ``instance_head`` (all None) there is no

@@ -88,6 +88,9 @@ class InfoNCEWarmup(InfoNCEHead):
             temperature is not positive.
     """
 
+    # Its length, which does not follow the run's.
+    warmup_keys = ('epochs',)
+
     def __init__(self, epochs: float, temperature: float = 0.1, transition: str = 'switch') -> None:
         super().__init__(temperature)
         if epochs < 0:

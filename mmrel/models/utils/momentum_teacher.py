@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from .progress import run_position
+from .progress import run_position, step_begins, step_ends
 
 
 class MomentumTeacher(nn.Module):
@@ -26,6 +26,9 @@ class MomentumTeacher(nn.Module):
     A method whose teacher moves after the optimiser's step calls
     :meth:`update_later` in its forward. The update is made when it is due: when
     the method next calls :meth:`catch_up`, or the teacher is saved.
+
+    Where a step accumulates the gradients of several iterations, a method calls these in
+    each iteration all the same, and the teacher moves once a step.
 
     Args:
         modules (Mapping[str, nn.Module]): The student's modules by name, such
@@ -92,12 +95,13 @@ class MomentumTeacher(nn.Module):
 
     @torch.no_grad()
     def update(self, student: Mapping[str, nn.Module]) -> None:
-        """Move towards the student by one step.
+        """Move towards the student by one step, at the start of a step's first iteration.
 
         Args:
             student (Mapping[str, nn.Module]): The modules given at construction.
         """
-        self._move(student, self.momentum())
+        if step_begins():
+            self._move(student, self.momentum())
 
     @torch.no_grad()
     def _move(self, student: Mapping[str, nn.Module], momentum: float) -> None:
@@ -115,7 +119,8 @@ class MomentumTeacher(nn.Module):
             student (Mapping[str, nn.Module]): The modules given at construction.
         """
         self.catch_up()
-        self._due.append((student, self.momentum()))
+        if step_ends():
+            self._due.append((student, self.momentum()))
 
     def catch_up(self) -> None:
         """Make the update that is due, if there is one."""

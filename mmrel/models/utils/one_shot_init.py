@@ -5,7 +5,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmrel.registry import WEIGHT_INITIALIZERS
-from mmrel.utils.state_dict import StateDictDifference
+from mmrel.utils.state_dict import StateDictDifference, check_finite, weights_of
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -40,12 +40,14 @@ class OneShotInit:
         """Fill the dictionaries of ``module``.
 
         Raises:
-            RuntimeError: If the checkpoint lacks a tensor or has one of another
-                shape, such as that of another K.
+            RuntimeError: If the checkpoint lacks a tensor, has one of another shape,
+                such as that of another K, or NaN.
             ValueError: If it is of another search space.
         """
         content = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
-        given = content.get('state_dict', content)
+        where = f'checkpoint {self.checkpoint!r}'
+        given = weights_of(content, where)
+        check_finite(given, where)
         # Another space first: its shapes differ too, which would say less.
         identity = getattr(module, 'identity', None)
         if identity is not None:

@@ -5,7 +5,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmrel.registry import WEIGHT_INITIALIZERS
-from mmrel.utils.state_dict import compare_state_dict
+from mmrel.utils.state_dict import check_finite, compare_state_dict, weights_of
 
 
 @WEIGHT_INITIALIZERS.register_module(name='Pretrained')
@@ -44,17 +44,18 @@ class PretrainedInit:
         """Load the weights into ``module``.
 
         Raises:
-            RuntimeError: If a key of the module is missing or has another shape.
+            RuntimeError: If a key of the module is missing, has another shape or type, or NaN.
         """
         content = CheckpointLoader.load_checkpoint(self.checkpoint, self.map_location)
-        state = content.get('state_dict', content)
+        state = weights_of(content, f'checkpoint {self.checkpoint!r}')
         if self.prefix is not None:
             prefix = self.prefix.rstrip('.') + '.'
             state = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
         where = f'{self.checkpoint!r}' + (f' (prefix {self.prefix!r})' if self.prefix else '')
         difference = compare_state_dict(module.state_dict(), state)
-        if difference.missing or difference.wrong_shape:
+        if difference.missing or difference.wrong_shape or difference.wrong_type:
             raise RuntimeError(difference.describe(f'{where} does not fit {type(module).__name__}'))
+        check_finite(state, where)
         if difference.unexpected:
             print_log(
                 difference.describe(f'loading {where}: keys that are not used'), logger='current'

@@ -28,3 +28,20 @@ def run_position(key: str) -> tuple[int, int, int]:
             f'with a Runner, or leave {key} out'
         )
     return hub.get_info('iter', 0), max_iters, hub.get_info('max_epochs', 1)
+
+
+def step_begins() -> bool:
+    """Whether the optimizer has moved the weights since the iteration before.
+
+    It has not within a step whose gradients are accumulated over several iterations
+    (``optim_wrapper.accumulative_counts``). Without a Runner each iteration is a step.
+    """
+    hub = MessageHub.get_current_instance()
+    return hub.get_info('iter', 0) % hub.get_info('accumulative_counts', 1) == 0
+
+
+def step_ends() -> bool:
+    """Whether the optimizer moves the weights at the end of this iteration."""
+    hub = MessageHub.get_current_instance()
+    done = hub.get_info('iter', 0) + 1
+    return done % hub.get_info('accumulative_counts', 1) == 0 or done == hub.get_info('max_iters')

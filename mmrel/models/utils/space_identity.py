@@ -44,7 +44,12 @@ class SpaceIdentity(nn.Module):
         given = state.get(f'{prefix}description')
         if given is None:
             return
-        theirs = json.loads(bytes(given.tolist()).decode())
+        try:
+            theirs = json.loads(bytes(given.tolist()).decode())
+        except (AttributeError, TypeError, ValueError, RecursionError):
+            theirs = None
+        if not isinstance(theirs, dict):
+            raise ValueError(f'{prefix}description of the checkpoint is not that of a search space')
         ours = json.loads(json.dumps(self._expected))
         # Full widths and the like before the choices, of which there are many.
         differences = sorted(_differences(ours, theirs), key=lambda x: x.startswith('choices.'))
@@ -74,5 +79,5 @@ def _differences(ours: dict, theirs: dict, prefix: str = '') -> list[str]:
         if isinstance(mine, dict) and isinstance(other, dict):
             texts += _differences(mine, other, f'{prefix}{key}.')
         else:
-            texts.append(f'{prefix}{key} is {other} there and {mine} here')
+            texts.append(f'{prefix}{key} is {other!r} there and {mine!r} here')
     return texts

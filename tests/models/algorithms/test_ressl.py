@@ -9,6 +9,7 @@ from torch import nn
 from mmrel.engine import AnyDeviceDataParallel
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
+from tests.progress import at_iteration
 
 
 def _config(norm: str = 'BN', **changes) -> dict:
@@ -151,3 +152,24 @@ def test_a_global_batch_larger_than_the_memory_is_refused() -> None:
     model = _build(memory=dict(type='FeatureQueue', size=6)).double()
     with pytest.raises(ValueError, match='global batch of 8 is larger than the memory'):
         model(_views(1)[0], mode='loss')
+
+
+def test_the_teacher_moves_once_a_step_of_accumulated_gradients() -> None:
+    """Two iterations a step: the teacher is that of one move a step, by hand."""
+    model = _build(batch_shuffle=False).double()
+    student, teacher = model.neck.parameters, model.teacher.neck.parameters
+    generator = torch.Generator().manual_seed(2)
+    for i, views in enumerate(_views(6)):
+        before = [p.detach().clone() for p in teacher()]
+        with at_iteration(i, max_iters=6, max_epochs=1, counts=2):
+            model(views, mode='loss')
+        for old, new, other in zip(before, teacher(), student(), strict=True):
+            expected = 0.9 * old + 0.1 * other.detach() if i % 2 == 0 else old
+            torch.testing.assert_close(new, expected)
+        # The memory takes each iteration's embeddings.
+        model.memory.read()
+        assert model.memory.pointer.item() == 8 * (i + 1) % 20
+        if i % 2:  # the optimizer's step
+            for parameter in student():
+                noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                parameter.data += noise

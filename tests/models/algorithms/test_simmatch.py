@@ -318,3 +318,19 @@ def test_a_wrong_batch_is_refused(change, error: type, message: str) -> None:
         message = message.replace(sign, f'\\{sign}')
     with pytest.raises(error, match=message):
         _build().double()(*change(*_batches(1)[0]), mode='loss')
+
+
+def test_the_teacher_moves_once_a_step_of_accumulated_gradients() -> None:
+    """Three iterations a step, and a last step of one: moves after these alone."""
+    model = _build().double()
+    student, teacher = model.classifier.weight, model.teacher.classifier.weight
+    expected = teacher.detach().clone()
+    for i, batch in enumerate(_batches(7)):
+        with at_iteration(i, max_iters=7, max_epochs=1, counts=3):
+            model(*batch, mode='loss')
+        torch.testing.assert_close(teacher.detach(), expected)
+        if i in (2, 5, 6):
+            student.data += 1.0
+            expected = 0.9 * expected + 0.1 * student.detach()
+    model.teacher.catch_up()
+    torch.testing.assert_close(teacher.detach(), expected)

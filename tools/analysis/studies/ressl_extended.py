@@ -8,8 +8,6 @@ references = {"authors' program, InfoNCE alone": 35.7, "authors' program, base a
 options = {
     'train_cfg.max_epochs': 10,
     'train_cfg.val_interval': 2,
-    'param_scheduler.0.T_max': 10,
-    'param_scheduler.0.end': 10,
     'default_hooks.checkpoint.interval': 5,
     'default_hooks.checkpoint.max_keep_ckpts': 1,
 }

@@ -19,8 +19,6 @@ def _length(epochs, warmup, interval):
         'default_hooks.checkpoint.interval': interval,
         'param_scheduler.0.end': warmup,
         'param_scheduler.1.begin': warmup,
-        'param_scheduler.1.end': epochs,
-        'param_scheduler.1.T_max': epochs - warmup,
     }
 
 

@@ -1,0 +1,175 @@
+"""Two data sets mean the same class by the same number, or they are refused."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+_SHOWN = 5
+
+
+def class_names(dataset: Any) -> tuple[str, ...] | None:
+    """The names of a data set's classes, in the order of their numbers.
+
+    Args:
+        dataset (Dataset): Any data set.
+
+    Returns:
+        tuple[str, ...], optional: None where it only has numbers, or no labels.
+    """
+    names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    return tuple(map(str, names)) if names else None
+
+
+def _parts(dataset: Any) -> list:
+    """The data sets that a wrapper reads from; none for one that reads images."""
+    if hasattr(dataset, 'datasets'):
+        return list(dataset.datasets)
+    names = ('dataset', 'labeled', 'unlabeled')
+    return [getattr(dataset, name) for name in names if hasattr(dataset, name)]
+
+
+def _labels(dataset: Any) -> Iterator[int]:
+    """All labels of a data set with numbers only."""
+    parts = _parts(dataset)
+    for part in parts:
+        yield from _labels(part)
+    if parts or not hasattr(dataset, 'get_data_info'):
+        return
+    for row in range(len(dataset)):
+        yield from np.atleast_1d(dataset.get_data_info(row).get('gt_label', ())).tolist()
+
+
+def count_classes(dataset: Any) -> int | None:
+    """How many classes a data set has: its names, else its highest label and one.
+
+    Args:
+        dataset (Dataset): Any data set.
+
+    Returns:
+        int, optional: None where it has no labels.
+    """
+    names = class_names(dataset)
+    return len(names) if names else (max(_labels(dataset), default=-1) + 1 or None)
+
+
+def shorten(names: Collection[str]) -> str:
+    """A list of names for a message: the first five, and how many there are.
+
+    Args:
+        names (Collection[str]): The names.
+
+    Returns:
+        str: Such as ``'cat', 'dog'``.
+    """
+    shown = ', '.join(repr(name) for name in list(names)[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f'{shown}, ... ({len(names)})'
+
+
+def _renumbering(
+    names: Sequence[str], reference: Sequence[str], what: str, whose: str, subset: bool
+) -> list[int]:
+    """The reference's number of each name, or an error with what differs."""
+    extra = [name for name in names if name not in set(reference)]
+    lacking = [name for name in reference if name not in set(names)]
+    if extra or (lacking and not subset):
+        sides = ((what, extra), (whose, lacking))
+        only = '; '.join(f'only {side}: {shorten(part)}' for side, part in sides if part)
+        raise ValueError(
+            f'{what} has {len(names)} classes and {whose} {len(reference)}, and their names '
+            f'differ ({only}): rename the class folders, or take other images'
+        )
+    if len(set(names)) < len(names) or len(set(reference)) < len(reference):
+        raise ValueError(
+            f'{what} and {whose} order their classes differently, and several have the same name: '
+            'give both the same order by dataset.classes'
+        )
+    number = {name: i for i, name in enumerate(reference)}
+    return [number[name] for name in names]
+
+
+def _with_label(info: dict, table: Sequence[int]) -> dict:
+    label = info.get('gt_label')
+    if label is None:
+        return info
+    mapped = np.asarray(table)[label]
+    return dict(info, gt_label=mapped if isinstance(label, np.ndarray) else mapped.tolist())
+
+
+def _renumber(dataset: BaseDataset, table: Sequence[int]) -> None:
+    """Give every sample the label that ``table`` has for its own one, in place."""
+    rows = range(len(dataset))
+    # mmengine's own method: a data set's may add the image, which is not in the list.
+    infos = [_with_label(BaseDataset.get_data_info(dataset, row), table) for row in rows]
+    for info in infos:
+        info.pop('sample_idx', None)
+    dataset.data_list = infos
+    if dataset.serialize_data:
+        dataset.data_bytes, dataset.data_address = dataset._serialize_data()
+
+
+def match_classes(
+    dataset: Any, reference: Sequence[str], what: str, whose: str, subset: bool = True
+) -> bool:
+    """Renumber a data set's classes, in place, so that they are those of a reference.
+
+    Args:
+        dataset (Dataset): mmengine's, or a wrapper around such. One without
+            class names stays as it is.
+        reference (Sequence[str]): Names in the order of the numbers.
+        what (str): The data set, for messages.
+        whose (str): Where the reference comes from, likewise.
+        subset (bool): Whether it may lack classes. Defaults to True.
+
+    Returns:
+        bool: Whether it was changed.
+
+    Raises:
+        ValueError: If it has classes that the reference lacks; the message has
+            the names that differ.
+        TypeError: If it must be renumbered and is not a data set of mmengine.
+    """
+    names, reference = class_names(dataset), tuple(reference)
+    if names is None or names == reference:
+        return False
+    table = _renumbering(names, reference, what, whose, subset)
+    parts = _parts(dataset)
+    for part in parts:
+        match_classes(part, reference, what, whose, subset)
+    if not parts:
+        if not isinstance(dataset, BaseDataset):
+            raise TypeError(
+                f'{what} ({type(dataset).__name__}) cannot be renumbered to the classes of '
+                f'{whose}: give its classes the order {shorten(reference)}'
+            )
+        _renumber(dataset, table)
+    if hasattr(dataset, '_metainfo'):
+        dataset._metainfo = dict(dataset._metainfo, classes=reference)
+    print_log(
+        f'{what} has {len(names)} of the {len(reference)} classes of {whose}: numbered as there',
+        logger='current',
+    )
+    return True
+
+
+def follow_stated_order(samples: list[dict], stated: Any, folders: dict[str, int]) -> list[dict]:
+    """Number samples by the stated order of class names that are those of the folders.
+
+    mmpretrain numbers folders in alphabetical order whatever ``classes`` says.
+    With other names (readable ones for the folders of ImageNet) that is meant.
+
+    Args:
+        samples (list[dict]): With ``gt_label``, numbers of ``folders``.
+        stated (Sequence[str], optional): The config's names.
+        folders (dict[str, int]): Numbers of the folders.
+
+    Returns:
+        list[dict]: The samples.
+    """
+    by_number = sorted(folders, key=folders.__getitem__)
+    if not stated or by_number == list(stated) or set(by_number) != set(stated):
+        return samples
+    table = [list(stated).index(name) for name in by_number]
+    return [_with_label(info, table) for info in samples]

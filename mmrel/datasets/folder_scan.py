@@ -1,0 +1,201 @@
+"""The images below a folder, and what else is there."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mmengine.fileio import get_file_backend
+from mmengine.logging import print_log
+
+from .image_formats import has_extension, image_extensions
+
+# What systems and programs leave in folders of images, besides names with a dot.
+_JUNK = {
+    '__MACOSX', '__pycache__', '@eaDir', '@Recycle', '#recycle', '$RECYCLE.BIN', 'lost+found',
+    'System Volume Information', 'Thumbs.db', 'ehthumbs.db', 'desktop.ini', 'Icon\r',
+}  # fmt: skip
+_SHOWN = 5
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name is hidden, or of what a system keeps among images."""
+    return name.startswith('.') or name in _JUNK
+
+
+def shown(names: list[str]) -> str:
+    """The first few names in one line, whatever characters they have."""
+    some = [name if name.isprintable() else repr(name) for name in names[:_SHOWN]]
+    return ', '.join(some) + (', ...' if len(names) > _SHOWN else '')
+
+
+def log_found(root: str, found: str, left_out: list[str]) -> None:
+    """Log in one line what is read of a folder.
+
+    Args:
+        root (str): The folder.
+        found (str): What is read.
+        left_out (list[str]): From :meth:`FolderScan.left_out`.
+    """
+    rest = f'; left out: {", ".join(left_out)}' if left_out else ''
+    print_log(f'{shown([root])}: {found}{rest}', logger='current')
+
+
+def no_image_message(
+    root: str, layout: str, extensions: tuple[str, ...], left_out: list[str]
+) -> str:
+    """What to say of a folder without an image.
+
+    Args:
+        root (str): The folder.
+        layout (str): What it should hold.
+        extensions (tuple[str, ...]): Of images.
+        left_out (list[str]): From :meth:`FolderScan.left_out`.
+
+    Returns:
+        str: The message.
+    """
+    names = sorted(extensions)
+    usual = names == sorted(image_extensions())
+    kinds = 'in any format that Pillow reads' if usual else f'extensions {", ".join(names)}'
+    found = f'; found only: {", ".join(left_out)}' if left_out else ''
+    return f'no image in folder {root!r}: expected {layout}, {kinds}{found}'
+
+
+def unreadable_error(root: str, scan: 'FolderScan') -> OSError:
+    """The error for folders that cannot be listed.
+
+    Args:
+        root (str): The folder that was scanned.
+        scan (FolderScan): What was found in it.
+
+    Returns:
+        OSError: It names the first one.
+    """
+    name, reason = next(iter(scan.unreadable.items()))
+    return OSError(
+        f'folder {os.path.join(root, name)!r} cannot be listed ({reason}); make it readable, or '
+        'leave it out with skip_broken'
+    )
+
+
+@dataclass
+class FolderScan:
+    """What a folder holds.
+
+    Attributes:
+        files (list[str]): The images, as paths below the folder, sorted.
+        folders (list[str]): The folders directly in it, sorted.
+        others (Counter[str]): How many files have another extension, by it.
+        hidden (list[str]): Hidden files and folders.
+        loops (list[str]): Links to a folder that they lie in.
+        unreadable (dict[str, str]): Folders that cannot be listed, and why.
+    """
+
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    others: Counter = field(default_factory=Counter)
+    hidden: list[str] = field(default_factory=list)
+    loops: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def left_out(self) -> list[str]:
+        """What is not an image, one phrase a kind."""
+        phrases = []
+        if self.others:
+            most = self.others.most_common(_SHOWN)
+            kinds = ', '.join(f'{count} {kind or "without extension"}' for kind, count in most)
+            more = ', ...' * (len(self.others) > _SHOWN)
+            phrases.append(f'{self.others.total()} with other extensions ({kinds}{more})')
+        if self.hidden:
+            phrases.append(f'{len(self.hidden)} hidden ({shown(self.hidden)})')
+        if self.loops:
+            phrases.append(f'{len(self.loops)} links in a circle ({shown(self.loops)})')
+        if self.unreadable:
+            names = shown(list(self.unreadable))
+            phrases.append(f'{len(self.unreadable)} unreadable folders ({names})')
+        return phrases
+
+
+def scan_folder(root: str, extensions: tuple[str, ...]) -> FolderScan:
+    """Find all images below a folder.
+
+    Links are followed. Whatever has an image's name and is not a folder counts
+    as an image, readable or not: a link that leads nowhere is a broken image,
+    not one that is silently missing.
+
+    Args:
+        root (str): The folder, or its address in a storage backend.
+        extensions (tuple[str, ...]): From :func:`.check_extensions`.
+
+    Returns:
+        FolderScan: What is there.
+
+    Raises:
+        OSError: If the folder itself cannot be listed.
+    """
+    scan = FolderScan()
+    for path in _remote(root, scan) if '://' in root else _local(root, scan):
+        if has_extension(path, extensions):
+            scan.files.append(path)
+        else:
+            scan.others[os.path.splitext(path)[1].lower()] += 1
+    scan.files.sort()
+    scan.folders.sort()
+    scan.hidden.sort()
+    return scan
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # such as a link to itself
+        return False
+
+
+def _local(root: str, scan: FolderScan) -> Iterator[str]:
+    """All files below a local folder; what is not a file goes into ``scan``."""
+    pending: list[tuple[str, frozenset]] = [('', frozenset())]
+    while pending:
+        below, above = pending.pop()
+        folder = os.path.join(root, below)
+        try:
+            state = os.stat(folder)
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            if not below:
+                raise type(error)(f'folder {root!r} cannot be listed ({error.strerror})') from error
+            scan.unreadable[below] = error.strerror or type(error).__name__
+            continue
+        # A folder is entered again by another way, but not from inside itself.
+        if (state.st_dev, state.st_ino) in above:
+            scan.loops.append(below)
+            if below in scan.folders:
+                scan.folders.remove(below)
+            continue
+        above = above | {(state.st_dev, state.st_ino)}
+        for entry in entries:
+            path = f'{below}/{entry.name}' if below else entry.name
+            if is_hidden(entry.name):
+                scan.hidden.append(path)
+            elif _is_folder(entry):
+                pending.append((path, above))
+                if not below:
+                    scan.folders.append(path)
+            else:
+                yield path
+
+
+def _remote(root: str, scan: FolderScan) -> Iterator[str]:
+    """All files below a folder of a storage backend."""
+    backend = get_file_backend(root, enable_singleton=True)
+    listed = backend.list_dir_or_file(root, list_dir=True, list_file=False, recursive=False)
+    for name in listed:
+        (scan.hidden if is_hidden(name) else scan.folders).append(name)
+    hidden = set(scan.hidden)
+    for path in backend.list_dir_or_file(root, list_dir=False, list_file=True, recursive=True):
+        parts = path.split('/')
+        if not any(map(is_hidden, parts)):
+            yield path
+        elif parts[0] not in hidden:
+            scan.hidden.append(path)

@@ -1,0 +1,72 @@
+"""Which files count as images."""
+
+from collections.abc import Iterable
+from functools import cache
+
+from PIL import Image
+
+# Formats that Pillow names but that give no picture, or none that can be trusted.
+_LEFT_OUT = {
+    'EPS',  # runs Ghostscript
+    'WMF',  # drawn by Windows
+    'BUFR', 'GRIB', 'HDF5', 'MPEG', 'FPX', 'MIC',  # headers only, or other packages decode them
+    'FITS', 'MCIDAS', 'SPIDER',  # measurements: signs and ranges are lost
+    'IPTC', 'IMT', 'XVTHUMB', 'GBR',  # containers, thumbnails and brushes
+}  # fmt: skip
+_FIRST = ('JPEG', 'PNG')
+
+
+@cache
+def image_formats() -> tuple[str, ...]:
+    """The formats that are decoded, Pillow's names; those of registered plugins too."""
+    Image.init()
+    return (*_FIRST, *(name for name in Image.ID if name not in _LEFT_OUT | {*_FIRST}))
+
+
+@cache
+def image_extensions() -> tuple[str, ...]:
+    """The extensions of these formats in this installation of Pillow, with a dot, sorted."""
+    readable = {*image_formats(), 'MPO'}  # Pillow opens MPO as JPEG
+    return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in readable))
+
+
+def check_extensions(extensions: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Extensions as a user gives them, as they are compared.
+
+    Args:
+        extensions (str | Iterable[str], optional): Such as '.webp', 'jpg,png'
+            or ['.jpg']; an empty one stands for files without an extension.
+            Defaults to None: :func:`image_extensions`.
+
+    Returns:
+        tuple[str, ...]: Lower case, with a dot, sorted.
+
+    Raises:
+        ValueError: If there is none.
+        TypeError: If one is not a string.
+    """
+    if extensions is None:
+        return image_extensions()
+    given = [extensions] if isinstance(extensions, str) else list(extensions)
+    if not all(isinstance(entry, str) for entry in given):
+        raise TypeError(f'extensions={extensions!r} must be strings such as .jpg')
+    names = [part.strip().lower() for entry in given for part in entry.split(',')]
+    if not names:
+        raise ValueError("extensions is empty: give some, such as ['.jpg', '.png']")
+    return tuple(sorted({name if name[:1] in ('', '.') else f'.{name}' for name in names}))
+
+
+def has_extension(name: str, extensions: tuple[str, ...]) -> bool:
+    """Whether a file's name ends as one of ``extensions``; '' stands for none at all.
+
+    Args:
+        name (str): A name or a path.
+        extensions (tuple[str, ...]): From :func:`check_extensions`.
+
+    Returns:
+        bool: The answer.
+    """
+    name = name.rsplit('/', 1)[-1].lower()
+    if '.' not in name.lstrip('.'):
+        return '' in extensions
+    return name.endswith(tuple(e for e in extensions if e))

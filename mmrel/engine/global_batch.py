@@ -1,0 +1,123 @@
+"""The global batch of a step, and the learning rate that goes with it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
+
+RULES = ('linear', 'sqrt')
+
+
+def wrappers_of(optim_wrapper: OptimWrapper) -> dict[str, OptimWrapper]:
+    """The optimizer wrappers by name; a single one has the name ''."""
+    if isinstance(optim_wrapper, OptimWrapperDict):
+        return dict(optim_wrapper.items())
+    return {'': optim_wrapper}
+
+
+def accumulative_counts(optim_wrapper: OptimWrapper) -> int:
+    """Iterations whose gradients go into one step of the optimizer."""
+    return max(w._accumulative_counts for w in wrappers_of(optim_wrapper).values())
+
+
+@dataclass(frozen=True)
+class GlobalBatch:
+    """Images of one step of the optimizer.
+
+    Args:
+        batch_size (int): Of a process's loader.
+        world_size (int): Number of processes.
+        accumulation (int): Iterations of a step.
+    """
+
+    batch_size: int
+    world_size: int
+    accumulation: int
+
+    @property
+    def iteration(self) -> int:
+        """Images of one iteration on all processes."""
+        return self.batch_size * self.world_size
+
+    @property
+    def size(self) -> int:
+        """Images of one step."""
+        return self.iteration * self.accumulation
+
+    def __str__(self) -> str:
+        processes = f'{self.world_size} process' + 'es' * (self.world_size > 1)
+        steps = f', {self.accumulation} iterations a step' * (self.accumulation > 1)
+        return f'{self.size} ({self.batch_size} on {processes}{steps})'
+
+
+def global_batch(runner: Runner, optim_wrapper: OptimWrapper) -> GlobalBatch:
+    """The global batch of a run.
+
+    Args:
+        runner (Runner): With its train loop built.
+        optim_wrapper (OptimWrapper): Its optimizer.
+
+    Returns:
+        GlobalBatch: With labeled and unlabeled images where a batch has both.
+    """
+    loader = runner.train_loop.dataloader
+    size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1
+    return GlobalBatch(size, runner.world_size, accumulative_counts(optim_wrapper))
+
+
+def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping | None) -> None:
+    """Scale the rates with the global batch, or say by how much they would be.
+
+    Unlike mmengine's ``scale_lr`` it counts accumulated gradients and knows the root rule.
+
+    Args:
+        runner (Runner): With its train loop built.
+        optim_wrapper (OptimWrapper): Its rates are changed where ``settings.enable`` is set.
+        settings (Mapping, optional): ``auto_scale_lr`` of the config.
+
+    Raises:
+        KeyError: If scaling is on without ``base_batch_size``.
+        ValueError: If the rule is not known.
+    """
+    settings = settings or {}
+    batch, base = global_batch(runner, optim_wrapper), settings.get('base_batch_size')
+    _check_accumulation(runner, batch)
+    if base is None:
+        if settings.get('enable'):
+            raise KeyError('auto_scale_lr.enable=True needs auto_scale_lr.base_batch_size')
+        return
+    rule = settings.get('rule', 'linear')
+    if rule not in RULES:
+        raise ValueError(f"auto_scale_lr.rule={rule!r} is neither 'linear' nor 'sqrt'")
+    ratio = batch.size / base if rule == 'linear' else math.sqrt(batch.size / base)
+    if not settings.get('enable'):
+        if batch.size != base:
+            runner.logger.warning(
+                f'the rate is meant for a batch of {base}, this run has {batch}: it stays as it '
+                f'is (--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
+            )
+        return
+    rates = []
+    for wrapper in wrappers_of(optim_wrapper).values():
+        # With several groups mmengine has one more, which only the log reads.
+        before = wrapper.param_groups[-1]['lr']
+        for group in wrapper.param_groups:
+            group['lr'] *= ratio
+        rates.append(f'{before:.4g} -> {wrapper.param_groups[-1]["lr"]:.4g}')
+    runner.logger.info(
+        f'auto_scale_lr: the rate is meant for a batch of {base}, this run has {batch.size}: it is '
+        f'multiplied by {ratio:.4g}, rule {rule!r}: {", ".join(rates)} for {batch}'
+    )
+
+
+def _check_accumulation(runner: Runner, batch: GlobalBatch) -> None:
+    counts, length = batch.accumulation, len(runner.train_loop.dataloader)
+    by_epoch = runner.max_iters == runner.max_epochs * length
+    if by_epoch and length % counts:
+        runner.logger.warning(
+            f'optim_wrapper.accumulative_counts={counts} does not divide the {length} iterations '
+            'of an epoch: a run that is resumed between two steps loses the gradients of the first '
+            'iterations of a step'
+        )

@@ -1,0 +1,125 @@
+"""What a Runner checks of a checkpoint, whatever hooks a config lists."""
+
+import os
+from typing import Any
+
+import mmengine.hooks
+from mmengine.hooks import Hook
+
+from mmrel.utils.checkpoint_content import file_name
+from mmrel.utils.state_dict import check_finite, weights_of
+
+_POINTER = 'last_checkpoint'
+_HUB = ('log_scalars', 'runtime_info', 'resumed_keys')
+
+
+def read_pointer(work_dir: str) -> str | None:
+    """The checkpoint that a work dir's ``last_checkpoint`` names.
+
+    Returns:
+        str, optional: Its path; None if there is no such file.
+
+    Raises:
+        RuntimeError: If what is in the file is not the path of a local file.
+    """
+    pointer = os.path.join(work_dir, _POINTER)
+    remedy = 'name the checkpoint: --resume FILE'
+    if not os.path.lexists(pointer):
+        return None
+    try:
+        with open(pointer, 'rb') as file:
+            text = file.read(5000).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, 'strerror', None) or 'it is not text'
+        raise RuntimeError(f'{pointer!r} cannot be read: {reason}; {remedy}') from None
+    if not text or len(text) > 4096 or not text.isprintable() or '://' in text:
+        raise RuntimeError(f'{pointer!r} does not hold the path of a file: {text[:60]!r}; {remedy}')
+    return text
+
+
+class _GuardHook(Hook):
+    """Looks at every checkpoint that a Runner has read, before anything of it is used."""
+
+    # Before the other hooks, which read it too.
+    priority = 'HIGHEST'
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        check_finite(weights_of(checkpoint, 'the checkpoint'), 'the checkpoint')
+        if runner.resuming:
+            _check_position(runner, checkpoint)
+
+
+def _check_position(runner: Any, checkpoint: dict) -> None:
+    meta, hub = checkpoint.get('meta') or {}, checkpoint.get('message_hub') or {}
+    lacking = [f'meta.{key}' for key in ('epoch', 'iter') if key not in meta]
+    lacking += [f'message_hub.{key}' for key in _HUB if key not in hub]
+    if lacking:
+        raise RuntimeError(
+            f'the checkpoint has no {lacking[0]}, so no run can go on from it: start from its '
+            'weights (load_from without --resume)'
+        )
+    loop = runner.train_loop
+    epochs, iters = getattr(loop, '_max_epochs', None), getattr(loop, '_max_iters', None)
+    by_epoch = isinstance(epochs, int) and epochs > 1
+    if by_epoch and meta['epoch'] > epochs:
+        raise RuntimeError(
+            f'the checkpoint is of epoch {meta["epoch"]}, this run ends after {epochs}: set '
+            f'train_cfg.max_epochs to more than {meta["epoch"]}, or take an earlier checkpoint'
+        )
+    # A run of another batch size counts other iterations; `run` says of which.
+    if not by_epoch and 'run' not in meta and isinstance(iters, int) and meta['iter'] > iters:
+        raise RuntimeError(
+            f'the checkpoint is of iteration {meta["iter"]}, this run ends after {iters}: set '
+            f'train_cfg.max_iters to more than {meta["iter"]}, or take an earlier checkpoint'
+        )
+
+
+class GuardedLoading:
+    """A part of the Runner: no checkpoint reaches it unchecked.
+
+    Attributes:
+        resuming (bool): Whether a checkpoint is being read to go on from it.
+    """
+
+    resuming = False
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """Register the config's hooks and our own."""
+        super().register_hooks(*args, **kwargs)
+        self.register_hook(_GuardHook())
+
+    def load_or_resume(self) -> None:
+        """Load or resume; a broken ``last_checkpoint`` is refused.
+
+        Raises:
+            RuntimeError: See :func:`read_pointer`.
+        """
+        if self._resume and self._load_from is None and not self._has_loaded:
+            read_pointer(self.work_dir)
+        super().load_or_resume()
+
+    def resume(self, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint; what it names as its best lies in this run's folder.
+
+        Raises:
+            RuntimeError: If it does not fit this run.
+        """
+        self.resuming = True
+        try:
+            super().resume(*args, **kwargs)
+        finally:
+            self.resuming = False
+        self._keep_inside()
+
+    def _keep_inside(self) -> None:
+        """mmengine removes the best checkpoint so far by its path: let it be one of ours."""
+        folder = self.work_dir
+        for hook in self.hooks:
+            if isinstance(hook, mmengine.hooks.CheckpointHook) and hook.out_dir:
+                name = os.path.basename(self.work_dir.rstrip(os.sep))
+                folder = os.path.join(hook.out_dir, name)
+        info = self.message_hub.runtime_info
+        for key in [k for k in info if k == 'last_ckpt' or k.startswith('best_ckpt')]:
+            name = file_name(info[key])
+            ours = name and (key == 'last_ckpt' or name.startswith('best_'))
+            self.message_hub.update_info(key, os.path.join(folder, name) if ours else None)

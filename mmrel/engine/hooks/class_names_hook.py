@@ -1,0 +1,152 @@
+"""Data, checkpoint and classifier mean the same classes, or the run does not start."""
+
+import copy
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
+
+from mmrel.datasets.class_names import class_names, count_classes, match_classes, shorten
+from mmrel.engine.distributed import unwrap
+from mmrel.engine.plain_loader import inner_dataset
+from mmrel.models.utils.num_classes import checkpoint_classes, model_count
+from mmrel.registry import DATASETS, HOOKS
+
+_CHECKPOINT, _TRAINING = 'the checkpoint', 'the training set'
+
+
+@HOOKS.register_module()
+class ClassNamesHook(Hook):
+    """Compare classes by name, number those in another order anew, refuse others.
+
+    It concerns models with a classifier. The reference is what the outputs of a
+    loaded classifier mean (the checkpoint's ``dataset_meta``), else the training
+    set. mmrel's Runner registers the hook itself. kNN compares bank and queries
+    in its loop: there the classifier, if there is one, takes no part.
+    """
+
+    priority = 'HIGHEST'
+
+    def __init__(self) -> None:
+        self.loaded: tuple[str, ...] | None = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember what the classifier's outputs mean; training goes on in that order.
+
+        Raises:
+            ValueError: If the training set has other classes than the
+                checkpoint, or (resuming) lacks some.
+        """
+        if model_count(unwrap(runner.model)) is None:
+            return
+        self.loaded = checkpoint_classes(checkpoint)
+        loop = runner._train_loop
+        if self.loaded is None or not isinstance(loop, BaseLoop):
+            return
+        subset = not runner._resume
+        dataset = loop.dataloader.dataset
+        changed = match_classes(dataset, self.loaded, _TRAINING, _CHECKPOINT, subset)
+        if changed and hasattr(loop, 'dataloader_iterator'):
+            # Its workers have read the old list already.
+            loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
+
+    def before_train(self, runner: Runner) -> None:
+        """Compare classifier, training and validation set before the first step.
+
+        Raises:
+            ValueError: If classes or their number differ.
+        """
+        stated = model_count(unwrap(runner.model))
+        if stated is None:
+            return
+        key, number = stated
+        dataset = runner.train_loop.dataloader.dataset
+        there, names = count_classes(dataset), class_names(dataset)
+        preprocessor = getattr(unwrap(runner.model), 'data_preprocessor', None)
+        given = getattr(preprocessor, 'num_classes', None)
+        if there is not None and there != number:
+            which = f' ({shorten(names)})' if names else ''
+            raise ValueError(
+                f'{key}={number}, but {_TRAINING} has {there} classes{which}: leave {key} out '
+                f'(None), it follows from the data, or set {key}={there}'
+            )
+        if given not in (None, number):
+            raise ValueError(
+                f'data_preprocessor.num_classes={given}, but {key}={number}: leave it out, it '
+                'follows'
+            )
+        if runner.val_loop is not None:
+            self._match(runner.val_loop, 'val_dataloader.dataset', names, _TRAINING, number)
+
+    def before_val(self, runner: Runner) -> None:
+        """As :meth:`before_test`, where nothing is trained."""
+        if not isinstance(runner._train_loop, BaseLoop):
+            self._before_evaluation(runner, runner.val_loop, 'val_dataloader.dataset')
+
+    def before_test(self, runner: Runner) -> None:
+        """Number the test set as the network's outputs are.
+
+        Raises:
+            ValueError: If it has classes that the network does not know.
+        """
+        self._before_evaluation(runner, runner.test_loop, 'test_dataloader.dataset')
+
+    def _before_evaluation(self, runner: Runner, loop: BaseLoop, what: str) -> None:
+        stated = model_count(unwrap(runner.model))
+        if stated is None or hasattr(loop, 'bank_dataloader'):
+            return
+        names, whose = self.loaded, _CHECKPOINT
+        if names is None:
+            names, whose = _training_classes(runner), _TRAINING
+        self._match(loop, what, names, whose, stated[1])
+
+    def _match(
+        self, loop: BaseLoop, what: str, names: tuple[str, ...] | None, whose: str, number: int
+    ) -> None:
+        """Match the data set of a loop and tell the evaluators, or compare numbers."""
+        dataset = loop.dataloader.dataset
+        if hasattr(loop, 'bank_dataloader'):
+            return
+        own = class_names(dataset)
+        if names is not None and own is not None:
+            if len(names) > number:
+                raise ValueError(
+                    f'{whose} names {len(names)} classes, the network has {number} outputs: it '
+                    'is not the checkpoint of this config'
+                )
+            if match_classes(dataset, names, what, whose):
+                for evaluator in _evaluators(loop):
+                    evaluator.dataset_meta = dataset.metainfo
+            return
+        there = count_classes(dataset)
+        # Numbers alone mean the same; folders are numbered anew where one is missing.
+        if there is not None and (there > number or (own is not None and there != number)):
+            which = f' ({shorten(own)})' if own else ''
+            raise ValueError(
+                f'{what} has {there} classes{which}, the network has {number} outputs, and what '
+                'they mean is not known: take images of the same classes'
+            )
+
+
+def _evaluators(loop: BaseLoop) -> list:
+    several = getattr(loop, 'evaluators', None)
+    one = getattr(loop, 'evaluator', None)
+    return list(several.values()) if several else [one] if one is not None else []
+
+
+def _training_classes(runner: Runner) -> tuple[str, ...] | None:
+    """The class names of the config's training set; None where it is not here."""
+    loop = runner._train_loop
+    if isinstance(loop, BaseLoop):
+        return class_names(loop.dataloader.dataset)
+    config: Any = (runner.cfg.get('train_dataloader') or {}).get('dataset')
+    if config is None:
+        return None
+    config = dict(copy.deepcopy(inner_dataset(config)), pipeline=[])
+    try:
+        dataset = DATASETS.build(dict(config, lazy_init=True))
+        if class_names(dataset) is None:
+            dataset.full_init()
+    except (OSError, TypeError, ValueError):
+        return None
+    return class_names(dataset)

@@ -1,0 +1,164 @@
+"""A run whose losses or weights are not finite stops, and keeps its good checkpoints."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, is_distributed
+from mmengine.hooks import Hook, LoggerHook
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmrel.registry import HOOKS
+
+from .checkpoint_hook import DOUBTFUL, last_checkpoint
+
+
+@HOOKS.register_module()
+class FiniteHook(Hook):
+    """Stop a run that has diverged, on all processes together.
+
+    Losses (and ``grad_norm``, where it is logged) are looked at whenever the
+    ``LoggerHook`` writes a line: they are numbers by then, so no step waits for
+    the device. Weights, buffers and optimizer states are looked at before a
+    checkpoint is written; one with NaN or infinite values is not written, and
+    no older checkpoint is removed for it. With a loss scaler the gradients'
+    norm is left out: steps whose gradients overflow are skipped there.
+
+    Args:
+        patience (int): Number of consecutive logged lines with values that are
+            not finite to tolerate. Defaults to 0: the first one stops the run.
+            Weights have no patience: they do not recover.
+
+    Raises:
+        ValueError: If ``patience`` is negative or not a whole number.
+    """
+
+    # After the line is logged, before a checkpoint is written.
+    priority = 'LOW'
+
+    def __init__(self, patience: int = 0) -> None:
+        if not isinstance(patience, int) or patience < 0:
+            raise ValueError(
+                f'patience={patience!r} of FiniteHook must be 0 or more: how many logged lines '
+                'with values that are not finite to tolerate'
+            )
+        self.patience = patience
+        self.interval = 50
+        self._tolerated = 0
+
+    def before_train(self, runner: Runner) -> None:
+        """Look as often as the logger writes."""
+        for hook in runner.hooks:
+            if isinstance(hook, LoggerHook):
+                self.interval = hook.interval
+        self._tolerated = 0
+        self._note(runner, False)
+
+    @staticmethod
+    def _note(runner: Runner, doubtful: bool) -> None:
+        runner.message_hub.update_info(DOUBTFUL, doubtful, resumed=False)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Look at the values of this step, where the logger writes a line.
+
+        Raises:
+            RuntimeError: On all ranks, if they are not finite.
+        """
+        if not (
+            self.every_n_inner_iters(batch_idx, self.interval)
+            or self.end_of_epoch(runner.train_dataloader, batch_idx)
+            or self.is_last_train_iter(runner)
+        ):
+            return
+        bad = _logged(runner)
+        if not _on_any_rank(bool(bad)):
+            self._tolerated = 0
+            return
+        self._tolerated += 1
+        self._note(runner, True)
+        what = ', '.join(f'{name}={value}' for name, value in bad.items())
+        what = what or 'the loss of another process is not finite'
+        if self._tolerated > self.patience:
+            raise RuntimeError(_message(runner, what, runner.iter + 1))
+        runner.logger.warning(
+            f'iteration {runner.iter + 1}: {what} ({self._tolerated} of {self.patience} '
+            'logged lines in a row that FiniteHook.patience tolerates)'
+        )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuse to write what no run can go on from.
+
+        Raises:
+            RuntimeError: On all ranks, if a weight, a buffer or a state of the
+                optimizer is not finite on any of them.
+        """
+        parts = {key: checkpoint.get(key, {}) for key in ('state_dict', 'optimizer')}
+        bad = [name for name, value in _tensors(parts) if not _is_finite(value)]
+        if not _on_any_rank(bool(bad)):
+            return
+        what = f'{bad[0]} has values that are not finite' if bad else 'another process diverged'
+        if len(bad) > 1:
+            what += f', and {len(bad) - 1} more tensors'
+        raise RuntimeError(_message(runner, what, checkpoint['meta']['iter']))
+
+
+def _logged(runner: Runner) -> dict[str, float]:
+    """The latest values in the log that are not finite, by name."""
+    wrappers = runner.optim_wrapper
+    wrappers = wrappers.values() if isinstance(wrappers, OptimWrapperDict) else [wrappers]
+    scaled = any(hasattr(wrapper, 'loss_scaler') for wrapper in wrappers)
+    found = {}
+    for key, history in runner.message_hub.log_scalars.items():
+        mode, _, name = key.partition('/')
+        watched = 'loss' in name or ('grad_norm' in name and not scaled)
+        if mode == 'train' and watched and not math.isfinite(history.current()):
+            found[name] = history.current()
+    return found
+
+
+def _on_any_rank(flag: bool) -> bool:
+    """Whether it is true somewhere, so that all ranks stop together."""
+    if not is_distributed():
+        return flag
+    raised = torch.tensor(float(flag))
+    all_reduce(raised, 'max')
+    return bool(raised)
+
+
+def _tensors(content: Any, name: str = '') -> Iterator[tuple[str, Tensor]]:
+    """The tensors of nested dicts and lists, with their keys."""
+    if isinstance(content, Tensor):
+        yield name, content
+    elif isinstance(content, Mapping | list | tuple):
+        items = content.items() if isinstance(content, Mapping) else enumerate(content)
+        for key, value in items:
+            yield from _tensors(value, f'{name}.{key}'.removeprefix('.'))
+
+
+def _is_finite(value: Tensor) -> bool:
+    return not value.is_floating_point() or bool(value.isfinite().all())
+
+
+def _message(runner: Runner, what: str, iteration: int) -> str:
+    info = runner.message_hub.log_scalars
+    rates = [
+        f'{key.removeprefix("train/")}={history.current():.4g}'
+        for key, history in info.items()
+        if key.startswith('train/') and key.endswith('lr') and 'base_lr' not in key
+    ]
+    last = last_checkpoint(runner.work_dir)
+    good = f'the last good checkpoint is {last!r}' if last else 'no good checkpoint was written'
+    return (
+        f'training diverged at iteration {iteration} ({", ".join(rates)}): {what}; '
+        f'{good}. Lower optim_wrapper.optimizer.lr, lengthen the warm-up or set '
+        'optim_wrapper.clip_grad'
+    )

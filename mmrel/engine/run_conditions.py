@@ -1,0 +1,92 @@
+"""The Runner's part in lengths, rates, and resumes under other conditions."""
+
+from typing import Any
+
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from .continuation import Fresh, check_resume, continue_run, run_record
+from .global_batch import accumulative_counts, scale_rates
+from .schedule import check_run
+
+
+class RunConditions:
+    """Mixin for mmengine's Runner: one length, a rate for the batch, exact resumes.
+
+    Whatever hooks a config lists, checkpoints say what their run was (``meta['run']``),
+    and a resume compares it with what the run is now; see ``docs/resume.md``.
+    """
+
+    _resuming = False
+    _resumed: dict | None = None
+
+    def train(self) -> nn.Module:
+        """Train, once the schedules fit the run's length."""
+        if self._train_loop is not None:
+            self._train_loop = self.build_train_loop(self._train_loop)
+            check_run(self)
+        return super().train()
+
+    def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
+        """Scale the rates with the global batch, accumulated gradients included."""
+        scale_rates(self, optim_wrapper, auto_scale_lr)
+
+    def load_or_resume(self) -> None:
+        """Load or resume; then say to the model how many iterations a step has."""
+        super().load_or_resume()
+        if isinstance(self.optim_wrapper, OptimWrapper):
+            counts = accumulative_counts(self.optim_wrapper)
+            self.message_hub.update_info('accumulative_counts', counts)
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
+        """Load a checkpoint; one to resume from is compared with this run."""
+        checkpoint = super().load_checkpoint(*args, **kwargs)
+        if self._resuming:
+            meta = checkpoint['meta']
+            if 'run' in meta:
+                check_resume(self, meta)
+            self._resumed = dict(meta=meta, schedulers='param_schedulers' in checkpoint)
+        return checkpoint
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'default',
+    ) -> None:
+        """Go on from a checkpoint.
+
+        Args:
+            filename (str): The checkpoint.
+            resume_optimizer (bool): Take the optimizer's state. Defaults to True.
+            resume_param_scheduler (bool): Take the place in the schedules. Defaults to True.
+            map_location (Any): As mmengine's.
+
+        Raises:
+            ValueError: If this run cannot go on from it.
+        """
+        self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+        if self.param_schedulers is not None:
+            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
+        fresh = Fresh(self)
+        self._resuming = True
+        try:
+            super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
+        finally:
+            self._resuming = False
+        meta = self._resumed['meta']
+        if 'run' not in meta:
+            self.logger.warning(
+                f'{filename} does not say how its run was (it is of an older version): schedule '
+                'and rate go on as they were, also where the config has others'
+            )
+        elif resume_param_scheduler:
+            continue_run(self, meta, fresh, self._resumed['schedulers'])
+
+    def save_checkpoint(
+        self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any
+    ) -> None:
+        """Save a checkpoint that says what its run is."""
+        meta = dict(meta or {}, run=run_record(self))
+        super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)

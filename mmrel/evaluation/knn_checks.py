@@ -1,0 +1,181 @@
+"""What kNN needs of its inputs, checked once and on all ranks alike."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from mmengine.dist import all_gather, all_reduce
+from torch import Tensor
+
+
+def check_settings(k: Sequence[int], temperature: float) -> None:
+    """Check numbers of neighbours and the temperature.
+
+    Args:
+        k (Sequence[int]): Numbers of neighbours.
+        temperature (float): Of the votes.
+
+    Raises:
+        ValueError: If there is no k, one is not a whole number above 0, or the
+            temperature is not a finite number above 0.
+    """
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in k)
+    if not k or not whole or not (temperature > 0 and math.isfinite(temperature)):
+        raise ValueError(
+            f'k={tuple(k)} and temperature={temperature} must be positive, k whole numbers'
+        )
+
+
+def check_features(queries: Tensor, bank: Tensor) -> None:
+    """Check the shapes of features.
+
+    Args:
+        queries (Tensor): Should be (Q, D).
+        bank (Tensor): Should be (N, D).
+
+    Raises:
+        ValueError: If they are not.
+    """
+    if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
+        raise ValueError(
+            f'features of the queries, {tuple(queries.shape)}, and of the bank, '
+            f'{tuple(bank.shape)}, must be (Q, D) and (N, D)'
+        )
+
+
+def check_integers(labels: Tensor, what: str) -> Tensor:
+    """Labels as int64, which indexing needs.
+
+    Args:
+        labels (Tensor): Of any integer type.
+        what (str): Their name in a message.
+
+    Returns:
+        Tensor: The labels.
+
+    Raises:
+        ValueError: If they are no integers.
+    """
+    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f'{what} are {labels.dtype}; classes are whole numbers, such as int64')
+    return labels.long()
+
+
+def _outside(labels: Tensor, num_classes: int) -> Tensor:
+    return ((labels < 0) | (labels >= num_classes)).sum()
+
+
+def check_labels(labels: Tensor, num_classes: int, what: str, together: bool = False) -> None:
+    """Check that labels are classes.
+
+    Args:
+        labels (Tensor): Any shape.
+        num_classes (int): C.
+        what (str): Their name in a message.
+        together (bool): All ranks call it, and all raise if one has to.
+            Defaults to False.
+
+    Raises:
+        ValueError: If one is outside of 0 to C - 1.
+    """
+    outside = _outside(check_integers(labels, what), num_classes)
+    if together:
+        all_reduce(outside)
+    if int(outside):
+        raise ValueError(
+            f'{int(outside)} of {what} are outside of 0 to {num_classes - 1}: every class needs a '
+            'place among the num_classes'
+        )
+
+
+def _not_finite(features: Tensor) -> Tensor:
+    """Rows that have no direction: NaN, infinite, or too long to be measured."""
+    return (~features.float().norm(dim=1).isfinite()).sum()
+
+
+def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int) -> int:
+    """Check what kNN compares; every rank comes to the same result.
+
+    Args:
+        queries (Tensor): This rank's features, (Q, D).
+        bank (Tensor): This rank's part of the bank, (N, D).
+        labels (Tensor): Its classes, (N,).
+        num_classes (int): C.
+
+    Returns:
+        int: Size of the whole bank.
+
+    Raises:
+        ValueError: If something does not fit.
+    """
+    check_features(queries, bank)
+    if num_classes < 1:
+        raise ValueError(f'num_classes={num_classes} must be at least 1')
+    if labels.shape != bank.shape[:1]:
+        raise ValueError(
+            f'bank_labels of shape {tuple(labels.shape)} are not one for each of the {len(bank)} '
+            'features of the bank'
+        )
+    device = queries.device
+    labels = check_integers(labels, 'bank_labels').to(device)
+    sizes = torch.tensor([len(bank), len(queries), queries.shape[1]], device=device)
+    found = torch.stack(
+        [_outside(labels, num_classes), _not_finite(bank).to(device), _not_finite(queries)]
+    )
+    # All that waits for the device, and for the other ranks, waits here, once.
+    ranks = torch.stack(all_gather(torch.cat([sizes, found]))).T.tolist()
+    total, outside, bad_bank, bad_queries = (sum(ranks[i]) for i in (0, 3, 4, 5))
+    if total == 0:
+        raise ValueError('the kNN bank is empty')
+    if len(set(ranks[1])) > 1:
+        raise ValueError(
+            f'the ranks have {ranks[1]} queries, but need the same number: set round_up=True in '
+            "the test loader's sampler"
+        )
+    if len(set(ranks[2])) > 1:
+        raise ValueError(f'the ranks have features of different widths: {ranks[2]}')
+    if outside:
+        raise ValueError(
+            f'{outside} of the {total} bank_labels are outside of 0 to {num_classes - 1}: every '
+            'class of the bank needs a place among the num_classes'
+        )
+    if bad_bank or bad_queries:
+        raise ValueError(
+            f'features of {bad_bank} of {total} bank images and of {bad_queries} of '
+            f"{sum(ranks[1])} queries are not finite (NaN): the network's weights are broken, or "
+            'its activations overflow'
+        )
+    return total
+
+
+def check_rows(features: Tensor, rows: Tensor, total: int) -> None:
+    """Check that the ranks' features are of every image of a set, once.
+
+    Args:
+        features (Tensor): This rank's features, (n, D).
+        rows (Tensor): Which images they are, (n,).
+        total (int): Images of the set.
+
+    Raises:
+        ValueError: If they are not, or a feature is not finite.
+    """
+    if features.ndim != 2 or rows.shape != features.shape[:1]:
+        raise ValueError(
+            f'features {tuple(features.shape)} and rows {tuple(rows.shape)} must be (n, D) and (n,)'
+        )
+    rows = check_integers(rows, 'rows')
+    times = torch.bincount(rows.clamp(0, total - 1), minlength=total)
+    all_reduce(times)
+    flaws = torch.stack([_outside(rows, total), _not_finite(features).to(rows.device)])
+    all_reduce(flaws)
+    outside, broken, wrong = torch.cat([flaws, (times != 1).sum()[None]]).tolist()
+    if outside or wrong:
+        raise ValueError(
+            f'rows must name each of {total} images once on one rank: {outside} are outside of 0 '
+            f'to {total - 1}, {wrong} images are missing or there twice'
+        )
+    if broken:
+        raise ValueError(
+            f"features of {broken} of {total} images are not finite (NaN): the network's weights "
+            'are broken, or its activations overflow'
+        )

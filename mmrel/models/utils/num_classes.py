@@ -1,0 +1,180 @@
+"""The number of a classifier's classes: where it stands, and what it follows from."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+from mmrel.registry import MODELS, SEARCH_SPACES
+
+_KEY = 'num_classes'
+# Modules that hold the classifier of a model.
+_CLASSIFIERS = ('head.', 'classifier.')
+
+
+def _argument(registry: Any, part: Any) -> inspect.Parameter | None:
+    """The argument of a part's class that takes the number."""
+    kind = part.get('type') if isinstance(part, Mapping) else None
+    kind = registry.get(kind) if isinstance(kind, str) else kind
+    return None if kind is None else inspect.signature(kind).parameters.get(_KEY)
+
+
+class _Holder(NamedTuple):
+    """The part of a model's config that states the number."""
+
+    key: str
+    part: dict
+    has_default: bool
+
+
+def _holder(model: Mapping) -> _Holder | None:
+    for prefix, registry, part in (
+        ('model.space.', SEARCH_SPACES, model.get('space')),
+        ('model.', MODELS, model),
+        ('model.head.', MODELS, model.get('head')),
+    ):
+        argument = _argument(registry, part)
+        if argument is not None:
+            default = argument.default not in (inspect.Parameter.empty, None)
+            return _Holder(f'{prefix}{_KEY}', part, default)
+    return None
+
+
+def set_count(model: Mapping, number: int) -> None:
+    """State the number where a config leaves it out (no key, or None), in place.
+
+    Args:
+        model (Mapping): The model's config; that of its data preprocessor is
+            completed too, where it mixes images or makes one-hot labels.
+        number (int): The number.
+    """
+    holder = _holder(model)
+    if holder is None:
+        return
+    if holder.part.get(_KEY) is None:
+        holder.part[_KEY] = number
+    number = holder.part[_KEY]
+    preprocessor = model.get('data_preprocessor')
+    if not isinstance(preprocessor, dict) or preprocessor.get(_KEY) is not None:
+        return
+    mixes = (model.get('train_cfg') or {}).get('augments')
+    if mixes or preprocessor.get('to_onehot') or _KEY in preprocessor:
+        preprocessor[_KEY] = number
+
+
+def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
+    """The classes that the outputs of a checkpoint's classifier mean.
+
+    Args:
+        content (Mapping): A checkpoint.
+
+    Returns:
+        tuple[str, ...], optional: None where it has no classifier, or does not
+        name its classes.
+
+    Raises:
+        ValueError: If it names them by anything but a list of texts.
+    """
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    names = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    names = names.get('classes') if isinstance(names, Mapping) else None
+    if not names or _count_in(content) is None:
+        return None
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f'the checkpoint names its classes (meta.dataset_meta.classes) by a '
+            f'{type(names).__name__}, not by a list of texts: it was not written by mmrel'
+        )
+    return tuple(names)
+
+
+def _count_in(content: Any) -> int | None:
+    """The length of the last bias of the classifier in a checkpoint."""
+    state = content.get('state_dict', content) if isinstance(content, Mapping) else {}
+    if not isinstance(state, Mapping):
+        return None
+    found = [
+        value
+        for key, value in state.items()
+        if str(key).removeprefix('module.').startswith(_CLASSIFIERS)
+        and str(key).endswith('.bias')
+        and getattr(value, 'ndim', 0)
+    ]
+    return int(found[-1].shape[-1]) if found else None
+
+
+def checkpoint_count(checkpoint: str) -> int | None:
+    """How many classes the classifier in a checkpoint has.
+
+    Args:
+        checkpoint (str): A path, or an address that mmengine's
+            ``CheckpointLoader`` knows.
+
+    Returns:
+        int, optional: None where it has no classifier.
+    """
+    return _count_in(CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent'))
+
+
+def complete_count(
+    model: Mapping, checkpoint: str | None, of_data: Callable[[], int | None] | None = None
+) -> int | None:
+    """Derive the number where a config leaves it out, in place.
+
+    It is that of the checkpoint that will be loaded, which must fit, else that
+    of the training set.
+
+    Args:
+        model (Mapping): The model's config.
+        checkpoint (str, optional): What will be loaded into the model.
+        of_data (Callable, optional): Gives the training set's number. Defaults
+            to None: there is none.
+
+    Returns:
+        int, optional: The number if it was left out.
+
+    Raises:
+        ValueError: If it follows from nothing; the message names the key.
+    """
+    holder = _holder(model)
+    if holder is None:
+        return None
+    if holder.part.get(_KEY) is not None:
+        set_count(model, holder.part[_KEY])  # the data preprocessor's
+        return None
+    number = checkpoint_count(checkpoint) if checkpoint else None
+    if number is None and of_data is not None:
+        number = of_data()
+    if number is None and _KEY not in holder.part and holder.has_default:
+        return None  # a space has a number by default
+    if number is None:
+        key = holder.key
+        where = (
+            f'{checkpoint!r} has no classifier' if checkpoint else 'there is no checkpoint'
+        ) + (' and the training set no classes' if of_data else '')
+        raise ValueError(
+            f'{key} is left out, and {where}: give the number of your classes, {key}=... '
+            '(--cfg-options, in Python cfg_options)'
+        )
+    set_count(model, number)
+    return number
+
+
+def model_count(model: nn.Module) -> tuple[str, int] | None:
+    """How many classes a built classifier has.
+
+    Args:
+        model (nn.Module): No wrapper around it.
+
+    Returns:
+        tuple[str, int], optional: The key that states it, and the number; None
+        for a model without a classifier.
+    """
+    for name in ('space', '', 'head'):
+        part = getattr(model, name, None) if name else model
+        number = getattr(part, _KEY, None)
+        if isinstance(number, int) and number > 0:
+            return '.'.join(filter(None, ('model', name, _KEY))), number
+    return None

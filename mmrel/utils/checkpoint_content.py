@@ -1,0 +1,118 @@
+"""What a checkpoint says of its run: checked, and without what others would run.
+
+mmengine reads ``meta.config`` and the message hub's ``cfg`` back as Python, and
+removes files at paths that the message hub names. Neither is left in what is loaded.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .unpickler import DamagedContent
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _seed(value: Any) -> bool:
+    return value is None or (_whole(value) and value < 2**32)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _mapping(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+
+
+def _path(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _steps(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_whole, value))
+
+
+_Check = tuple[Callable[[Any], bool], str]
+_COUNT: _Check = (_whole, 'a whole number that is not negative')
+_META: dict[str, _Check] = dict(
+    epoch=_COUNT,
+    iter=_COUNT,
+    official_epoch=_COUNT,
+    seed=(_seed, 'a whole number from 0 to 2**32 - 1'),
+    **dict.fromkeys(
+        ('cfg', 'experiment_name', 'time', 'mmengine_version', 'mmrel_version', 'converted_from'),
+        (_text, 'a text'),
+    ),
+    **dict.fromkeys(('dataset_meta', 'hook_msgs'), (_mapping, 'a dict with texts as keys')),
+)
+_RUNTIME: dict[str, _Check] = dict(
+    epoch=_COUNT,
+    iter=_COUNT,
+    max_epochs=_COUNT,
+    max_iters=_COUNT,
+    seed=(_seed, 'a whole number from 0 to 2**32 - 1'),
+    loop_stage=(lambda x: x in ('train', 'val', 'test'), "'train', 'val' or 'test'"),
+    keep_ckpt_ids=(_steps, 'a list of whole numbers'),
+)
+_PARTS: dict[str, _Check] = dict(
+    meta=(_mapping, 'a dict with texts as keys'),
+    message_hub=(_mapping, 'a dict with texts as keys'),
+    optimizer=(lambda x: isinstance(x, dict), 'a dict'),
+    param_schedulers=(lambda x: isinstance(x, list | dict), 'a list or a dict'),
+)
+
+
+_HUB: dict[str, _Check] = dict.fromkeys(
+    ('log_scalars', 'runtime_info', 'resumed_keys'), (_mapping, 'a dict with texts as keys')
+)
+
+
+def _check(values: dict, checks: dict[str, _Check], where: str) -> None:
+    for key, (fits, wanted) in checks.items():
+        if key in values and not fits(values[key]):
+            raise DamagedContent(f'{where}{key}={_short(values[key])} must be {wanted}')
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
+    return text if len(text) <= 60 else text[:57] + '...'
+
+
+def file_name(path: str | None) -> str | None:
+    """The last part of a path that a checkpoint names; None if it has none.
+
+    What a run may keep or remove lies in its own folder, so the rest is not needed.
+    """
+    name = re.split(r'[/\\]', path or '')[-1]
+    return name if name not in ('', '.', '..') and name.isprintable() else None
+
+
+def clean_content(content: dict) -> None:
+    """Check what a checkpoint says of its run, and take out what would be run, in place.
+
+    ``meta.config`` and the message hub's ``cfg`` and ``experiment_name`` are left out;
+    of the paths of the last and the best checkpoints the names remain.
+
+    Raises:
+        DamagedContent: With the key, its value and what it must be.
+    """
+    if content.get('meta', False) is None:
+        del content['meta']
+    _check(content, _PARTS, '')
+    meta = content.get('meta', {})
+    meta.pop('config', None)
+    _check(meta, _META, 'meta.')
+    hub = content.get('message_hub', {})
+    _check(hub, _HUB, 'message_hub.')
+    runtime = hub.get('runtime_info', {})
+    for key in ('cfg', 'experiment_name'):
+        runtime.pop(key, None)
+        hub.get('resumed_keys', {}).pop(key, None)
+    _check(runtime, _RUNTIME, 'message_hub.runtime_info.')
+    for key in runtime:
+        if key == 'last_ckpt' or re.match('best_ckpt(_|$)', key):
+            _check(runtime, {key: (_path, 'a text')}, 'message_hub.runtime_info.')
+            runtime[key] = file_name(runtime[key])
