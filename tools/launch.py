@@ -17,9 +17,9 @@ def describe(error: ChildFailedError) -> str:
     rank, failure = error.get_first_failure()
     if isinstance(failure.message, dict):  # of mmrel.utils.command_line
         return str(failure.message.get('message'))
-    if failure.exitcode < 0:
-        name = signal.Signals(-failure.exitcode).name
-        return f'error: rank {rank} was ended by {name}'
+    number = -failure.exitcode if failure.exitcode < 0 else failure.exitcode - 128
+    if number in list(signal.Signals):
+        return f'error: rank {rank} was ended by {signal.Signals(number).name}'
     return f'error: rank {rank} ended with status {failure.exitcode}'
 
 
@@ -32,9 +32,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ChildFailedError as error:
         sys.stdout.flush()
         print(describe(error), file=sys.stderr, flush=True)
-        raise SystemExit(1) from None
+        # 143 and the like: a signal ended the ranks, which had time to save.
+        raise SystemExit(max(error.get_first_failure()[1].exitcode, 1)) from None
     except SignalException as error:
-        print(f'ended by {signal.Signals(error.sigval).name}', file=sys.stderr, flush=True)
+        by_user = error.sigval == signal.SIGINT
+        name = signal.Signals(error.sigval).name
+        print('interrupted' if by_user else f'ended by {name}', file=sys.stderr, flush=True)
         raise SystemExit(128 + error.sigval) from None
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr, flush=True)

@@ -10,7 +10,8 @@ from mmrel.engine.global_batch import RULES
 from mmrel.engine.runner import Runner
 from mmrel.engine.schedule import check_length_option
 
-from .config_check import check_config, naming_places
+from .config_check import check_config
+from .config_places import naming_places
 from .options import apply_options
 
 

@@ -4,7 +4,6 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch.utils.data import DataLoader
 from mmrel import registry as registries
 from mmrel.utils.signatures import Keywords, keywords
 
-from .options import ConfigKeyError, dotted_keys
+from .options import ConfigKeyError
 
 _LOADER_KEYS = (
     'dataset',
@@ -40,11 +39,11 @@ _BY_KEY = {
     'vis_backends': registries.VISBACKENDS,
     'metrics': registries.METRICS,
 }
+# The Runner's, and what follows from the data or the checkpoint.
+_GIVEN = ('data_preprocessor', 'num_classes')
+_LAYERS = ('norm_cfg', 'act_cfg', 'conv_cfg')
 _LOOPS = {'train_cfg': 'EpochBasedTrainLoop', 'val_cfg': 'ValLoop', 'test_cfg': 'TestLoop'}
 _PART = re.compile(r'model\.\w+')
-_CALL = re.compile(
-    r"^(\w+)(?:\.__init__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required)"
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class _Rule:
     strict: bool = True
 
 
-def _names(registry: Registry) -> list[str]:
+def registered_names(registry: Registry) -> list[str]:
     """All names that a registry finds."""
     names, node = [], registry
     while node is not None:
@@ -80,7 +79,8 @@ def _names(registry: Registry) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _near(name: str, names: Collection[str], cutoff: float = 0.6) -> str:
+def near_names(name: str, names: Collection[str], cutoff: float = 0.6) -> str:
+    """A question after the names that are written like a wrong one; '' if none is."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=cutoff)
     return f'did you mean {" or ".join(near)}? ' if near else ''
 
@@ -114,8 +114,8 @@ def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
     strict = rule.strict or _PART.fullmatch(place) is not None
     found = _lookup(kind, rule.registry) or (None if rule.strict else _anywhere(kind))
     if found is None:
-        names = _names(rule.registry)
-        near = _near(kind, names, 0.6 if strict else 0.8)
+        names = registered_names(rule.registry)
+        near = near_names(kind, names, 0.6 if strict else 0.8)
         if strict or (near and '.' not in kind):
             # Of models there are hundreds.
             valid = near or (f'valid: {", ".join(sorted(names))}' if len(names) < 60 else '')
@@ -124,10 +124,12 @@ def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
     return found
 
 
-def _unknown(place: str, key: str, owner: str, names: Collection[str]) -> ConfigKeyError:
+def unknown_key(place: str, key: str, owner: str, names: Collection[str]) -> ConfigKeyError:
+    """The error for a key that its module does not take, with those that it takes."""
     shown = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, key, n).ratio())
+    near = near_names(key, names)
     return ConfigKeyError(
-        f'{place}.{key} is not a setting of {owner}; {_near(key, names)}valid: {", ".join(shown)}'
+        f'{place}.{key} is not a setting of {owner}; {near}valid: {", ".join(shown)}'
     )
 
 
@@ -137,12 +139,13 @@ def _check_module(module: dict, place: str, rule: _Rule) -> None:
     if found is not None:
         known: Keywords = keywords(found)
         own = set(module) - {'type', '_scope_', *rule.beside}
-        valid = [name for name in known.names if name not in rule.given or name in own]
+        hidden = set(rule.given) - own - {'num_classes'}
+        valid = [name for name in known.names if name not in hidden]
         owner = getattr(found, '__name__', str(found))
         for key in sorted(own - set(known.names)):
             # One that takes any key is hardly meant to take a misspelt one of its own.
             if known.closed or difflib.get_close_matches(key, valid, cutoff=0.88):
-                raise _unknown(place, key, owner, [*valid, *rule.beside])
+                raise unknown_key(place, key, owner, [*valid, *rule.beside])
         for key in known.required if rule.strict else ():
             if key not in own and key not in rule.given:
                 raise ConfigKeyError(f'{place}.{key} is missing: {owner} needs it')
@@ -156,7 +159,13 @@ def _check_inside(key: str, value: Any, place: str, registry: Registry) -> None:
         if isinstance(value, dict):
             _check_loader(value, place, strict=False)
         return
-    # These are for mmcv's builders or for layers, which have rules of their own.
+    # mmcv's builders of layers have rules of their own for the keys.
+    kind = value.get('type') if key in _LAYERS and isinstance(value, dict) else None
+    if isinstance(kind, str) and _lookup(kind, registries.MODELS) is None:
+        near = near_names(kind, registered_names(registries.MODELS))
+        raise ConfigKeyError(
+            f'{place}.type={kind!r} is not a registered layer; {near}'.rstrip('; ')
+        )
     if key != 'init_cfg' and key.endswith('_cfg'):
         return
     registry = _BY_KEY.get(key, registry)
@@ -179,7 +188,7 @@ def _check_loader(loader: dict, place: str, strict: bool = True) -> None:
     valid = [*_LOADER_KEYS, *keywords(DataLoader).names]
     for key in loader:
         if key not in valid and key not in ('_delete_', '_scope_'):
-            raise _unknown(place, key, 'a data loader', valid)
+            raise unknown_key(place, key, 'a data loader', valid)
     rules = dict(
         dataset=_Rule(registries.DATASETS, strict=strict),
         sampler=_Rule(registries.DATA_SAMPLERS, given=('dataset', 'seed'), strict=strict),
@@ -206,7 +215,7 @@ def _check_optimizer(section: dict, place: str) -> None:
 def _check_named(section: dict, place: str, valid: Collection[str]) -> None:
     for key in section:
         if key not in valid:
-            raise _unknown(place, key, place, valid)
+            raise unknown_key(place, key, place, valid)
 
 
 def _modules(value: Any, place: str) -> Iterator[tuple[dict, str]]:
@@ -254,7 +263,7 @@ def _check_section(name: str, section: Any) -> None:
 
 def _check_other(name: str, section: dict) -> None:
     if name == 'model':
-        _check_module(section, name, _Rule(registries.MODELS, given=('data_preprocessor',)))
+        _check_module(section, name, _Rule(registries.MODELS, given=_GIVEN))
     elif name == 'data_preprocessor':
         _check_module(section, name, _Rule(registries.MODELS, strict='type' in section))
     elif name == 'visualizer':
@@ -291,46 +300,3 @@ def check_config(cfg: Config, sections: Collection[str] | None = None) -> None:
     for name in cfg if sections is None else sections:
         if cfg.get(name) is not None:
             _check_section(name, cfg[name])
-
-
-def _named_in(error: TypeError, name: str) -> Callable | None:
-    """The class of a name, as one of the modules knows it that an error passed."""
-    trace = error.__traceback__
-    while trace is not None:
-        found = trace.tb_frame.f_globals.get(name)
-        if inspect.isclass(found):
-            return found
-        trace = trace.tb_next
-    return None
-
-
-@contextmanager
-def naming_places(cfg: Config) -> Iterator[None]:
-    """Say where in the config a class is whose constructor did not take its keys.
-
-    For sections without a type, and modules that :func:`check_config` cannot judge.
-
-    Raises:
-        KeyError: If a class does not take a key; the message has those that it takes.
-        TypeError: The constructor's, with the place in front.
-    """
-    try:
-        yield
-    except TypeError as error:
-        call = _CALL.match(str(error))
-        if call is None:
-            raise
-        name, key = call.groups()
-        keys = list(dotted_keys(cfg))
-        places = [place.rpartition('.')[0] for place, _ in keys if place.endswith(f'.{key}')]
-        found = _named_in(error, name)
-        if key and len(places) == 1 and found is not None:
-            raise _unknown(places[0], key, name, keywords(found).names) from error
-        places = [
-            place.rpartition('.')[0]
-            for place, kind in keys
-            if place.endswith('.type') and str(kind).split('.')[-1] == name
-        ]
-        if not places:
-            raise
-        raise TypeError(f'{" or ".join(places[:2])}: {error}') from error

@@ -24,7 +24,8 @@ from mmrel.utils.package import package_root
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
-from .config_check import check_config, naming_places
+from .config_check import check_config
+from .config_places import naming_places
 
 
 @cache

@@ -156,7 +156,8 @@ def run_command(main: Callable[[], None]) -> None:
         main()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr, flush=True)
+        if not os.environ.get('MMREL_LAUNCHER'):  # which says it once for all ranks
+            print('interrupted', file=sys.stderr, flush=True)
         _leave(130)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():

@@ -35,6 +35,15 @@ def test_a_required_key_is_missed_before_anything_is_built() -> None:
         _check(train_dataloader=dict(dataset=dict(data_root='x')))
 
 
+def test_classes_that_follow_from_the_data_may_be_left_out() -> None:
+    model = Config.fromfile(ROOT / 'tests/data/tiny_simmatch.py').model
+    del model.num_classes
+    _check(model=model)
+    model.num_clases = 3
+    with pytest.raises(KeyError, match=r'num_clases is not a setting.* mean num_classes'):
+        _check(model=model)
+
+
 def test_what_cannot_be_told_is_let_through() -> None:
     _check(default_scope='mmpretrain', model=dict(type='Nothing'))
     _check(model=dict(type='LinearClassifier', backbone=dict(type='TIMMBackbone', model_name='x',
@@ -55,6 +64,18 @@ def test_a_missing_key_of_a_part_has_its_place() -> None:
     cfg = Config.fromfile(TINY)
     del cfg.model.neck.out_channels
     with pytest.raises((TypeError, KeyError), match=r'model\.neck.*out_channels'):
+        get_model(cfg)
+
+
+@pytest.mark.parametrize(
+    ('key', 'kind', 'near'), [('norm_cfg', 'SyncBNN', 'SyncBN'), ('act_cfg', 'ReLLU', 'ReLU')]
+)
+def test_a_layer_that_is_not_registered_has_its_place(key: str, kind: str, near: str) -> None:
+    backbone = dict(type='MobileNetV2', **{key: dict(type=kind)})
+    head = dict(type='LinearClsHead', num_classes=2, in_channels=1280)
+    cfg = Config(dict(model=dict(type='mmpretrain.ImageClassifier', backbone=backbone, head=head)))
+    message = rf'model\.backbone\.{key}\.type=\'{kind}\' is not a registered layer; .*{near}'
+    with pytest.raises(KeyError, match=message):
         get_model(cfg)
 
 

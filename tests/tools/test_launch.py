@@ -41,7 +41,11 @@ def test_a_rank_tells_what_went_wrong(
 
 @pytest.mark.parametrize(
     ('exitcode', 'text'),
-    [(-9, 'error: rank 2 was ended by SIGKILL'), (2, 'error: rank 2 ended with status 2')],
+    [
+        (-9, 'error: rank 2 was ended by SIGKILL'),
+        (143, 'error: rank 2 was ended by SIGTERM'),
+        (2, 'error: rank 2 ended with status 2'),
+    ],
 )
 def test_a_rank_that_tells_nothing_is_named(tmp_path: Path, exitcode: int, text: str) -> None:
     failures = {2: _failure(2, exitcode, tmp_path / 'none')}

@@ -151,7 +151,10 @@ def test_amp_and_channels_last_and_tensorboard(images: Path, tmp_path: Path) -> 
     [
         (['--cfg-options', 'train_dataloader.dataset.data_root=/no/where'], '/no/where'),
         (['--cfg-options', 'modle.memory.size=8'], "has no section 'modle'"),
-        (['--cfg-options', 'model.memory.sise=8'], "unexpected keyword argument 'sise'"),
+        (
+            ['--cfg-options', 'model.memory.sise=8'],
+            'model.memory.sise is not a setting of FeatureQueue',
+        ),
         (['--cfg-options', 'model.teacher.momentum=1.5'], 'teacher.momentum=1.5'),
         (['--resume', '/no/such.pth'], "checkpoint '/no/such.pth' does not exist"),
     ],

@@ -105,8 +105,10 @@ def train(
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         started.append(process)
         if process.wait() != 0:
-            last = (work_dir / 'log.txt').read_text().strip().splitlines()[-1:]
-            raise RuntimeError(f'a run failed ({"".join(last)}): see {work_dir / "log.txt"}')
+            lines = (work_dir / 'log.txt').read_text().strip().splitlines()
+            errors = [line for line in lines if line.startswith('error: ')]
+            last = ''.join((errors or lines)[-1:])
+            raise RuntimeError(f'a run failed ({last}): see {work_dir / "log.txt"}')
 
 
 def read_run(work_dir: Path, metric: str, names: Sequence[str] = ()) -> dict:
