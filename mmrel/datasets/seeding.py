@@ -7,6 +7,7 @@ Persistent workers never see the sampler's epoch, so it travels with the index.
 import random
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,19 @@ class EpochSampler(DefaultSampler):
     Args: as ``DefaultSampler``; the Runner fills in data set and seed.
     """
 
+    _start = 0
+
+    def start_at(self, num_samples: int) -> None:
+        """Leave out the first samples of the next pass, that one alone.
+
+        Args:
+            num_samples (int): Number of this rank's samples that an interrupted epoch has seen.
+        """
+        self._start = num_samples
+
     def __iter__(self) -> Iterator[SampleIndex]:
-        for index in super().__iter__():
+        start, self._start = self._start, 0
+        for index in islice(super().__iter__(), start, None):
             yield SampleIndex(index, self.seed, self.epoch)
 
 

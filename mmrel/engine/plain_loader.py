@@ -4,7 +4,8 @@ import copy
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
+
+from .loaders import build_dataloader
 
 
 def inner_dataset(dataset: dict) -> dict:
@@ -61,7 +62,7 @@ def fixed_batches(
     changes = dict(num_workers=0)
     if batch_size is not None:
         changes['batch_size'] = batch_size
-    loader = Runner.build_dataloader(plain_loader_config(cfg, like, changes))
+    loader = build_dataloader(plain_loader_config(cfg, like, changes))
     dataset, size = loader.dataset, loader.batch_size
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(dataset), generator=generator)[: number * size].tolist()

@@ -1,0 +1,47 @@
+"""Buffers that are the same on all ranks."""
+
+from mmengine.dist import all_reduce_params, broadcast, get_world_size
+from torch import Tensor, nn
+
+_STATISTICS = ('running_mean', 'running_var')
+
+
+def split_buffers(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """The buffers that are in a checkpoint.
+
+    Args:
+        model (nn.Module): The model.
+
+    Returns:
+        tuple[list[Tensor], list[Tensor]]: Running statistics of norms, which each
+        rank takes from its own batches, and all others.
+    """
+    statistics: list[Tensor] = []
+    others: list[Tensor] = []
+    for module in model.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if name in module._non_persistent_buffers_set:
+                continue
+            is_statistic = name in _STATISTICS and buffer.is_floating_point()
+            (statistics if is_statistic else others).append(buffer)
+    return statistics, others
+
+
+def make_buffers_equal(model: nn.Module) -> None:
+    """Give all ranks the same buffers, in place; every rank must call it.
+
+    Running statistics become their mean over the ranks (as timm's
+    ``distribute_bn='reduce'``). All others, such as memories, their pointers and
+    BN's count of batches, are equal by design: they become the first rank's,
+    which are those that a checkpoint holds.
+
+    Args:
+        model (nn.Module): The model.
+    """
+    if get_world_size() == 1:
+        return
+    statistics, others = split_buffers(model)
+    if statistics:
+        all_reduce_params(statistics, op='mean')
+    for buffer in others:
+        broadcast(buffer)

@@ -1,0 +1,43 @@
+"""The network that is validated is the one that is saved."""
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmrel.engine.distributed import unwrap
+from mmrel.engine.equal_buffers import make_buffers_equal
+
+
+class EqualBuffersHook(Hook):
+    """Make the ranks' buffers equal before anything looks at the model.
+
+    That is before an epoch's end (whose hooks may extract features), a validation
+    and a checkpoint, and only if there was a step since the last time.
+    :class:`mmrel.engine.Runner` registers it; configs do not list it.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._stepped = False
+
+    def make_equal(self, runner: Runner) -> None:
+        """Make them equal; every rank must call it.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        if self._stepped:
+            make_buffers_equal(unwrap(runner.model))
+            self._stepped = False
+
+    def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        """Note that ranks differ now."""
+        self._stepped = True
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Before other hooks, the checkpoint's among them."""
+        self.make_equal(runner)
+
+    def before_val(self, runner: Runner) -> None:
+        """Before a validation."""
+        self.make_equal(runner)

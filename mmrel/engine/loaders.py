@@ -1,0 +1,56 @@
+"""Where every loader of a run is built."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import mmengine.runner
+from torch.utils.data import DataLoader
+
+# torch refuses them without workers, where they have nothing to do.
+_FOR_WORKERS = ('persistent_workers', 'prefetch_factor')
+
+
+def build_dataloader(
+    dataloader: DataLoader | Mapping, seed: int | None = None, diff_rank_seed: bool = False
+) -> DataLoader:
+    """As mmengine's ``Runner.build_dataloader``, for any number of workers.
+
+    With ``num_workers=0`` the settings of workers are left out. Workers survive a
+    signal that a launcher sends to all processes of a job: the training process
+    needs them until its checkpoint is written.
+
+    Args:
+        dataloader (DataLoader | Mapping): A loader's config, or a loader, which
+            is returned.
+        seed (int, optional): The run's seed. Defaults to None.
+        diff_rank_seed (bool): As mmengine's. Defaults to False.
+
+    Returns:
+        DataLoader: The loader.
+    """
+    if isinstance(dataloader, DataLoader):
+        return dataloader
+    if not dataloader.get('num_workers'):
+        dataloader = {k: v for k, v in dataloader.items() if k not in _FOR_WORKERS}
+    loader = mmengine.runner.Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+    loader.worker_init_fn = partial(_start_worker, init=loader.worker_init_fn)
+    return loader
+
+
+def _start_worker(worker_id: int, init: Callable[[int], None] | None) -> None:
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    # torch ends a worker by SIGTERM; only that of the training process counts.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    if init is not None:
+        init(worker_id)
+
+
+def _end_with_parent(parent: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

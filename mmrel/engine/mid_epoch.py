@@ -1,0 +1,114 @@
+"""Epochs that go on where an interrupted run left them.
+
+mmengine starts the epoch of a resumed run anew. That repeats the batches which a
+checkpoint inside an epoch has already seen.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import mmengine.runner
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mmrel.registry import LOOPS
+
+_BATCHES, _LENGTH, _SAMPLES = 'batches_in_epoch', 'batches_per_epoch', 'samples_in_epoch'
+
+
+def remaining_batches(loader: DataLoader, done: int) -> Iterator[Any]:
+    """The batches of an epoch after the first ones.
+
+    Args:
+        loader (DataLoader): The training set's. With a sampler of mmrel the
+            first batches are not read; with another one they are read and dropped.
+        done (int): Number of batches to leave out.
+
+    Returns:
+        Iterator: The other batches.
+    """
+    sampler = loader.sampler
+    start_at = getattr(sampler, 'start_at', None) or getattr(sampler, 'skip', None)
+    if done and start_at is not None and loader.batch_size is not None:
+        start_at(done * loader.batch_size)
+        done = 0
+    return islice(loader, done, None)
+
+
+@LOOPS.register_module(name='EpochBasedTrainLoop', force=True)
+class MidEpochTrainLoop(mmengine.runner.EpochBasedTrainLoop):
+    """mmengine's ``EpochBasedTrainLoop`` that can start inside an epoch.
+
+    A run that was stopped after an epoch's last batch goes on with what follows
+    it: the hooks of the epoch's end and the validation.
+
+    Args: as mmengine's.
+
+    Attributes:
+        batches_done (int): Batches of the current epoch whose step is done.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.batches_done = 0
+
+    def run_epoch(self) -> None:
+        """Run what is left of an epoch."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        done = self.batches_done
+        for idx, batch in enumerate(remaining_batches(self.dataloader, done), done):
+            # Hooks that save after this step see it as done.
+            self.batches_done = idx + 1
+            self.run_iter(idx, batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+        self.batches_done = 0
+
+
+class MidEpochHook(Hook):
+    """Keep the position inside an epoch in the checkpoint.
+
+    :class:`mmrel.engine.Runner` registers it; configs do not list it.
+    """
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Note how many batches of the unfinished epoch the weights have seen."""
+        loop, meta = runner.train_loop, checkpoint['meta']
+        if not isinstance(loop, MidEpochTrainLoop):
+            return
+        # A checkpoint of an epoch's end counts that epoch as done already.
+        done = loop.batches_done if meta['epoch'] == loop.epoch else 0
+        size = loop.dataloader.batch_size or 0
+        meta[_BATCHES], meta[_LENGTH] = done, len(loop.dataloader)
+        meta[_SAMPLES] = done * size * get_world_size()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the loop where the checkpoint was written."""
+        if not runner._resume or not isinstance(runner.train_loop, MidEpochTrainLoop):
+            return
+        loop = runner.train_loop
+        loop.batches_done = _batches_done(checkpoint.get('meta') or {}, loop.dataloader)
+        if loop.batches_done:
+            runner.logger.info(
+                f'going on inside epoch {checkpoint["meta"]["epoch"] + 1}, after '
+                f'{loop.batches_done} of {len(loop.dataloader)} batches'
+            )
+
+
+def _batches_done(meta: dict, loader: DataLoader) -> int:
+    """Batches of the unfinished epoch, in this run's batches, rounded down."""
+    if _BATCHES not in meta:
+        # From before positions were kept. Those of whole epochs give 0 here.
+        done = meta.get('iter', 0) - meta.get('epoch', 0) * len(loader)
+        return done if 0 < done <= len(loader) else 0
+    done, length = int(meta[_BATCHES]), int(meta[_LENGTH])
+    if length == len(loader) or not done:
+        return min(done, len(loader))
+    if done == length:
+        return len(loader)
+    samples = (loader.batch_size or 0) * get_world_size()
+    return min(int(meta[_SAMPLES]) // samples, len(loader)) if samples else 0
