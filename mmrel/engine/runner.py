@@ -7,14 +7,13 @@ from mmengine.runner import BaseLoop
 from torch import nn
 
 from .distributed import leave_processes
+from .due_validation import DueValidation
 from .hooks.equal_buffers_hook import EqualBuffersHook
 from .hooks.stop_hook import StopHook
 from .loaders import build_dataloader
 from .mid_epoch import MidEpochHook, MidEpochTrainLoop
-from .signals import StopSignals, TrainingStopped, saying_where_to_go_on
-
-from .due_validation import DueValidation
 from .open_gradients import OpenGradients
+from .signals import StopSignals, TrainingStopped, saying_where_to_go_on
 
 
 class Runner(DueValidation, OpenGradients, mmengine.runner.Runner):
