@@ -15,10 +15,18 @@ from .due_validation import DueValidation
 from .guarded_loading import GuardedLoading, read_pointer
 from .hooks import ClassNamesHook
 from .interruptible import Interruptible
+from .open_gradients import OpenGradients
 from .run_conditions import RunConditions
 
 
-class Runner(Interruptible, DueValidation, RunConditions, GuardedLoading, mmengine.runner.Runner):
+class Runner(
+    Interruptible,
+    DueValidation,
+    OpenGradients,
+    RunConditions,
+    GuardedLoading,
+    mmengine.runner.Runner,
+):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
     Its configuration, hooks and environment go to the log file alone.

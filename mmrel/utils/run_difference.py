@@ -13,7 +13,7 @@ from .checkpoint import load_checkpoint_file
 
 # What a clock or the device says, not the training.
 _MEASURED = {'time', 'data_time', 'memory', 'eta'}
-_STATES = ('state_dict', 'optimizer', 'param_schedulers')
+_STATES = ('state_dict', 'optimizer', 'gradients', 'param_schedulers')
 
 
 def training_difference(ours: Path, theirs: Path) -> str | None:

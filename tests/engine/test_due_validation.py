@@ -142,3 +142,22 @@ def test_a_damaged_note_costs_a_validation_only(tmp_path: Path) -> None:
     (tmp_path / 'validated.json').write_text('{')
     toy_runner(tmp_path, resume=True).train()
     assert [step for step, _ in _records(tmp_path)] == [2, 4]
+
+
+def test_checkpoints_by_iteration_of_a_run_by_epoch(unbroken: dict, tmp_path: Path) -> None:
+    keep = dict(checkpoint=dict(by_epoch=False, interval=1, max_keep_ckpts=-1))
+    toy_runner(tmp_path / 'whole', length=5, hooks=keep).train()
+    whole = _records(tmp_path / 'whole')
+    assert whole == _records(unbroken[False])
+    last = load_checkpoint_file(tmp_path / 'whole' / 'iter_15.pth')['state_dict']['weight']
+    # Inside an epoch, at its end with and without a validation, at the run's end.
+    for done in (4, 6, 9, 15):
+        work_dir = tmp_path / str(done)
+        first = str(tmp_path / 'whole' / f'iter_{done}.pth')
+        toy_runner(work_dir, length=5, hooks=keep, resume=True, load_from=first).train()
+        # Its folder is a new one: what it cannot know of is validated again.
+        assert _records(work_dir) == [(s, v) for s, v in whole if 3 * s >= done]
+        if done < 15:
+            ours = load_checkpoint_file(work_dir / 'iter_15.pth')
+            assert ours['state_dict']['weight'] == last
+            assert (ours['meta']['epoch'], ours['meta']['iter']) == (4, 15)

@@ -19,7 +19,7 @@ _starts = itertools.count()
 
 
 class ToyModel(BaseModel):
-    """Its loss is ``weight`` times a random number, changed by ``disturb(model, step)``."""
+    """Its loss: ``weight`` times the input and a random number, plus ``disturb(model, step)``."""
 
     def __init__(self, disturb: Callable | None = None) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ToyModel(BaseModel):
         if mode != 'loss':
             return [self.weight.item()] * len(inputs)
         self.step += 1
-        loss = (self.weight * torch.rand(1)).sum()
+        loss = (self.weight * (inputs + torch.rand(1))).sum()
         if self.disturb is not None:
             extra = self.disturb(self, int(self.step))
             loss = loss if extra is None else loss + extra
@@ -86,13 +86,14 @@ def toy_runner(
             checkpoint.update(settings)
         else:
             default_hooks[name] = settings
-    batch = dict(inputs=torch.zeros(1))
+    # By iteration mmengine waits two seconds at the end of a set.
+    batches = [dict(inputs=torch.tensor([i / 8])) for i in range(99 if by_iter else BATCHES)]
     optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.125))
     return _Runner(
         ToyModel(disturb),
         str(work_dir),
-        train_dataloader=DataLoader([batch] * BATCHES),
-        val_dataloader=DataLoader([batch]),
+        train_dataloader=DataLoader(batches),
+        val_dataloader=DataLoader(batches[:1]),
         train_cfg=train_cfg,
         val_cfg=dict(),
         val_evaluator=[ToyMetric(interrupt)],

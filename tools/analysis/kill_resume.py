@@ -220,20 +220,20 @@ def killed_run(
     return dict(kills=done, starts=starts, seconds=seconds, failed=bool(result.code))
 
 
-def _command(args: argparse.Namespace) -> tuple[Callable, list[str], bool]:
-    """The command's main, its arguments but for the folder, and whether it is a search."""
+def _command(args: argparse.Namespace) -> tuple[Callable, list[str], list[str], bool]:
+    """The command's main, its files and its options, and whether it is a search."""
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
     train = tool('train')
     # What is wrong with the config is said here, once; its modules are imported.
     cfg = load_config(args.config, train.parse_args([args.config, *options]).cfg_options)
     if args.checkpoint is None and cfg.get('train_cfg'):
-        return train.main, [args.config, *options], False
+        return train.main, [args.config], options, False
     if args.checkpoint and not os.path.isfile(args.checkpoint):
         raise FileNotFoundError(f'checkpoint {args.checkpoint!r} does not exist')
     import optuna  # noqa: F401
 
     files = [args.config, *([args.checkpoint] if args.checkpoint else [])]
-    return tool('search').main, [*files, *options], True
+    return tool('search').main, files, options, True
 
 
 def _log(folder: Path) -> str:
@@ -247,11 +247,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     work_dir = Path(args.work_dir or Path('work_dirs', 'kill_resume', name))
     if work_dir.exists() and any(work_dir.iterdir()):
         raise FileExistsError(f'{str(work_dir)!r} is not empty: give a new --work-dir')
-    command, arguments, search = _command(args)
+    command, files, options, search = _command(args)
     compare = search_difference if search else training_difference
 
     def of(folder: Path) -> list[str]:
-        return [*arguments[:1], '--work-dir', str(folder), *arguments[1:]]
+        return [*files, '--work-dir', str(folder), *options]
 
     reference = work_dir / 'unbroken'
     reference.mkdir(parents=True)

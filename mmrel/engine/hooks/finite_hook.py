@@ -101,7 +101,7 @@ class FiniteHook(Hook):
             RuntimeError: On all ranks, if a weight, a buffer or a state of the
                 optimizer is not finite on any of them.
         """
-        parts = {key: checkpoint.get(key, {}) for key in ('state_dict', 'optimizer')}
+        parts = {key: checkpoint.get(key) for key in ('state_dict', 'optimizer', 'gradients')}
         bad = [name for name, value in _tensors(parts) if not _is_finite(value)]
         if not _on_any_rank(bool(bad)):
             return

@@ -1,0 +1,70 @@
+"""Gradients that a checkpoint falls into the accumulation of.
+
+With ``accumulative_counts`` an epoch may end, or a checkpoint by iteration be due,
+between two steps of the optimizer. A resumed run would lose what was accumulated.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmrel.engine.distributed import unwrap
+
+_KEY = 'gradients'
+
+
+class OpenGradientsHook(Hook):
+    """Keep the gradients of an unfinished accumulation in the checkpoint.
+
+    :class:`mmrel.engine.runner.Runner` registers it; configs do not list it. Ranks
+    accumulate apart from each other and average at the end: the average of what
+    they have so far leads to the same sum on any number of ranks.
+    """
+
+    # Before FiniteHook looks at them.
+    priority = 'HIGH'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the gradients, where the accumulation is not complete."""
+        if 'optimizer' not in checkpoint or not _is_open(runner):
+            return
+        gradients = {}
+        for name, parameter in _trained(runner):
+            if parameter.grad is not None:
+                gradient = parameter.grad.detach().clone()
+                all_reduce(gradient, 'mean')
+                gradients[name] = gradient.cpu()
+        checkpoint[_KEY] = gradients
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put them back, where the run goes on."""
+        if not runner._resume or _KEY not in checkpoint:
+            return
+        for name, parameter in _trained(runner):
+            gradient = checkpoint[_KEY].get(name)
+            if isinstance(gradient, Tensor) and gradient.shape == parameter.shape:
+                parameter.grad = gradient.to(parameter)
+
+
+class OpenGradients:
+    """A part of the Runner: it has an :class:`OpenGradientsHook`."""
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """Register the config's hooks and this one."""
+        super().register_hooks(*args, **kwargs)
+        self.register_hook(OpenGradientsHook())
+
+
+def _is_open(runner: Runner) -> bool:
+    wrappers = runner.optim_wrapper
+    wrappers = wrappers.values() if isinstance(wrappers, OptimWrapperDict) else [wrappers]
+    return any(not wrapper.should_update() for wrapper in wrappers)
+
+
+def _trained(runner: Runner) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((n, p) for n, p in unwrap(runner.model).named_parameters() if p.requires_grad)
