@@ -123,7 +123,7 @@ def test_command_that_cannot_write_puts_the_features_elsewhere(
         (dict(more=['--device', 'gpu9']), "device='gpu9' cannot be used"),
         (dict(more=['--batch-size', 0]), 'batch_size=0 must be positive'),
         (dict(more=['--cfg-options', 'modle.x=1']), "no section 'modle'"),
-        (dict(more=['--cfg-options', 'model.backbone.base_channels=8']), 'does not fit'),
+        (dict(more=['--cfg-options', 'model.backbone.base_channels=16']), 'does not fit'),
     ],
 )  # fmt: skip
 def test_bad_arguments_are_refused_before_any_work(
