@@ -10,7 +10,6 @@ import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -68,19 +67,27 @@ def _python() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _torch_settings() -> dict[Any, Any]:
+@contextlib.contextmanager
+def _torch() -> Iterator[None]:
     cudnn = torch.backends.cudnn
-    return {
-        torch.set_num_threads: torch.get_num_threads(),
-        torch.set_grad_enabled: torch.is_grad_enabled(),
-        torch.set_default_dtype: torch.get_default_dtype(),
-        torch.use_deterministic_algorithms: torch.are_deterministic_algorithms_enabled(),
-        torch.set_rng_state: torch.get_rng_state(),
-        np.random.set_state: np.random.get_state(),
-        random.setstate: random.getstate(),
-        lambda on: setattr(cudnn, 'benchmark', on): cudnn.benchmark,
-        lambda on: setattr(cudnn, 'deterministic', on): cudnn.deterministic,
-    }
+    threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
+    dtype = torch.get_default_dtype()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    flags = cudnn.benchmark, cudnn.deterministic
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(gradients)
+        torch.set_default_dtype(dtype)
+        # Setting it imports torch's compiler.
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)
+        cudnn.benchmark, cudnn.deterministic = flags
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
 
 
 @contextlib.contextmanager
@@ -93,10 +100,5 @@ def as_in_a_new_process() -> Iterator[None]:
     processes, torch's threads, modes and all random states. Imported modules
     stay imported, registered classes registered.
     """
-    settings = _torch_settings()
-    try:
-        with _mmengine(), _python():
-            yield
-    finally:
-        for restore, value in settings.items():
-            restore(value)
+    with _torch(), _mmengine(), _python():
+        yield

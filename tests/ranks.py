@@ -43,7 +43,9 @@ def _as_before(rank: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
-        torch.use_deterministic_algorithms(deterministic)
+        # Setting it imports torch's compiler.
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)
         os.environ.clear()
         os.environ.update(environ)
         os.chdir(folder)
