@@ -9,6 +9,7 @@ docs/security.md for what is allowed.
 import io
 import os
 import stat
+import struct
 import sys
 import zipfile
 import zlib
@@ -65,7 +66,7 @@ def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any =
         file = name = os.path.expanduser(os.fspath(file))
     try:
         with _opened(file, name) as opened:
-            content = _read(opened, map_location)
+            content = _read_damaged_or_not(opened, map_location)
         if not isinstance(content, dict):
             raise DamagedContent(f'it holds a {type(content).__name__} instead of a dict')
         clean_content(content)
@@ -73,13 +74,27 @@ def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any =
     except UnsafeContent as error:
         raise RuntimeError(
             f'checkpoint {name!r} was refused: it holds objects other than tensors and plain '
-            f'values, and to load them could run code ({error})'
+            f'values, and to load them could run code ({_line(error)})'
         ) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise RuntimeError(f'checkpoint {name!r} is damaged or cut short: {error}') from None
     except (DamagedContent, MemoryError) as error:
-        reason = str(error) or 'it does not fit into the memory'
+        reason = _line(error) or 'it does not fit into the memory'
         raise RuntimeError(f'checkpoint {name!r} cannot be read: {reason}') from None
+
+
+def _line(error: Exception) -> str:
+    """A message of one line, whatever names the file has put into it."""
+    return ''.join(char if char.isprintable() else ' ' for char in str(error))
+
+
+def _read_damaged_or_not(file: BinaryIO, map_location: Any) -> Any:
+    try:
+        return _read(file, map_location)
+    except (UnsafeContent, DamagedContent, MemoryError):
+        raise
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,
+            ArithmeticError, LookupError, TypeError, ValueError) as error:  # fmt: skip
+        # zipfile has errors of many kinds for one that is damaged.
+        raise DamagedContent(f'it is damaged or cut short ({_line(error)[:150]})') from error
 
 
 @contextmanager

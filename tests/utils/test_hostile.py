@@ -1,8 +1,10 @@
 """Hostile and damaged checkpoints: none runs, none crashes, each is refused in one line."""
 
 import copy
+import io
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmrel.apis import FeatureExtractor, build_runner, get_model, load_config
@@ -291,3 +294,28 @@ def test_hostile_bombs_name_the_limit(case: Case, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv('MMREL_MAX_CHECKPOINT_GB', 'much')
     with pytest.raises(RuntimeError, match="'much' must be a positive number"):
         load_checkpoint_file(case.good)
+
+
+@pytest.mark.parametrize('legacy', [False, True])
+def test_hostile_or_random_bytes_give_our_errors_alone(legacy: bool) -> None:
+    """A few bytes of an honest file are changed at random."""
+    content = dict(
+        meta=dict(epoch=1, iter=1),
+        state_dict={'w': torch.randn(4, 4)},
+        message_hub=dict(
+            log_scalars=dict(loss=HistoryBuffer([1.0], [1])), runtime_info={}, resumed_keys={}
+        ),
+    )
+    buffer, draw = io.BytesIO(), random.Random(0)
+    torch.save(content, buffer, _use_new_zipfile_serialization=not legacy)
+    refusals = []
+    for _ in range(400):
+        raw = bytearray(buffer.getvalue())
+        for _ in range(draw.choice((1, 2, 8))):
+            raw[draw.randrange(len(raw))] = draw.randrange(256)
+        try:
+            load_checkpoint_file(io.BytesIO(bytes(raw)))
+        except RuntimeError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 100
+    assert not any('\n' in text for text in refusals)
