@@ -26,20 +26,24 @@ class OpenGradientsHook(Hook):
     they have so far leads to the same sum on any number of ranks.
     """
 
-    # Before FiniteHook looks at them.
-    priority = 'HIGH'
+    def __init__(self) -> None:
+        self._gradients: dict[str, Tensor] = {}
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add the gradients, where the accumulation is not complete."""
-        if 'optimizer' not in checkpoint or not _is_open(runner):
+    def before_saving(self, runner: Runner) -> None:
+        """Average the gradients, where the accumulation is not complete; on every rank."""
+        self._gradients = {}
+        if not _is_open(runner):
             return
-        gradients = {}
         for name, parameter in _trained(runner):
             if parameter.grad is not None:
                 gradient = parameter.grad.detach().clone()
                 all_reduce(gradient, 'mean')
-                gradients[name] = gradient.cpu()
-        checkpoint[_KEY] = gradients
+                self._gradients[name] = gradient.cpu()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add them, on the rank that writes."""
+        if self._gradients and 'optimizer' in checkpoint:
+            checkpoint[_KEY] = self._gradients
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put them back, where the run goes on."""
@@ -52,12 +56,21 @@ class OpenGradientsHook(Hook):
 
 
 class OpenGradients:
-    """A part of the Runner: it has an :class:`OpenGradientsHook`."""
+    """A part of the Runner: it has an :class:`OpenGradientsHook`.
+
+    Before a checkpoint it calls the hooks' ``before_saving`` on every rank; mmengine's
+    ``before_save_checkpoint`` is for the one that writes.
+    """
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
         """Register the config's hooks and this one."""
         super().register_hooks(*args, **kwargs)
         self.register_hook(OpenGradientsHook())
+
+    def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """As mmengine's; every rank must call it."""
+        self.call_hook('before_saving')
+        super().save_checkpoint(*args, **kwargs)
 
 
 def _is_open(runner: Runner) -> bool:

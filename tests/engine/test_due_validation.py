@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from mmrel.utils import load_checkpoint_file
 from mmrel.visualization import find_scalars, read_scalars
+from tests.distributed import run_ranks
 from tests.engine.toy_runner import toy_runner
 
 
@@ -161,3 +164,30 @@ def test_checkpoints_by_iteration_of_a_run_by_epoch(unbroken: dict, tmp_path: Pa
             ours = load_checkpoint_file(work_dir / 'iter_15.pth')
             assert ours['state_dict']['weight'] == last
             assert (ours['meta']['epoch'], ours['meta']['iter']) == (4, 15)
+
+
+class _AtValidation(Hook):
+    """Note the epochs of validations, or be killed at the first one."""
+
+    def __init__(self, kill: bool = False) -> None:
+        self.kill, self.epochs = kill, []
+
+    def before_val(self, runner: Runner) -> None:
+        if self.kill:
+            raise Killed
+        self.epochs.append(runner.epoch)
+
+
+def _killed_and_resumed(rank: int, work_dir: str) -> list[int]:
+    with pytest.raises(Killed):
+        toy_runner(Path(work_dir), hooks=dict(watch=_AtValidation(kill=True))).train()
+    # The first rank may still be writing.
+    torch.distributed.barrier()
+    watch = _AtValidation()
+    toy_runner(Path(work_dir), resume=True, length=3, hooks=dict(watch=watch)).train()
+    return watch.epochs
+
+
+def test_two_processes_agree_on_what_is_due(tmp_path: Path) -> None:
+    assert run_ranks(_killed_and_resumed, 2, str(tmp_path)) == [[2, 3], [2, 3]]
+    assert _rows(tmp_path) == [2, 3]

@@ -8,6 +8,7 @@ start is a fork of this process, so that a start takes a fraction of a second.
 """
 
 import argparse
+import ctypes
 import importlib.util
 import json
 import os
@@ -36,6 +37,7 @@ from mmrel.utils.run_difference import search_difference, training_difference
 
 # What a run says through the pipe: it starts working, saves, validates; capitals end it.
 BEGIN, SAVE, VALIDATE = b'b', b's', b'v'
+PR_SET_PDEATHSIG = 1
 NAMES = {BEGIN: 'time', SAVE: 'checkpoint', VALIDATE: 'validation'}
 
 
@@ -120,6 +122,8 @@ def _child(command: Callable, argv: list[str], console: Path, pipe: int) -> None
     code = 1
     try:
         os.setsid()
+        # What ends this tool ends its runs.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         file = os.open(console, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream in (1, 2):
             os.dup2(file, stream)

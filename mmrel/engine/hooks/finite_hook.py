@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmrel.engine.distributed import unwrap
 from mmrel.registry import HOOKS
 
 from .checkpoint_hook import DOUBTFUL, last_checkpoint
@@ -94,21 +95,36 @@ class FiniteHook(Hook):
             'logged lines in a row that FiniteHook.patience tolerates)'
         )
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuse to write what no run can go on from.
+    def before_saving(self, runner: Runner) -> None:
+        """Refuse to write what no run can go on from; our Runner calls it on every rank.
 
         Raises:
             RuntimeError: On all ranks, if a weight, a buffer or a state of the
                 optimizer is not finite on any of them.
         """
-        parts = {key: checkpoint.get(key) for key in ('state_dict', 'optimizer', 'gradients')}
-        bad = [name for name, value in _tensors(parts) if not _is_finite(value)]
+        bad = not_finite(
+            dict(
+                state_dict=unwrap(runner.model).state_dict(),
+                optimizer=runner.optim_wrapper.state_dict(),
+            )
+        )
         if not _on_any_rank(bool(bad)):
             return
         what = f'{bad[0]} has values that are not finite' if bad else 'another process diverged'
         if len(bad) > 1:
             what += f', and {len(bad) - 1} more tensors'
-        raise RuntimeError(_message(runner, what, checkpoint['meta']['iter']))
+        raise RuntimeError(_message(runner, what, runner.iter))
+
+
+def not_finite(content: Any) -> list[str]:
+    """Names of the tensors in nested dicts and lists with NaN or infinite values."""
+    tensors = [(name, value) for name, value in _tensors(content) if value.is_floating_point()]
+    if not tensors:
+        return []
+    # The device is waited for once for each device, not for each tensor.
+    flags = [value.isfinite().all().float() for _, value in tensors]
+    finite = torch.stack([flag.to(flags[0].device) for flag in flags]).tolist()
+    return [name for (name, _), flag in zip(tensors, finite, strict=True) if not flag]
 
 
 def _logged(runner: Runner) -> dict[str, float]:
@@ -142,10 +158,6 @@ def _tensors(content: Any, name: str = '') -> Iterator[tuple[str, Tensor]]:
         items = content.items() if isinstance(content, Mapping) else enumerate(content)
         for key, value in items:
             yield from _tensors(value, f'{name}.{key}'.removeprefix('.'))
-
-
-def _is_finite(value: Tensor) -> bool:
-    return not value.is_floating_point() or bool(value.isfinite().all())
 
 
 def _message(runner: Runner, what: str, iteration: int) -> str:
