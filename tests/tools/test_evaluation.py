@@ -72,7 +72,7 @@ def test_linear_evaluation_trains_only_the_classifier(
         ([], 'init_cfg.checkpoint is empty'),
         (['model.backbone.init_cfg.checkpoint={ckpt}', 'model.backbone.init_cfg.prefix=encoder.'],
          'missing in the checkpoint: conv1.weight'),
-        (['model.backbone.init_cfg.checkpoint={ckpt}', 'model.backbone.base_channels=8'],
+        (['model.backbone.init_cfg.checkpoint={ckpt}', 'model.backbone.base_channels=16'],
          'of another shape: layer1'),
     ],
 )  # fmt: skip
