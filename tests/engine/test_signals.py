@@ -40,12 +40,15 @@ def test_a_later_one_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_process_forked_meanwhile_dies_of_it() -> None:
+    ready, started = os.pipe()
     with StopSignals() as stop:
         child = os.fork()
         if child == 0:
+            os.write(started, b'.')  # Python forgets what comes before
             for _ in range(300):
                 time.sleep(0.01)
             os._exit(0)
+        os.read(ready, 1)
         os.kill(child, signal.SIGTERM)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
         assert stop.received == 0
