@@ -63,7 +63,8 @@ def test_a_stopped_rank_is_named(stopped: int, settings: dict, tmp_path: Path) -
     ranks = _ranks(tmp_path, **settings)
     waiting = ranks[1 - stopped]
     try:
-        assert waiting.stdout.readline() == 'running\n'
+        while waiting.stdout.readline() != 'running\n':
+            assert waiting.poll() is None
         os.kill(ranks[stopped].pid, signal.SIGSTOP)
         started = time.monotonic()
         error = waiting.communicate(timeout=60)[1]

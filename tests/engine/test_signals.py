@@ -2,29 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from mmrel.engine import signals
 from mmrel.engine.signals import StopSignals, TrainingStopped, saying_where_to_go_on
-
-LATER = """
-import os, signal, time
-from mmrel.engine.signals import StopSignals
-from mmrel.engine import signals
-signals._SAME_SECONDS = 0.05
-with StopSignals() as stop:
-    os.kill(os.getpid(), signal.SIGTERM)
-    os.kill(os.getpid(), signal.SIGUSR1)  # at once: of the same burst
-    print(stop.received, flush=True)
-    time.sleep(0.1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    print('not reached', flush=True)
-"""
 
 
 @pytest.mark.parametrize('number', signals.STOP_SIGNALS)
@@ -41,21 +26,29 @@ def test_it_is_noted(number: signal.Signals, capfd: pytest.CaptureFixture) -> No
     )
 
 
-def test_a_later_one_ends_the_process() -> None:
-    root = Path(signals.__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, '-c', LATER], capture_output=True, text=True, cwd=root, check=False
-    )
-    assert done.returncode == -signal.SIGTERM
-    assert done.stdout == f'{signal.SIGTERM.value}\n'
+def test_a_later_one_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, '_SAME_SECONDS', 0.05)
+    child = os.fork()
+    if child == 0:
+        with StopSignals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGUSR1)  # at once: of the same burst
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
 
 
 def test_a_process_forked_meanwhile_dies_of_it() -> None:
+    ready, started = os.pipe()
     with StopSignals() as stop:
         child = os.fork()
         if child == 0:
-            signal.pause()
+            os.write(started, b'.')  # Python forgets what comes before
+            for _ in range(300):
+                time.sleep(0.01)
             os._exit(0)
+        os.read(ready, 1)
         os.kill(child, signal.SIGTERM)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
         assert stop.received == 0
