@@ -14,7 +14,7 @@ from mmrel.registry import HOOKS
 from mmrel.utils.files import write_atomically
 
 _ATOMIC = 'mmrel_atomic_local'
-# A note of FiniteHook's: losses were not finite since the last checkpoint.
+# Set by FiniteHook: a loss was not finite since the last checkpoint.
 DOUBTFUL = 'losses_not_finite'
 
 
@@ -81,7 +81,7 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
         backend, self.file_backend = self.file_backend, _RemoveLater(self.file_backend)
         try:
             yield
-            # After a loss that was not finite, nothing older is given up.
+            # After a loss that was not finite, keep all older checkpoints.
             if not runner.message_hub.get_info(DOUBTFUL, False):
                 for remove, path in self.file_backend.waiting:
                     remove(path)
