@@ -116,7 +116,7 @@ def test_keys_that_are_read_are_set(word: str, value: object) -> None:
         ('optim_wrapper.clip_gard=1', 'did you mean clip_grad'),
         ('param_scheduler.0.Tmax=7', 'param_scheduler.0.Tmax is not a setting of CosineAnnealing'),
         ('param_scheduler.0.type=CosineLR', 'did you mean CosineRestartLR or CosineAnnealingLR'),
-        ('param_scheduler.7.T_max=7', "'7' is not an index of a list of 1"),
+        ('param_scheduler.7.T_max=7', "'7' is not a valid index of a list of 1"),
         ('default_hooks.checkpoint.intervall=1', 'of CheckpointHook; did you mean interval'),
         ('default_hooks.mine.interval=1', 'default_hooks.mine.type is missing'),
         ('custom_hooks.0.type=ChannelLastHook', 'did you mean ChannelsLastHook'),
