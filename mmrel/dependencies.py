@@ -78,12 +78,12 @@ def check_dependencies() -> None:
         raise ImportError('\n'.join(['mmrel cannot start:', *(f'- {f}' for f in faults), _REMEDY]))
 
 
-# Of the fork, on an optional data set that mmrel does not use.
+# Printed by the fork about an optional data set that mmrel does not use.
 _PRINTED = 'Could not import OneDL'
 
 
 class _QuietImport(MetaPathFinder):
-    """Imports ``mmpretrain.datasets`` without the line that it prints."""
+    """Import ``mmpretrain.datasets`` without the line that it prints."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -111,7 +111,7 @@ class _QuietImport(MetaPathFinder):
 
 
 def quiet_imports() -> None:
-    """Leave out what dependencies say at import of parts that mmrel does not use."""
+    """Silence what dependencies print at import about parts that mmrel does not use."""
     warnings.filterwarnings('ignore', r'Fail to import ``MultiScaleDeformableAttention``')
     if not any(isinstance(finder, _QuietImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _QuietImport())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""torchrun for mmrel's commands: what went wrong in a rank is the last line of the screen."""
+"""torchrun for mmrel's commands: a rank's error is the last line of the screen."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from torch.distributed.run import parse_args, run
 
 
 def describe(error: ChildFailedError) -> str:
-    """The first rank's failure, as the rank reported it or by its signal."""
+    """The first failure of a rank: its own report, or its signal or status."""
     rank, failure = error.get_first_failure()
     if isinstance(failure.message, dict):  # of mmrel.utils.command_line
         return str(failure.message.get('message'))
@@ -24,7 +24,7 @@ def describe(error: ChildFailedError) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    # The ranks leave it to this process to print an error, once.
+    # This process prints an error once for all ranks.
     os.environ['MMREL_LAUNCHER'] = '1'
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     try:
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ChildFailedError as error:
         sys.stdout.flush()
         print(describe(error), file=sys.stderr, flush=True)
-        # 143 and the like: a signal ended the ranks, which had time to save.
+        # Such as 143: a signal ended the ranks, which had time to save.
         raise SystemExit(max(error.get_first_failure()[1].exitcode, 1)) from None
     except SignalException as error:
         by_user = error.sigval == signal.SIGINT

@@ -24,7 +24,7 @@ log_processor = dict(
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    # Without a GPU the tools take gloo. A rank that is silent for `timeout` s ends the job.
+    # Without a GPU the tools use gloo. A rank that is silent for `timeout` s ends the job.
     dist_cfg=dict(backend='nccl', timeout=600),
 )
 # With its scope: the Runner looks this one up from the root.

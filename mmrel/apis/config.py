@@ -21,11 +21,11 @@ def merge_options(cfg: Config, cfg_options: dict | None) -> None:
 
     Args:
         cfg (Config): The config.
-        cfg_options (dict, optional): Dotted keys and their values; a typed one
-            becomes a value by :func:`.option_value`.
+        cfg_options (dict, optional): Dotted keys and their values; a
+            :class:`.TypedText` is converted by :func:`.option_value`.
 
     Raises:
-        KeyError: If nothing reads a key; the message has the nearest real ones.
+        KeyError: If nothing reads a key; the message lists the nearest real ones.
     """
     options = cfg_options or {}
     apply_options(cfg, options)
@@ -124,7 +124,7 @@ def build_runner(cfg: Config) -> Runner:
 
     Raises:
         KeyError: If a module is unknown, or a key is not one of its settings.
-        ValueError: If another Runner would scale the rate by another rule than the config's.
+        ValueError: If the config's ``runner_type`` does not know its scaling rule.
     """
     check_config(cfg)
     processes = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}

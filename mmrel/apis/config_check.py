@@ -1,4 +1,4 @@
-"""Every module of a config exists and takes the keys that it is given."""
+"""Check that every module of a config exists and accepts its keys."""
 
 import difflib
 import inspect
@@ -25,7 +25,7 @@ _LOADER_KEYS = (
     'disable_subprocess_warning',
 )
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# Registry of the modules below a key, whatever is around it.
+# Registry of the modules under a key, wherever that key is.
 _BY_KEY = {
     'dataset': registries.DATASETS,
     'datasets': registries.DATASETS,
@@ -39,7 +39,7 @@ _BY_KEY = {
     'vis_backends': registries.VISBACKENDS,
     'metrics': registries.METRICS,
 }
-# The Runner's, and what follows from the data or the checkpoint.
+# Filled in by the Runner, or derived from the data or the checkpoint.
 _GIVEN = ('data_preprocessor', 'num_classes')
 _LAYERS = ('norm_cfg', 'act_cfg', 'conv_cfg')
 _LOOPS = {'train_cfg': 'EpochBasedTrainLoop', 'val_cfg': 'ValLoop', 'test_cfg': 'TestLoop'}
@@ -48,14 +48,14 @@ _PART = re.compile(r'model\.\w+')
 
 @dataclass(frozen=True)
 class _Rule:
-    """What is known of a module at a place of a config.
+    """What is known about the module at one place in a config.
 
     Attributes:
-        registry (Registry): Where its type is.
-        default (str, optional): Its type if it names none.
-        given (Collection[str]): Keywords that come from elsewhere.
-        beside (Collection[str]): Keys that something else reads.
-        strict (bool): Whether its type must be known and its required keys there.
+        registry (Registry): The registry of its type.
+        default (str, optional): Its type if the config names none.
+        given (Collection[str]): Keywords that are filled in elsewhere.
+        beside (Collection[str]): Keys that another module reads.
+        strict (bool): Whether its type must be registered and its required keys given.
     """
 
     registry: Registry
@@ -66,7 +66,7 @@ class _Rule:
 
 
 def registered_names(registry: Registry) -> list[str]:
-    """All names that a registry finds."""
+    """All names that a registry can resolve."""
     names, node = [], registry
     while node is not None:
         node.import_from_location()
@@ -80,7 +80,7 @@ def registered_names(registry: Registry) -> list[str]:
 
 
 def near_names(name: str, names: Collection[str], cutoff: float = 0.6) -> str:
-    """A question after the names that are written like a wrong one; '' if none is."""
+    """'did you mean ...?' with the names closest to a wrong one; '' if none is close."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=cutoff)
     return f'did you mean {" or ".join(near)}? ' if near else ''
 
@@ -98,7 +98,7 @@ def _anywhere(kind: str) -> Callable | None:
 
 
 def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
-    """The class of a module; None where it is not known and need not be.
+    """The class of a module, or None if it is unknown and need not be known.
 
     Raises:
         ConfigKeyError: If its type is missing or unknown.
@@ -106,18 +106,18 @@ def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
     kind = module.get('type', rule.default)
     if kind is None:
         if rule.strict:
-            raise ConfigKeyError(f'{place}.type is missing: the name of a {rule.registry.name}')
+            raise ConfigKeyError(f'{place}.type is missing: name a registered {rule.registry.name}')
         return None
     if not isinstance(kind, str):
         return kind if callable(kind) else None
-    # What an algorithm is made of must be there, what its parts are made of may be their affair.
+    # An algorithm's parts must be registered; what is inside the parts may be resolved by them.
     strict = rule.strict or _PART.fullmatch(place) is not None
     found = _lookup(kind, rule.registry) or (None if rule.strict else _anywhere(kind))
     if found is None:
         names = registered_names(rule.registry)
         near = near_names(kind, names, 0.6 if strict else 0.8)
         if strict or (near and '.' not in kind):
-            # Of models there are hundreds.
+            # There are hundreds of models.
             valid = near or (f'valid: {", ".join(sorted(names))}' if len(names) < 60 else '')
             text = f'{place}.type={kind!r} is not a registered {rule.registry.name}; {valid}'
             raise ConfigKeyError(text.rstrip('; '))
@@ -125,7 +125,7 @@ def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
 
 
 def unknown_key(place: str, key: str, owner: str, names: Collection[str]) -> ConfigKeyError:
-    """The error for a key that its module does not take, with those that it takes."""
+    """The error for a key that its module does not accept; it lists the accepted keys."""
     shown = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, key, n).ratio())
     near = near_names(key, names)
     return ConfigKeyError(
@@ -143,7 +143,7 @@ def _check_module(module: dict, place: str, rule: _Rule) -> None:
         valid = [name for name in known.names if name not in hidden]
         owner = getattr(found, '__name__', str(found))
         for key in sorted(own - set(known.names)):
-            # One that takes any key is hardly meant to take a misspelt one of its own.
+            # Even where a class accepts any key, one close to its own is a misspelling.
             if known.closed or difflib.get_close_matches(key, valid, cutoff=0.88):
                 raise unknown_key(place, key, owner, [*valid, *rule.beside])
         for key in known.required if rule.strict else ():
@@ -154,12 +154,12 @@ def _check_module(module: dict, place: str, rule: _Rule) -> None:
 
 
 def _check_inside(key: str, value: Any, place: str, registry: Registry) -> None:
-    """Check what a module holds under a key: perhaps modules, in lists or not."""
+    """Check a value in a module, which may be a module itself or a list of them."""
     if key == 'dataloader' or key.endswith('_dataloader'):
         if isinstance(value, dict):
             _check_loader(value, place, strict=False)
         return
-    # mmcv's builders of layers have rules of their own for the keys.
+    # mmcv's layer builders have their own rules for keys.
     kind = value.get('type') if key in _LAYERS and isinstance(value, dict) else None
     if isinstance(kind, str) and _lookup(kind, registries.MODELS) is None:
         near = near_names(kind, registered_names(registries.MODELS))
@@ -219,7 +219,7 @@ def _check_named(section: dict, place: str, valid: Collection[str]) -> None:
 
 
 def _modules(value: Any, place: str) -> Iterator[tuple[dict, str]]:
-    """The modules of a list, of a dict of lists, or one alone."""
+    """The modules in a list or in a dict of lists, or a single one."""
     if isinstance(value, dict) and 'type' not in value:
         for key, part in value.items():
             yield from _modules(part, f'{place}.{key}')
@@ -281,19 +281,19 @@ def _check_other(name: str, section: dict) -> None:
 
 
 def check_config(cfg: Config, sections: Collection[str] | None = None) -> None:
-    """Check that the modules of a config exist and take the keys that they are given.
+    """Check that the modules of a config exist and accept their keys.
 
-    Classes whose keywords cannot be told take any. A config of another scope
-    than mmrel's is left alone.
+    A class whose keywords cannot be determined accepts any key. Configs of
+    another scope than mmrel's are not checked.
 
     Args:
         cfg (Config): The config.
-        sections (Collection[str], optional): Only these. Defaults to None: all.
+        sections (Collection[str], optional): Sections to check. Defaults to None: all.
 
     Raises:
         KeyError: If a type is not registered, a key is not a setting of its
             module, or a required one is missing; the message names the place in
-            the config and what is valid, the nearest first.
+            the config and lists what is valid, the nearest first.
     """
     if cfg.get('default_scope') not in (None, 'mmrel'):
         return

@@ -1,4 +1,4 @@
-"""Errors of a config's modules, with their place in the config."""
+"""Add the place in the config to errors from building its modules."""
 
 import inspect
 import re
@@ -20,7 +20,7 @@ _CALL = re.compile(
 
 
 def _named_in(error: TypeError, name: str) -> Callable | None:
-    """The class of a name, as one of the modules knows it that an error passed."""
+    """The class called ``name`` in one of the modules on the error's traceback."""
     trace = error.__traceback__
     while trace is not None:
         found = trace.tb_frame.f_globals.get(name)
@@ -32,13 +32,13 @@ def _named_in(error: TypeError, name: str) -> Callable | None:
 
 @contextmanager
 def naming_places(cfg: Config) -> Iterator[None]:
-    """Say where in the config a class is whose constructor did not take its keys.
+    """Add the place in the config to the error of a constructor that rejects its keys.
 
-    For sections without a type, and modules that :func:`check_config` cannot judge.
+    This covers sections without a type, and modules that :func:`check_config` cannot judge.
 
     Raises:
-        KeyError: If a class does not take a key; the message has those that it takes.
-        TypeError: The constructor's, with the place in front.
+        KeyError: If a class does not accept a key; the message lists the accepted keys.
+        TypeError: The constructor's error, prefixed with the place.
     """
     try:
         yield

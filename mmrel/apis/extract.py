@@ -57,7 +57,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--extensions', nargs='+', metavar='EXT',
-        help='of the images in folders, such as .webp .png (all that Pillow reads)',
+        help='extensions of images in folders, such as .webp .png (all that Pillow reads)',
     )  # fmt: skip
     parser.add_argument('--no-progress', action='store_true', help='show no progress bar')
     parser.add_argument(

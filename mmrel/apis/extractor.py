@@ -116,9 +116,9 @@ class FeatureExtractor:
             how many. Defaults to False.
         progress (bool): Show a bar, on standard error. Defaults to True.
         cfg_options (dict, optional): As in :func:`.get_model`.
-        extensions (str | Sequence[str], optional): Of the images in folders,
-            such as '.webp,.png'. Defaults to None: those of all formats that
-            Pillow reads here.
+        extensions (str | Sequence[str], optional): Extensions of images in
+            folders, such as '.webp,.png'. Defaults to None: those of all formats
+            that the installed Pillow reads.
 
     Raises:
         ValueError: If a number is out of range, the model has no backbone, or

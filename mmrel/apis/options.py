@@ -1,4 +1,4 @@
-"""Changing a config by dotted keys, and which of its keys anything reads."""
+"""Change a config by dotted keys, and tell which keys anything reads."""
 
 import difflib
 import inspect
@@ -12,7 +12,7 @@ from mmengine.utils import import_modules_from_strings
 from mmrel.utils.option_values import TypedText, option_value
 
 _MISSING = object()
-# What mmengine reads of a config, beside what it gives to its Runner.
+# Keys that mmengine reads from a config besides the Runner's arguments.
 _ALSO_READ = (
     'model_wrapper_cfg',
     'sync_bn',
@@ -26,12 +26,12 @@ _ALSO_READ = (
 READ_SECTIONS = frozenset(inspect.signature(Runner.__init__).parameters).union(_ALSO_READ) - {
     'self',
     'cfg',
-    'launcher',  # a command's --launcher says it
+    'launcher',  # set by a command's --launcher
 }
 
 
 class ConfigKeyError(KeyError):
-    """A key of a config that nothing reads, or one that is missing."""
+    """A config key that nothing reads, or one that is missing."""
 
     def __str__(self) -> str:
         """The message, without the quotes of a KeyError."""
@@ -48,14 +48,14 @@ def _children(node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def dotted_keys(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """All keys of a config and what they hold, sections before what is in them.
+    """All keys of a config with their values, each section before its content.
 
     Args:
         node (Any): A config or a section.
-        prefix (str): Of the keys. Defaults to ''.
+        prefix (str): Prefix of the keys. Defaults to ''.
 
     Yields:
-        tuple[str, Any]: Such as ``'model.backbone.depth', 50``.
+        tuple[str, Any]: Key and value, such as ``'model.backbone.depth', 50``.
     """
     for name, value in _children(node):
         key = f'{prefix}{name}'
@@ -64,15 +64,15 @@ def dotted_keys(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def nearest_keys(cfg: Config, key: str, number: int = 3) -> list[str]:
-    """The real keys of a config that are most like a wrong one.
+    """The real keys of a config that are closest to a wrong one.
 
     Args:
         cfg (Config): The config.
         key (str): The wrong dotted key.
-        number (int): At most so many. Defaults to 3.
+        number (int): Maximum number of keys. Defaults to 3.
 
     Returns:
-        list[str]: Keys with the same end first, then those that are written alike.
+        list[str]: Keys with the same ending first, then those with a similar spelling.
     """
     known = [k for k, _ in dotted_keys(cfg) if k.split('.')[0] in READ_SECTIONS]
     known += sorted(READ_SECTIONS - set(known))
@@ -85,7 +85,7 @@ def nearest_keys(cfg: Config, key: str, number: int = 3) -> list[str]:
 
 
 def _copies(cfg: Config, section: str) -> list[str]:
-    """Where a config has the value of a helper variable, such as ``train_pipeline``."""
+    """Keys that hold the value of a helper variable, such as ``train_pipeline``."""
     value = cfg[section]
     if value is None or isinstance(value, bool) or value in ({}, [], ''):
         return []
@@ -98,7 +98,7 @@ def _check_section(cfg: Config, key: str) -> None:
     if section in READ_SECTIONS:
         return
     if section == 'launcher':
-        raise ConfigKeyError(f'--cfg-options {key}: the switch --launcher says it')
+        raise ConfigKeyError(f'--cfg-options {key}: use the switch --launcher instead')
     if section not in cfg:
         near = ', '.join(nearest_keys(cfg, key)) or ', '.join(sorted(READ_SECTIONS))
         what = 'section' if rest else 'key'
@@ -106,7 +106,7 @@ def _check_section(cfg: Config, key: str) -> None:
             f'--cfg-options {key}: the config has no {what} {section!r}; nearest: {near}'
         )
     copies = [f'{copy}.{rest}'.rstrip('.') for copy in _copies(cfg, section)]
-    # Code of the user's own may read a key of its own.
+    # The user's own code may read its own key.
     if not copies and ('custom_imports' in cfg or 'runner_type' in cfg):
         return
     near = ', '.join((copies or nearest_keys(cfg, rest or key))[:3])
@@ -117,14 +117,14 @@ def _check_section(cfg: Config, key: str) -> None:
 
 
 def _step(node: Any, name: str, key: str) -> Any:
-    """What a section or a list holds under a name; ``_MISSING`` where that can be added."""
+    """The value under a name in a section or list; ``_MISSING`` if it can be added."""
     if isinstance(node, dict):
         return node.get(name, _MISSING)
     if isinstance(node, list | tuple):
         if name.isdecimal() and int(name) < len(node):
             return node[int(name)]
         raise ConfigKeyError(
-            f'--cfg-options {key}: {name!r} is not an index of a list of {len(node)}'
+            f'--cfg-options {key}: {name!r} is not a valid index of a list of {len(node)}'
         )
     raise ConfigKeyError(
         f'--cfg-options {key}: {name!r} cannot be set, {str(node)!r:.60} is not a section'
@@ -132,7 +132,7 @@ def _step(node: Any, name: str, key: str) -> Any:
 
 
 def _changed(node: Any, names: list[str], value: Any, key: str) -> Any:
-    """A copy of a section with one value changed; what it holds besides is shared."""
+    """A copy of a section with one value changed; its other values are shared."""
     present = _step(node, names[0], key)
     if len(names) > 1:
         inner = ConfigDict() if present is _MISSING or present is None else present
@@ -141,7 +141,7 @@ def _changed(node: Any, names: list[str], value: Any, key: str) -> Any:
         if isinstance(value, TypedText):
             value = option_value(value, None if present is _MISSING else present)
         base = {'value': present} if isinstance(present, dict) else {}
-        # mmengine's rules for a dict: it is merged, unless it says _delete_.
+        # As in mmengine: a dict is merged unless it has _delete_.
         new = Config._merge_a_into_b({'value': value}, base)['value']
         if isinstance(new, dict):
             new = ConfigDict(new)
@@ -155,15 +155,15 @@ def _changed(node: Any, names: list[str], value: Any, key: str) -> Any:
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Change a config by dotted keys, in place, one after the other.
+    """Change a config by dotted keys, in place and in order.
 
     Args:
         cfg (Config): The config.
         options (dict[str, Any]): Dotted keys and their values, a
-            :class:`.TypedText` where a person typed them.
+            :class:`.TypedText` if typed on a command line.
 
     Raises:
-        KeyError: If nothing reads a key, or it cannot be set; the message has
+        KeyError: If nothing reads a key, or it cannot be set; the message lists
             the nearest real keys.
     """
     for key, value in options.items():

@@ -1,4 +1,4 @@
-"""Two data sets mean the same class by the same number, or they are refused."""
+"""Give the same class the same number in two data sets, or refuse them."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -17,14 +17,14 @@ def class_names(dataset: Any) -> tuple[str, ...] | None:
         dataset (Dataset): Any data set.
 
     Returns:
-        tuple[str, ...], optional: None where it only has numbers, or no labels.
+        tuple[str, ...], optional: None if it has only numbers, or no labels.
     """
     names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
     return tuple(map(str, names)) if names else None
 
 
 def _parts(dataset: Any) -> list:
-    """The data sets that a wrapper reads from; none for one that reads images."""
+    """The data sets inside a wrapper; empty for a data set that reads images itself."""
     if hasattr(dataset, 'datasets'):
         return list(dataset.datasets)
     names = ('dataset', 'labeled', 'unlabeled')
@@ -32,7 +32,7 @@ def _parts(dataset: Any) -> list:
 
 
 def _labels(dataset: Any) -> Iterator[int]:
-    """All labels of a data set with numbers only."""
+    """All labels of a data set without class names."""
     parts = _parts(dataset)
     for part in parts:
         yield from _labels(part)
@@ -43,20 +43,20 @@ def _labels(dataset: Any) -> Iterator[int]:
 
 
 def count_classes(dataset: Any) -> int | None:
-    """How many classes a data set has: its names, else its highest label and one.
+    """The number of classes of a data set: its names, else its highest label plus one.
 
     Args:
         dataset (Dataset): Any data set.
 
     Returns:
-        int, optional: None where it has no labels.
+        int, optional: None if it has no labels.
     """
     names = class_names(dataset)
     return len(names) if names else (max(_labels(dataset), default=-1) + 1 or None)
 
 
 def shorten(names: Collection[str]) -> str:
-    """A list of names for a message: the first five, and how many there are.
+    """Shorten a list of names for a message: the first five and the count.
 
     Args:
         names (Collection[str]): The names.
@@ -81,12 +81,12 @@ def _renumbering(
         only = '; '.join(f'only {side}: {shorten(part)}' for side, part in sides if part)
         raise ValueError(
             f'{what} has {len(names)} classes and {whose} {len(reference)}, and their names '
-            f'differ ({only}): rename the class folders, or take other images'
+            f'differ ({only}): rename the class folders, or use other images'
         )
     if len(there) < len(names) or len(number) < len(reference):
         raise ValueError(
-            f'{what} and {whose} order their classes differently, and several have the same name: '
-            'give both the same order by dataset.classes'
+            f'{what} and {whose} order their classes differently, and some classes have the same '
+            'name: set dataset.classes in the same order for both'
         )
     return [number[name] for name in names]
 
@@ -100,9 +100,9 @@ def _with_label(info: dict, table: Sequence[int]) -> dict:
 
 
 def _renumber(dataset: BaseDataset, table: Sequence[int]) -> None:
-    """Give every sample the label that ``table`` has for its own one, in place."""
+    """Replace every sample's label by its entry in ``table``, in place."""
     rows = range(len(dataset))
-    # mmengine's own method: a data set's may add the image, which is not in the list.
+    # mmengine's own method: a subclass's may add the image, which is not in the list.
     infos = [_with_label(BaseDataset.get_data_info(dataset, row), table) for row in rows]
     for info in infos:
         info.pop('sample_idx', None)
@@ -114,21 +114,21 @@ def _renumber(dataset: BaseDataset, table: Sequence[int]) -> None:
 def match_classes(
     dataset: Any, reference: Sequence[str], what: str, whose: str, subset: bool = True
 ) -> bool:
-    """Renumber a data set's classes, in place, so that they are those of a reference.
+    """Renumber a data set's classes, in place, to those of a reference.
 
     Args:
-        dataset (Dataset): mmengine's, or a wrapper around such. One without
-            class names stays as it is.
+        dataset (Dataset): A data set of mmengine, or a wrapper around one. One
+            without class names stays as it is.
         reference (Sequence[str]): Names in the order of the numbers.
         what (str): The data set, for messages.
-        whose (str): Where the reference comes from, likewise.
-        subset (bool): Whether it may lack classes. Defaults to True.
+        whose (str): The reference's source, for messages.
+        subset (bool): Whether the data set may lack classes. Defaults to True.
 
     Returns:
-        bool: Whether it was changed.
+        bool: Whether the data set was changed.
 
     Raises:
-        ValueError: If it has classes that the reference lacks; the message has
+        ValueError: If it has classes that the reference lacks; the message lists
             the names that differ.
         TypeError: If it must be renumbered and is not a data set of mmengine.
     """
@@ -156,15 +156,16 @@ def match_classes(
 
 
 def follow_stated_order(samples: list[dict], stated: Any, folders: dict[str, int]) -> list[dict]:
-    """Number samples by the stated order of class names that are those of the folders.
+    """Number samples in the order of ``classes``, if its names are those of the folders.
 
-    mmpretrain numbers folders in alphabetical order whatever ``classes`` says.
-    With other names (readable ones for the folders of ImageNet) that is meant.
+    mmpretrain numbers folders alphabetically, whatever the order of ``classes``.
+    That is right only if the names are not the folders' (readable ones for the
+    folders of ImageNet).
 
     Args:
-        samples (list[dict]): With ``gt_label``, numbers of ``folders``.
+        samples (list[dict]): Their ``gt_label`` is a number of ``folders``.
         stated (Sequence[str], optional): The config's names.
-        folders (dict[str, int]): Numbers of the folders.
+        folders (dict[str, int]): The number of each folder.
 
     Returns:
         list[dict]: The samples.

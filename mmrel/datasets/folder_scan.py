@@ -1,4 +1,4 @@
-"""The images below a folder, and what else is there."""
+"""Find the images below a folder, and list everything else."""
 
 import os
 from collections import Counter
@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 
 from .image_formats import has_extension, image_extensions
 
-# What systems and programs leave in folders of images, besides names with a dot.
+# Files that systems and programs leave among images, besides names with a leading dot.
 _JUNK = {
     '__MACOSX', '__pycache__', '@eaDir', '@Recycle', '#recycle', '$RECYCLE.BIN', 'lost+found',
     'System Volume Information', 'Thumbs.db', 'ehthumbs.db', 'desktop.ini', 'Icon\r',
@@ -19,18 +19,18 @@ _SHOWN = 5
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is hidden, or of what a system keeps among images."""
+    """Whether a name is hidden, or belongs to a system file."""
     return name.startswith('.') or name in _JUNK
 
 
 def shown(names: list[str]) -> str:
-    """The first few names in one line, whatever characters they have."""
+    """The first few names in one line, with odd characters escaped."""
     some = [name if name.isprintable() else repr(name) for name in names[:_SHOWN]]
     return ', '.join(some) + (', ...' if len(names) > _SHOWN else '')
 
 
 def log_found(root: str, found: str, left_out: list[str]) -> None:
-    """Log in one line what is read of a folder.
+    """Log in one line what is read from a folder.
 
     Args:
         root (str): The folder.
@@ -44,12 +44,12 @@ def log_found(root: str, found: str, left_out: list[str]) -> None:
 def no_image_message(
     root: str, layout: str, extensions: tuple[str, ...], left_out: list[str]
 ) -> str:
-    """What to say of a folder without an image.
+    """The error message for a folder without images.
 
     Args:
         root (str): The folder.
-        layout (str): What it should hold.
-        extensions (tuple[str, ...]): Of images.
+        layout (str): What it should contain.
+        extensions (tuple[str, ...]): Extensions of images.
         left_out (list[str]): From :meth:`FolderScan.left_out`.
 
     Returns:
@@ -67,10 +67,10 @@ def unreadable_error(root: str, scan: 'FolderScan') -> OSError:
 
     Args:
         root (str): The folder that was scanned.
-        scan (FolderScan): What was found in it.
+        scan (FolderScan): Its content.
 
     Returns:
-        OSError: It names the first one.
+        OSError: The error, which names the first of them.
     """
     name, reason = next(iter(scan.unreadable.items()))
     return OSError(
@@ -81,14 +81,14 @@ def unreadable_error(root: str, scan: 'FolderScan') -> OSError:
 
 @dataclass
 class FolderScan:
-    """What a folder holds.
+    """The content of a folder.
 
     Attributes:
         files (list[str]): The images, as paths below the folder, sorted.
         folders (list[str]): The folders directly in it, sorted.
-        others (Counter[str]): How many files have another extension, by it.
+        others (Counter[str]): Number of files of each other extension.
         hidden (list[str]): Hidden files and folders.
-        loops (list[str]): Links to a folder that they lie in.
+        loops (list[str]): Links to a folder that contains them.
         unreadable (dict[str, str]): Folders that cannot be listed, and why.
     """
 
@@ -100,7 +100,7 @@ class FolderScan:
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def left_out(self) -> list[str]:
-        """What is not an image, one phrase a kind."""
+        """Everything that is not an image, one phrase per kind."""
         phrases = []
         if self.others:
             most = self.others.most_common(_SHOWN)
@@ -120,16 +120,16 @@ class FolderScan:
 def scan_folder(root: str, extensions: tuple[str, ...]) -> FolderScan:
     """Find all images below a folder.
 
-    Links are followed. Whatever has an image's name and is not a folder counts
-    as an image, readable or not: a link that leads nowhere is a broken image,
-    not one that is silently missing.
+    Links are followed. Everything with an image's extension that is not a folder
+    counts as an image, readable or not: a broken link is a broken image and not
+    silently missing.
 
     Args:
         root (str): The folder, or its address in a storage backend.
         extensions (tuple[str, ...]): From :func:`.check_extensions`.
 
     Returns:
-        FolderScan: What is there.
+        FolderScan: Its content.
 
     Raises:
         OSError: If the folder itself cannot be listed.
@@ -154,7 +154,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def _local(root: str, scan: FolderScan) -> Iterator[str]:
-    """All files below a local folder; what is not a file goes into ``scan``."""
+    """All files below a local folder; everything else goes into ``scan``."""
     pending: list[tuple[str, frozenset]] = [('', frozenset())]
     while pending:
         below, above = pending.pop()
@@ -167,7 +167,7 @@ def _local(root: str, scan: FolderScan) -> Iterator[str]:
                 raise type(error)(f'folder {root!r} cannot be listed ({error.strerror})') from error
             scan.unreadable[below] = error.strerror or type(error).__name__
             continue
-        # A folder is entered again by another way, but not from inside itself.
+        # A folder may be entered again by another path, but not from inside itself.
         if (state.st_dev, state.st_ino) in above:
             scan.loops.append(below)
             if below in scan.folders:

@@ -25,15 +25,15 @@ from .transforms import LoadImage
 
 
 class _CheckedFolder(LabelSplit, SeededDraws):
-    """What is read of a folder and what is left out, said in one line; ``skip_broken``.
+    """Read a folder and log in one line what is read and what is left out.
 
     Args:
         skip_broken (bool): Decode every image once at the start and leave the
             broken ones out (their number is logged). Otherwise the first
             broken image that a run meets stops it. Defaults to False.
-        extensions (str | Sequence[str], optional): Of the files that are
-            images. Defaults to None: those of all formats that Pillow reads
-            here.
+        extensions (str | Sequence[str], optional): Extensions of image files.
+            Defaults to None: those of all formats that the installed Pillow
+            reads.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         super().__init__(*args, extensions=check_extensions(extensions), **kwargs)
 
     def full_init(self) -> None:
-        """Load all samples, and say how many there are and what is left out."""
+        """Load all samples, and log how many there are and what is left out."""
         if self._fully_initialized:
             return
         super().full_init()
@@ -88,11 +88,11 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         return whole
 
     def is_valid_file(self, filename: str) -> bool:
-        """Whether a file's name says that it is an image."""
+        """Whether a file has an image's extension."""
         return has_extension(filename, self.extensions)
 
     def _reader(self) -> ImageReader | None:
-        """What the pipeline reads images with."""
+        """The reader of the pipeline's ``LoadImage``."""
         loads = [step for step in self.pipeline.transforms if isinstance(step, LoadImage)]
         return loads[0].reader if loads else None
 
@@ -114,8 +114,8 @@ class _CheckedFolder(LabelSplit, SeededDraws):
             self._metainfo['classes'] = tuple(scan.folders)
         elif len(self.CLASSES) != len(scan.folders):
             raise ValueError(
-                f'image folder {self.img_prefix!r} has {len(scan.folders)} sub-folders, the data '
-                f'set {len(self.CLASSES)} classes'
+                f'image folder {self.img_prefix!r} has {len(scan.folders)} sub-folders, but the '
+                f'data set {len(self.CLASSES)} classes'
             )
         files: dict[str, list[str]] = {name: [] for name in scan.folders}
         for path in scan.files:
@@ -142,9 +142,9 @@ class ImageFolder(_CheckedFolder, CustomDataset):
             below the folder, without labels. Defaults to True.
         skip_broken (bool): Leave out images that cannot be decoded: all are
             decoded once at the start. Defaults to False.
-        extensions (str | Sequence[str], optional): Of the files that are
-            images, such as '.webp,.png'. Defaults to None: those of all formats
-            that Pillow reads here.
+        extensions (str | Sequence[str], optional): Extensions of image files,
+            such as '.webp,.png'. Defaults to None: those of all formats that the
+            installed Pillow reads.
         label_split (str, optional): A list of the images to use, from
             ``tools/dataset_converters/make_label_split.py``. Defaults to None:
             all.

@@ -21,7 +21,7 @@ from .folder_scan import shown
 from .image_formats import image_formats
 from .image_modes import ValueRange, correct_transparent_key, to_rgb, upright
 
-# Pillow's own bound, above which it warns.
+# Pillow's own limit, above which it warns.
 MAX_PIXELS = 89_478_485
 _MARK = 'BrokenImageError: '
 _KINDS = (
@@ -31,8 +31,8 @@ _KINDS = (
     (lambda mode: not stat.S_ISREG(mode), 'a device'),
 )
 
-# A message for each odd file of a large folder would hide the run's own. What
-# makes an image unreadable is an error anyway.
+# A warning for each odd file of a large folder would hide the run's own messages. An
+# unreadable image is an error anyway.
 warnings.filterwarnings('ignore', module=r'PIL\.')
 logging.getLogger('PIL').addHandler(logging.NullHandler())
 _exif_is_said = False
@@ -40,11 +40,11 @@ _lowered_bound = threading.Lock()
 
 
 class BrokenImageError(RuntimeError):
-    """An image file that cannot be read as it must be. The message names the file.
+    """An image file that cannot be read correctly. The message names the file.
 
     Args:
-        message (str): One line. Of the report that torch makes of a worker's
-            error, with its traceback, only this line is kept.
+        message (str): One line. If torch reports a worker's error with its
+            traceback, only this line is kept.
         reason (str): The cause alone, without the file and the remedy.
     """
 
@@ -54,7 +54,7 @@ class BrokenImageError(RuntimeError):
 
 
 class _Refusal(ValueError):
-    """A file that is not even opened, or not decoded."""
+    """A file that is refused before it is opened or decoded."""
 
 
 def _check_background(background: str | Sequence[int]) -> tuple[int, int, int]:
@@ -88,23 +88,23 @@ def _check_range(value_range: Sequence[float] | None) -> ValueRange | None:
 
 @dataclass(frozen=True)
 class ImageReader:
-    """Reads any image file as the upright 8-bit RGB picture that a viewer shows.
+    """Read any image file as the upright 8-bit RGB picture that a viewer shows.
 
     Several frames or pages: the first one. Color profiles are not applied.
 
     Args:
-        background (str | Sequence[int]): Seen through transparent pixels: a
-            color that Pillow knows by name, or RGB. Defaults to 'white'.
+        background (str | Sequence[int]): The color behind transparent pixels: a
+            name that Pillow knows, or RGB. Defaults to 'white'.
         value_range (Sequence[float], optional): The values of black and white
             in images with one channel of 16 or 32 bits or of floating-point
             numbers. Defaults to None: the whole range of 12 and 16 bits; other
             deep images are refused.
-        max_pixels (int): Images with more are refused before they are decoded.
-            Defaults to 89,478,485, Pillow's bound.
+        max_pixels (int): Images with more pixels are refused before they are
+            decoded. Defaults to 89,478,485, Pillow's limit.
         backend_args (dict, optional): mmengine's storage backend.
 
     Raises:
-        ValueError: If a setting is not as above.
+        ValueError: If a setting is not valid.
     """
 
     background: str | Sequence[int] = 'white'
@@ -129,7 +129,7 @@ class ImageReader:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            BrokenImageError: If it is not an image, is cut short, cannot be
+            BrokenImageError: If it is not an image, is truncated, cannot be
                 read or is refused because of a setting.
         """
         try:
@@ -142,7 +142,7 @@ class ImageReader:
         except Exception as error:  # Pillow's plugins raise whatever a damaged file leads to
             cause, reason = error, self._reason(error)
         raise BrokenImageError(
-            f'image {path!r} cannot be decoded ({reason}); mend or remove it, or set '
+            f'image {path!r} cannot be decoded ({reason}); repair or remove it, or set '
             'dataset.skip_broken=True to leave broken images out',
             reason,
         ) from cause
@@ -151,7 +151,7 @@ class ImageReader:
         """The picture of an array, by the same rules.
 
         Args:
-            array (ndarray): (H, W, 3) uint8 RGB, or whatever else Pillow takes.
+            array (ndarray): (H, W, 3) uint8 RGB, or another array that Pillow accepts.
 
         Returns:
             Image.Image: RGB.
@@ -161,7 +161,7 @@ class ImageReader:
     def _open(self, path: str) -> IO[bytes]:
         if self.backend_args is not None or '://' in path:
             return io.BytesIO(get(path, backend_args=self.backend_args))
-        # To open a named pipe would wait forever.
+        # Opening a named pipe would block forever.
         state = os.stat(path)
         if not stat.S_ISREG(state.st_mode):
             raise _Refusal(f'it is {next(kind for is_it, kind in _KINDS if is_it(state.st_mode))}')
@@ -187,7 +187,7 @@ class ImageReader:
             image.load()
             return
         # The image inside an icon can be larger than its header says; Pillow
-        # refuses it above twice this number.
+        # refuses images above twice MAX_IMAGE_PIXELS.
         with _lowered_bound:
             before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, self.max_pixels / 2
             try:
@@ -202,14 +202,14 @@ class ImageReader:
 
     def _too_large(self, pixels: str) -> str:
         return (
-            f'it has {pixels} pixels, more than max_pixels={self.max_pixels}: give LoadImage a '
-            'larger max_pixels to read it'
+            f'it has {pixels} pixels, more than max_pixels={self.max_pixels}: raise max_pixels of '
+            'LoadImage to read it'
         )
 
     def _reason(self, error: Exception) -> str:
         """One line on what went wrong, without the file."""
         if isinstance(error, UnidentifiedImageError):
-            return 'it is not an image in a format that Pillow reads here'
+            return 'it is not an image in a format that the installed Pillow reads'
         if isinstance(error, Image.DecompressionBombError):
             pixels = re.search(r'\((\d+) pixels\)', str(error))
             return self._too_large(pixels[1] if pixels else 'too many')
@@ -226,8 +226,8 @@ def _say_once_that_exif_is_damaged(path: str) -> None:
     if not _exif_is_said:
         _exif_is_said = True
         print_log(
-            f'image {path!r}: its EXIF data is damaged, so it is taken as it is stored, not '
-            'rotated (said for the first such image only)',
+            f'image {path!r} has damaged EXIF data and is read without rotation '
+            '(logged only for the first such image)',
             logger='current',
             level=30,
         )
@@ -241,8 +241,8 @@ def without_broken(data_list: list[dict], reader: ImageReader | None = None) -> 
 
     Args:
         data_list (list[dict]): Samples with ``img_path``.
-        reader (ImageReader, optional): As the pipeline reads them. Defaults to
-            None: a reader that refuses no range of values.
+        reader (ImageReader, optional): The pipeline's reader. Defaults to None: a
+            reader that accepts any range of values.
 
     Returns:
         list[dict]: The samples whose image is whole.

@@ -5,7 +5,7 @@ from functools import cache
 
 from PIL import Image
 
-# Formats that Pillow names but that give no picture, or none that can be trusted.
+# Formats that Pillow lists but that give no picture, or not a reliable one.
 _LEFT_OUT = {
     'EPS',  # runs Ghostscript
     'WMF',  # drawn by Windows
@@ -18,32 +18,32 @@ _FIRST = ('JPEG', 'PNG')
 
 @cache
 def image_formats() -> tuple[str, ...]:
-    """The formats that are decoded, Pillow's names; those of registered plugins too."""
+    """The formats that are decoded, by Pillow's names; includes registered plugins."""
     Image.init()
     return (*_FIRST, *(name for name in Image.ID if name not in _LEFT_OUT | {*_FIRST}))
 
 
 @cache
 def image_extensions() -> tuple[str, ...]:
-    """The extensions of these formats in this installation of Pillow, with a dot, sorted."""
+    """The extensions of these formats in the installed Pillow, with a dot, sorted."""
     readable = {*image_formats(), 'MPO'}  # Pillow opens MPO as JPEG
     return tuple(sorted(e for e, name in Image.registered_extensions().items() if name in readable))
 
 
 def check_extensions(extensions: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Extensions as a user gives them, as they are compared.
+    """Normalize the extensions that a user gives.
 
     Args:
         extensions (str | Iterable[str], optional): Such as '.webp', 'jpg,png'
-            or ['.jpg']; an empty one stands for files without an extension.
+            or ['.jpg']; an empty string stands for files without an extension.
             Defaults to None: :func:`image_extensions`.
 
     Returns:
         tuple[str, ...]: Lower case, with a dot, sorted.
 
     Raises:
-        ValueError: If there is none.
-        TypeError: If one is not a string.
+        ValueError: If the list is empty.
+        TypeError: If an extension is not a string.
     """
     if extensions is None:
         return image_extensions()
@@ -57,7 +57,7 @@ def check_extensions(extensions: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def has_extension(name: str, extensions: tuple[str, ...]) -> bool:
-    """Whether a file's name ends as one of ``extensions``; '' stands for none at all.
+    """Whether a file has one of ``extensions``; '' matches files without an extension.
 
     Args:
         name (str): A name or a path.

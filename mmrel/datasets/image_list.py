@@ -42,9 +42,9 @@ class ImageList:
         inputs (str | PathLike | ndarray | Iterable): A path, a folder (all
             images below it, sorted), an RGB array (H, W, 3) uint8, or several
             of them; an array (N, H, W, 3) is N images.
-        extensions (str | Sequence[str], optional): Of the images in folders;
-            a file that is named itself may have any. Defaults to None: those of
-            all formats that Pillow reads here.
+        extensions (str | Sequence[str], optional): Extensions of images in
+            folders; a file given by name may have any. Defaults to None: those
+            of all formats that the installed Pillow reads.
         skip_broken (bool): Leave out folders that cannot be listed. Defaults to
             False.
 

@@ -1,8 +1,8 @@
-"""Any image that Pillow has decoded, upright and in 8-bit RGB.
+"""Turn any image that Pillow has decoded upright and into 8-bit RGB.
 
-What a viewer shows is what is trained on: depth, transparency and orientation
-are made explicit here, and an image whose range of values nobody can know is
-refused instead of guessed.
+Training sees what a viewer shows: depth, transparency and orientation are
+resolved here, and an image whose range of values is unknown is refused, not
+guessed.
 """
 
 from collections.abc import Callable
@@ -23,26 +23,26 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# TIFF tags, and what they say.
+# TIFF tags and their values.
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 
 
 class UnknownRangeError(ValueError):
-    """The values of an image mean nothing without a range that the user gives."""
+    """The range of an image's values is unknown, and the user has to give it."""
 
 
 def correct_transparent_key(image: Image.Image) -> None:
-    """Bring the one transparent value of a PNG to the scale of its pixels.
+    """Scale the single transparent value of a PNG like its pixels.
 
-    Pillow spreads grays of 2 and 4 bits over 0 to 255 but leaves the ``tRNS``
-    chunk as it is.
+    Pillow scales grays of 2 and 4 bits to 0 to 255 but leaves the ``tRNS`` chunk
+    as it is.
 
     Args:
         image (Image.Image): An opened image, not loaded yet; changed in place.
 
     Raises:
-        ValueError: If Pillow has dropped the bits that would be compared.
+        ValueError: If Pillow has dropped bits that the comparison needs.
     """
     key = image.info.get('transparency')
     if image.format != 'PNG' or key is None or isinstance(key, bytes) or not image.tile:
@@ -59,23 +59,23 @@ def correct_transparent_key(image: Image.Image) -> None:
 
 
 def upright(image: Image.Image) -> tuple[Callable[[Image.Image], Image.Image] | None, bool]:
-    """How to turn an image as its EXIF orientation says, and whether that can be read.
+    """How to rotate an image by its EXIF orientation, and whether the EXIF data is readable.
 
-    ``ImageOps.exif_transpose`` also rewrites the EXIF data, which fails on
-    damaged data after the image is turned.
+    ``ImageOps.exif_transpose`` also rewrites the EXIF data, which fails if the
+    data is damaged, after the image has been rotated.
 
     Args:
-        image (Image.Image): A loaded image. Pillow has turned TIFF files already.
+        image (Image.Image): A loaded image. Pillow has already rotated TIFF files.
 
     Returns:
-        tuple: A function that turns an image (None: nothing to do), and False
-        if the EXIF data is damaged: then the image is taken as it is stored.
+        tuple: A function that rotates an image (None: nothing to do), and False
+        if the EXIF data is damaged: the image is then read as it is stored.
     """
     try:
         exif = image.getexif()
         method = _UPRIGHT.get(exif.get(ExifTags.Base.Orientation, 1))
         readable = bool(exif) or not image.info.get('exif')
-    except Exception:  # whatever Pillow's parser meets in damaged data
+    except Exception:  # Pillow's parser raises all kinds of errors on damaged data
         return None, False
     if method is None:
         return None, readable
@@ -89,15 +89,15 @@ def to_rgb(
 
     Args:
         image (Image.Image): A loaded image of any mode.
-        background (tuple[int, int, int]): RGB, seen through transparent pixels.
+        background (tuple[int, int, int]): RGB color behind transparent pixels.
         value_range (tuple[float, float], optional): The values of black and
-            white in images of one deep channel. Defaults to None: from the file.
+            white in images with one deep channel. Defaults to None: from the file.
 
     Returns:
-        Image.Image: RGB; the image itself if it is that already.
+        Image.Image: RGB; the image itself if it is already RGB.
 
     Raises:
-        UnknownRangeError: If it has deep values and no range is known.
+        UnknownRangeError: If it has deep values of unknown range.
         ValueError: If Pillow cannot convert it, or it has values that are not
             finite.
     """
@@ -110,7 +110,7 @@ def to_rgb(
 
 def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     if image.mode == 'La':
-        image = image.convert('LA')  # Pillow knows no other way out of it
+        image = image.convert('LA')  # the only conversion that Pillow has for it
     rgba = image if image.mode == 'RGBA' else image.convert('RGBA')
     canvas = Image.new('RGB', rgba.size, background)
     canvas.paste(rgba, (0, 0), rgba)
@@ -118,18 +118,18 @@ def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Imag
 
 
 def _known_range(image: Image.Image) -> ValueRange | None:
-    """Black and white as the file's format defines them."""
+    """The values of black and white that the file's format defines."""
     if image.mode.startswith('I;16'):
         bits = getattr(image, 'tag_v2', {}).get(_BITS, (16,))[0]
         return 0, 2**bits - 1
-    # Pillow spreads these over 16 bits whatever their depth is.
+    # Pillow scales these to 16 bits, whatever their depth.
     if image.mode == 'I' and image.format in ('PNG', 'PPM'):
         return 0, 65535
     return None
 
 
 def _deep_to_8_bits(image: Image.Image, value_range: ValueRange | None) -> Image.Image:
-    """Mode L, or LA where one value is transparent."""
+    """Mode L, or LA if one value is transparent."""
     bounds = value_range or _known_range(image)
     if bounds is None:
         kind = '32-bit integers' if image.mode == 'I' else 'floating-point numbers'
@@ -140,7 +140,7 @@ def _deep_to_8_bits(image: Image.Image, value_range: ValueRange | None) -> Image
     values = np.asarray(image)
     tags = getattr(image, 'tag_v2', {})
     if image.mode == 'I' and tags.get(_BITS) == (32,):
-        # Pillow keeps 32 unsigned bits as signed ones.
+        # Pillow stores 32-bit unsigned integers as signed ones.
         unsigned = tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
         values = values.view(np.uint32) if unsigned else values
     gray = _quantize(values, *bounds)

@@ -237,8 +237,8 @@ class LabelSplit:
                 f'{where} names {len(missing)} images that the data set does not have: '
                 f'{", ".join(missing[:5])}'
             )
-        # Numbers are compared where there are no names: the list may be of a folder
-        # with more classes, or of one with another order.
+        # Without names, compare numbers: the list may belong to a folder with more
+        # classes, or to one with another order.
         named = any(image.label != str(image.number) for image in split.values())
         key = 'label' if self.CLASSES and named else 'number'
         for name, ours in found.items():

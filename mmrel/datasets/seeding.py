@@ -43,7 +43,7 @@ class SampleIndex(int):
 
 @contextmanager
 def kept_generators() -> Iterator[None]:
-    """Put ``random``, NumPy and torch's CPU generator back as they were."""
+    """Restore the state of ``random``, NumPy and torch's CPU generator on exit."""
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         yield
@@ -94,10 +94,10 @@ class EpochSampler(DefaultSampler):
     _start = 0
 
     def start_at(self, num_samples: int) -> None:
-        """Leave out the first samples of the next pass, that one alone.
+        """Skip the first samples of the next pass, and only of that one.
 
         Args:
-            num_samples (int): Number of this rank's samples that an interrupted epoch has seen.
+            num_samples (int): Number of this rank's samples that the interrupted epoch has seen.
         """
         self._start = num_samples
 

@@ -30,9 +30,9 @@ class SemiSupervisedDataset(Dataset):
             first (``MultiView``).
 
     Raises:
-        ValueError: If a labeled image has no class, a class no labeled image,
-            or the unlabeled set has classes that the labeled one lacks. The same
-            names in another order are renumbered.
+        ValueError: If a labeled image has no class, a class has no labeled image,
+            or the unlabeled set has classes that the labeled one lacks. Classes in
+            another order are renumbered.
     """
 
     def __init__(self, labeled: dict | Dataset, unlabeled: dict | Dataset) -> None:
@@ -68,7 +68,7 @@ class SemiSupervisedDataset(Dataset):
             match_classes(self.unlabeled, names, 'dataset.unlabeled', 'dataset.labeled')
         except ValueError as error:
             raise ValueError(
-                f'{error}; where they are of no use set dataset.unlabeled.with_label=False'
+                f'{error}; to ignore its classes, set dataset.unlabeled.with_label=False'
             ) from None
 
     @property

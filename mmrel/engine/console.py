@@ -1,4 +1,4 @@
-"""What of a run's log stands on the console: what runs, its progress, its results."""
+"""Which lines of a run's log the console shows: what runs, its progress, its results."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-# The environment, the configuration, the hooks; and remarks on mmengine's own insides.
+# The environment, the configuration, the hooks, and remarks about mmengine's internals.
 _FILE_ONLY = re.compile(
     r'\s*-{20,}\s*System environment:'
     r'|Config:\n'
@@ -28,23 +28,23 @@ _FILE_ONLY = re.compile(
 
 
 class ConsoleFilter(logging.Filter):
-    """Keeps from the console what is meant for the log file."""
+    """Keep lines that are meant for the log file off the console."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record stands on the console, too."""
+        """Whether the console shows a record."""
         if record.levelno > logging.WARNING:
             return True
         return _FILE_ONLY.match(record.getMessage()) is None
 
 
 def filter_console(logger: MMLogger) -> None:
-    """Keep a run's configuration, hooks and environment from the console.
+    """Keep a run's configuration, hooks and environment off the console.
 
-    Without a log file, or if the console is asked for everything
-    (``log_level='DEBUG'``), nothing is left out.
+    Without a log file, or with ``log_level='DEBUG'``, the console shows
+    everything.
 
     Args:
-        logger (MMLogger): The run's.
+        logger (MMLogger): The run's logger.
     """
     has_file = any(isinstance(h, logging.FileHandler) for h in logger.handlers)
     for handler in logger.handlers:
@@ -71,13 +71,13 @@ def _data(loader: Any) -> str:
 
 
 def describe_run(runner: Runner) -> str:
-    """What runs, in three lines: the model, its data, and where results go.
+    """Describe a run in three lines: the model, its data, and where results go.
 
     Args:
-        runner (Runner): A built one.
+        runner (Runner): The runner.
 
     Returns:
-        str: For the log.
+        str: Text for the log.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     parameters = sum(p.numel() for p in model.parameters())

@@ -1,8 +1,8 @@
 """What a resumed run keeps, what it takes from its config, and what it refuses.
 
-A checkpoint says under ``meta['run']`` what its run was. A resumed run keeps its place,
-counted in epochs (by iteration: in iterations); rate, schedule and optimizer settings are
-those of the config, as if the run had had them from its start.
+A checkpoint records its run under ``meta['run']``. A resumed run keeps its place, counted
+in epochs (by iteration: in iterations); rate, schedule and optimizer settings are the
+config's, as if the run had had them from its start.
 """
 
 import copy
@@ -24,7 +24,7 @@ from .run_record import (
 
 
 def _same_batch(old: Mapping, runner: Runner) -> str:
-    """The options that keep an iteration's images."""
+    """The options that keep the number of images of an iteration."""
     images, world = batch_of(old).iteration, runner.world_size
     size, rest = divmod(images, world)
     if rest:
@@ -38,23 +38,23 @@ def _same_batch(old: Mapping, runner: Runner) -> str:
 
 
 def check_resume(runner: Runner, meta: Mapping) -> None:
-    """Refuse what a run cannot go on with.
+    """Refuse a checkpoint that this run cannot continue.
 
     Args:
-        runner (Runner): As it is built from its config.
-        meta (Mapping): The checkpoint's, with the entry ``run``.
+        runner (Runner): Built from its config.
+        meta (Mapping): The checkpoint's ``meta``, with the entry ``run``.
 
     Raises:
-        ValueError: If the loop, the seed or the optimizer is another one, or the place in
-            the run would be another one; it names the remedy.
+        ValueError: If the loop, the seed, the optimizer or the place in the run would
+            change; the message has the remedy.
     """
     old, new = meta['run'], run_record(runner)
     check_record(old, new)
-    anew = 'or start anew from its weights, with load_from instead of --resume'
+    anew = 'or start a new run from its weights, with load_from instead of --resume'
     if old['by_epoch'] != new['by_epoch']:
         raise ValueError(
-            f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume is the other way: set '
-            f'train_cfg.by_epoch={old["by_epoch"]}, {anew}'
+            f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume has '
+            f'{old["by_epoch"]}: set train_cfg.by_epoch={old["by_epoch"]}, {anew}'
         )
     seed = runner._randomness_cfg.get('seed')
     if seed is not None and seed != old['seed']:
@@ -67,45 +67,45 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
         if then != now:
             key = f'{name}.optimizer.type' if name not in ('', 'weights') else 'optimizer.type'
             raise ValueError(
-                f'optim_wrapper.{key}={now}, but the state in the checkpoint is of {then}: set '
+                f'optim_wrapper.{key}={now}, but the checkpoint has the state of {then}: set '
                 f'optim_wrapper.{key}={then}, {anew}'
             )
     if old['groups'] != new['groups']:
         number = sum(map(len, new['groups'].values()))
         raise ValueError(
-            f'the optimizer has {number} group(s) of parameters, not those of the run to resume: '
-            f'set optim_wrapper.paramwise_cfg as it was, {anew}'
+            f'the {number} parameter group(s) of the optimizer are not those of the run to resume: '
+            f'restore optim_wrapper.paramwise_cfg, {anew}'
         )
     if not new['by_epoch']:
         then, now = batch_of(old), batch_of(new)
         if then.iteration != now.iteration:
             raise ValueError(
-                f'an iteration has {now.iteration} images, the run to resume has {then.iteration}, '
-                f'and it is by iteration: {_same_batch(old, runner)}, {anew}'
+                f'an iteration has {now.iteration} images, in the run to resume {then.iteration}, '
+                f'and the run is by iteration: {_same_batch(old, runner)}, {anew}'
             )
     elif old['epoch_length'] != new['epoch_length'] and (
         meta['iter'] != meta['epoch'] * old['epoch_length']
     ):
         raise ValueError(
-            f'an epoch has {new["epoch_length"]} iterations, the run to resume has '
-            f'{old["epoch_length"]}, and its checkpoint is of the middle of an epoch: '
-            f'{_same_batch(old, runner)} and take the same images, or resume from the end of an '
+            f'an epoch has {new["epoch_length"]} iterations, in the run to resume '
+            f'{old["epoch_length"]}, and its checkpoint is from the middle of an epoch: '
+            f'{_same_batch(old, runner)} and use the same images, or resume from the end of an '
             'epoch'
         )
     if old['schedule'] != new['schedule'] and any(
         getattr(s, 'need_val_args', False) for part in schedulers_of(runner).values() for s in part
     ):
         raise ValueError(
-            'a schedule that follows the validation (ReduceOnPlateau) cannot be changed at a '
-            f'resume: set param_scheduler as it was, {anew}'
+            'a schedule that follows the validation (ReduceOnPlateau) cannot be changed on '
+            f'resume: restore param_scheduler, {anew}'
         )
 
 
 class Fresh:
-    """Optimizer groups and schedulers as a config makes them, before a checkpoint is loaded.
+    """Optimizer groups and schedulers as built from the config, before a checkpoint is loaded.
 
     Args:
-        runner (Runner): With both built.
+        runner (Runner): With optimizer and schedulers built.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -119,7 +119,7 @@ class Fresh:
         }
 
     def differences(self, runner: Runner) -> list[str]:
-        """Settings of the loaded optimizer that are not the config's, as text."""
+        """Settings of the loaded optimizer that differ from the config's, as text."""
         found = []
         for name, wrapper in wrappers_of(runner.optim_wrapper).items():
             scheduled = {s.param_name for s in schedulers_of(runner).get(name, [])}
@@ -132,7 +132,7 @@ class Fresh:
         return sorted(set(found))
 
     def restore(self, runner: Runner) -> None:
-        """Make both as they were; the optimizer's state stays the loaded one."""
+        """Restore both; the optimizer keeps its loaded state."""
         for name, wrapper in wrappers_of(runner.optim_wrapper).items():
             for mine, loaded in zip(self.groups[name], wrapper.param_groups, strict=True):
                 loaded.update(mine)
@@ -151,15 +151,15 @@ _stepped._with_counter = True
 def place(
     schedulers: Sequence[_ParamScheduler], groups: list[dict], iters: int, epoch_length: int
 ) -> None:
-    """Take schedulers of a run's start to a place in it, step by step.
+    """Step freshly built schedulers to a place in the run.
 
-    mmengine's schedulers change the value they find, so a place has no closed form. Groups
-    with the same values take the same way: each way is gone once.
+    mmengine's schedulers update the current value, so there is no closed form for a place.
+    Groups with equal values change alike and are stepped only once.
 
     Args:
-        schedulers (Sequence[_ParamScheduler]): As they are built. Those by epoch step after
+        schedulers (Sequence[_ParamScheduler]): Freshly built. Those by epoch step after
             each whole epoch.
-        groups (list[dict]): Their optimizer's; they get the values of the place.
+        groups (list[dict]): Their optimizer's groups; set to the values at the place.
         iters (int): Iterations done.
         epoch_length (int): Iterations of an epoch; 0: the run has no epochs.
     """
@@ -194,11 +194,11 @@ def place(
 
 
 def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded: bool) -> None:
-    """After mmengine's resume: the place, and what the config changes.
+    """Set the place and apply the config's changes, after mmengine's resume.
 
     Args:
         runner (Runner): The resumed runner.
-        meta (Mapping): The checkpoint's, with the entry ``run``.
+        meta (Mapping): The checkpoint's ``meta``, with the entry ``run``.
         fresh (Fresh): Optimizer and schedulers of the config.
         schedulers_loaded (bool): Whether the checkpoint had the schedulers' state.
     """
@@ -207,12 +207,12 @@ def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded:
     sampler = runner.train_loop.dataloader.sampler
     if getattr(sampler, 'seed', runner.seed) != runner.seed:
         sampler.seed = runner.seed
-        if not new['by_epoch']:  # its workers have begun
+        if not new['by_epoch']:  # its workers have started already
             iterator = runner.train_loop.dataloader_iterator
             runner.train_loop.dataloader_iterator = type(iterator)(runner.train_loop.dataloader)
     if new['by_epoch'] and old['epoch_length'] != new['epoch_length']:
         runner.train_loop._iter = meta['epoch'] * new['epoch_length']
-    # Of the schedulers as the config has them: the loaded ones are the old run's.
+    # Compare the config's schedulers: the loaded ones are the old run's.
     differences = fresh.differences(runner)
     fresh_record = dict(new, schedule=fresh_schedule(runner, fresh))
     moved = runner.iter != meta['iter'] or not schedulers_loaded
@@ -249,7 +249,7 @@ def _say(
     differences: list[str],
     rescheduled: bool,
 ) -> None:
-    """One line on what is other than it was, and what follows from it."""
+    """Log in one line what has changed, and its effect."""
     keys = (
         ('max_epochs', 'train_cfg.max_epochs'),
         ('max_iters' if not new['by_epoch'] else None, 'train_cfg.max_iters'),
@@ -259,7 +259,7 @@ def _say(
         ('accumulative_counts', 'optim_wrapper.accumulative_counts'),
     )
     changed = [f'{label} {old[k]} -> {new[k]}' for k, label in keys if k and old[k] != new[k]]
-    # Groups with rates of their own differ alike: a few of them say it.
+    # Groups with their own rates all differ in the same way: a few are enough.
     changed += differences[:4] + ['param_scheduler'] * (rescheduled and not changed)
     if not changed:
         return
@@ -272,7 +272,7 @@ def _say(
     if new['by_epoch']:
         place_said = f'epoch {runner.epoch}, {place_said}'
     runner.logger.warning(
-        f'resumed under other conditions: {", ".join(changed)}. The run goes on at {place_said}, '
+        f'resumed under other conditions: {", ".join(changed)}. The run continues at {place_said}, '
         f"with the rate {group['lr']:.4g} of the config's schedule and a global batch of {now} "
         f'({same})'
     )

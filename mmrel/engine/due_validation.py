@@ -1,7 +1,7 @@
 """No validation is lost to an interruption.
 
-A checkpoint is written before the validation that belongs to it. A run that is killed
-in between goes on from that checkpoint, and nothing would run the validation again.
+A checkpoint is written before the validation that belongs to it. If a run is killed in
+between, it resumes from that checkpoint, and mmengine would skip the validation.
 """
 
 import json
@@ -16,17 +16,17 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmrel.datasets.seeding import kept_generators
 from mmrel.utils.files import write_atomically
 
-# In the work dir: where validations are complete, in epochs or, by iteration, iterations.
+# File in the work dir that lists complete validations, in epochs or (by iteration) iterations.
 _FILE = 'validated.json'
 
 
 class DueValidationHook(Hook):
-    """Validate at the start of a resumed run if that was due and is not complete.
+    """Validate at the start of a resumed run if a validation was due and is not complete.
 
     :class:`mmrel.engine.runner.Runner` registers it; configs do not list it. A
-    validation is complete when all hooks have had its metrics, so ``save_best`` is
-    made up for as well. It changes nothing of the training that follows: the
-    generators are put back.
+    validation is complete when all hooks have received its metrics, so ``save_best``
+    catches up as well. The training that follows is unaffected: the random generators
+    are restored.
     """
 
     # A validation counts after the hooks that write its results.
@@ -48,26 +48,28 @@ class DueValidationHook(Hook):
                     hook.log_metric_by_epoch = False
 
     def before_train(self, runner: Runner) -> None:
-        """Run the validation that the checkpoint's run owed."""
+        """Run the validation that was due at the checkpoint."""
         self._load(runner)
         position = _position(runner)
         if not position or position in self._done or not _is_due(runner):
             return
-        runner.logger.info(f'the validation after {position} {_unit(runner)} is missing: it runs')
+        runner.logger.info(
+            f'the validation after {position} {_unit(runner)} is missing: running it now'
+        )
         with kept_generators():
             runner.val_loop.run()
 
     def after_val(self, runner: Runner) -> None:
         """Note a validation as complete."""
         if not isinstance(runner._train_loop, mmengine.runner.BaseLoop):
-            return  # without training
+            return  # nothing is trained
         self._load(runner)
         if _position(runner) not in self._done:
             self._done.append(_position(runner))
             _write(runner.work_dir, self._done)
 
     def _load(self, runner: Runner) -> None:
-        """Read what earlier starts of this run have validated, once, alike on all ranks."""
+        """Read once, alike on all ranks, which validations earlier starts of this run completed."""
         if self._done is not None:
             return
         position = _position(runner)
@@ -103,7 +105,7 @@ def _is_due(runner: Runner) -> bool:
     if runner.val_loop is None or getattr(loop, 'batches_done', 0):
         return False
     if not hasattr(loop, '_decide_current_val_interval'):
-        return False  # a loop of a user's own
+        return False  # the user's own loop
     loop._decide_current_val_interval()
     position = _position(runner)
     last = loop.max_iters if isinstance(loop, IterBasedTrainLoop) else loop.max_epochs

@@ -24,12 +24,12 @@ def accumulative_counts(optim_wrapper: OptimWrapper) -> int:
 
 @dataclass(frozen=True)
 class GlobalBatch:
-    """Images of one step of the optimizer.
+    """Number of images of one optimizer step.
 
     Args:
-        batch_size (int): Of a process's loader.
+        batch_size (int): Batch size of each process's loader.
         world_size (int): Number of processes.
-        accumulation (int): Iterations of a step.
+        accumulation (int): Iterations per step.
     """
 
     batch_size: int
@@ -60,7 +60,7 @@ def global_batch(runner: Runner, optim_wrapper: OptimWrapper) -> GlobalBatch:
         optim_wrapper (OptimWrapper): Its optimizer.
 
     Returns:
-        GlobalBatch: With labeled and unlabeled images where a batch has both.
+        GlobalBatch: Counts labeled and unlabeled images if a batch has both.
     """
     loader = runner.train_loop.dataloader
     size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1
@@ -68,14 +68,15 @@ def global_batch(runner: Runner, optim_wrapper: OptimWrapper) -> GlobalBatch:
 
 
 def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping | None) -> None:
-    """Scale the rates with the global batch, or say by how much they would be.
+    """Scale the rates with the global batch, or log the factor if scaling is off.
 
-    Unlike mmengine's ``scale_lr`` it counts accumulated gradients and knows the root rule.
+    Unlike mmengine's ``scale_lr``, it counts accumulated gradients and knows the square-root
+    rule.
 
     Args:
         runner (Runner): With its train loop built.
-        optim_wrapper (OptimWrapper): Its rates are changed where ``settings.enable`` is set.
-        settings (Mapping, optional): ``auto_scale_lr`` of the config.
+        optim_wrapper (OptimWrapper): Its rates are changed if ``settings.enable`` is set.
+        settings (Mapping, optional): The config's ``auto_scale_lr``.
 
     Raises:
         KeyError: If scaling is on without ``base_batch_size``.
@@ -95,8 +96,8 @@ def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping |
     if not settings.get('enable'):
         if batch.size != base:
             runner.logger.warning(
-                f'the rate is meant for a batch of {base}, this run has {batch}: it stays as it '
-                f'is (--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
+                f'the rate is meant for a batch of {base}, this run has {batch}: it is not scaled '
+                f'(--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
             )
         return
     rates = []
@@ -118,6 +119,5 @@ def _check_accumulation(runner: Runner, batch: GlobalBatch) -> None:
     if by_epoch and length % counts:
         runner.logger.warning(
             f'optim_wrapper.accumulative_counts={counts} does not divide the {length} iterations '
-            'of an epoch: a run that is resumed between two steps loses the gradients of the first '
-            'iterations of a step'
+            'of an epoch: some steps take images from two epochs'
         )

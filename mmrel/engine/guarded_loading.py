@@ -1,4 +1,4 @@
-"""What a Runner checks of a checkpoint, whatever hooks a config lists."""
+"""What a Runner checks in a checkpoint, whatever hooks the config lists."""
 
 import os
 from typing import Any
@@ -20,10 +20,10 @@ def read_pointer(work_dir: str) -> str | None:
         str, optional: Its path; None if there is no such file.
 
     Raises:
-        RuntimeError: If what is in the file is not the path of a local file.
+        RuntimeError: If the file does not contain the path of a local file.
     """
     pointer = os.path.join(work_dir, _POINTER)
-    remedy = 'name the checkpoint: --resume FILE'
+    remedy = 'give the checkpoint, --resume FILE'
     if not os.path.lexists(pointer):
         return None
     try:
@@ -33,14 +33,16 @@ def read_pointer(work_dir: str) -> str | None:
         reason = getattr(error, 'strerror', None) or 'it is not text'
         raise RuntimeError(f'{pointer!r} cannot be read: {reason}; {remedy}') from None
     if not text or len(text) > 4096 or not text.isprintable() or '://' in text:
-        raise RuntimeError(f'{pointer!r} does not hold the path of a file: {text[:60]!r}; {remedy}')
+        raise RuntimeError(
+            f'{pointer!r} does not contain the path of a file: {text[:60]!r}; {remedy}'
+        )
     return text
 
 
 class _GuardHook(Hook):
-    """Looks at every checkpoint that a Runner has read, before anything of it is used."""
+    """Check every checkpoint that a Runner has read before any of it is used."""
 
-    # Before the other hooks, which read it too.
+    # Before the other hooks, which also read it.
     priority = 'HIGHEST'
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
@@ -55,22 +57,22 @@ def _check_position(runner: Any, checkpoint: dict) -> None:
     lacking += [f'message_hub.{key}' for key in _HUB if key not in hub]
     if lacking:
         raise RuntimeError(
-            f'the checkpoint has no {lacking[0]}, so no run can go on from it: start from its '
-            'weights (load_from without --resume)'
+            f'the checkpoint has no {lacking[0]}, so it cannot be resumed: start a new run from '
+            'its weights (load_from without --resume)'
         )
     loop = runner.train_loop
     epochs, iters = getattr(loop, '_max_epochs', None), getattr(loop, '_max_iters', None)
     by_epoch = isinstance(epochs, int) and epochs > 1
     if by_epoch and meta['epoch'] > epochs:
         raise RuntimeError(
-            f'the checkpoint is of epoch {meta["epoch"]}, this run ends after {epochs}: set '
-            f'train_cfg.max_epochs to more than {meta["epoch"]}, or take an earlier checkpoint'
+            f'the checkpoint is of epoch {meta["epoch"]}, but this run ends after {epochs}: set '
+            f'train_cfg.max_epochs above {meta["epoch"]}, or use an earlier checkpoint'
         )
-    # A run of another batch size counts other iterations; `run` says of which.
+    # With another batch size the iterations are not comparable; `run` records the size.
     if not by_epoch and 'run' not in meta and isinstance(iters, int) and meta['iter'] > iters:
         raise RuntimeError(
-            f'the checkpoint is of iteration {meta["iter"]}, this run ends after {iters}: set '
-            f'train_cfg.max_iters to more than {meta["iter"]}, or take an earlier checkpoint'
+            f'the checkpoint is of iteration {meta["iter"]}, but this run ends after {iters}: set '
+            f'train_cfg.max_iters above {meta["iter"]}, or use an earlier checkpoint'
         )
 
 
@@ -78,7 +80,7 @@ class GuardedLoading:
     """A part of the Runner: no checkpoint reaches it unchecked.
 
     Attributes:
-        resuming (bool): Whether a checkpoint is being read to go on from it.
+        resuming (bool): Whether a checkpoint is being read to resume from it.
     """
 
     resuming = False
@@ -99,7 +101,7 @@ class GuardedLoading:
         super().load_or_resume()
 
     def resume(self, *args: Any, **kwargs: Any) -> None:
-        """Go on from a checkpoint; what it names as its best lies in this run's folder.
+        """Resume from a checkpoint; the best checkpoint that it names is looked for in this run.
 
         Raises:
             RuntimeError: If it does not fit this run.
@@ -112,7 +114,7 @@ class GuardedLoading:
         self._keep_inside()
 
     def _keep_inside(self) -> None:
-        """mmengine removes the best checkpoint so far by its path: let it be one of ours."""
+        """Keep paths inside the run's folder: mmengine removes the former best checkpoint."""
         folder = self.work_dir
         for hook in self.hooks:
             if isinstance(hook, mmengine.hooks.CheckpointHook) and hook.out_dir:

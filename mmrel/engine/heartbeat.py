@@ -1,4 +1,4 @@
-"""A rank that stands still ends the job, and the error says which one it is."""
+"""A rank that hangs ends the job, and the error names it."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _WAITING = ('torch/distributed/', 'mmengine/dist/', 'torch/autograd/')
 
 @dataclass
 class _Sign:
-    """The last sign of life of a rank, by this process's clock."""
+    """A rank's last sign of life, timed by this process's clock."""
 
     at: float
     text: str = ''
@@ -30,19 +30,19 @@ class _Sign:
 
 
 class Heartbeat:
-    """Exchanges signs of life while it is entered; nothing with a single process.
+    """Exchange signs of life between ranks; does nothing in a single process.
 
     Each rank's thread writes what the rank is doing into the process group's
-    store. A rank that writes nothing for ``timeout`` seconds, such as a process
-    that was stopped, ends every other rank with one line. Where all ranks live,
-    torch's own timeout ends a collective, and its error is given the same line.
+    store. If a rank writes nothing for ``timeout`` seconds, such as a stopped
+    process, every other rank ends with one line. If all ranks are alive, torch's
+    own timeout ends the collective, and its error gets the same line.
 
     Args:
-        iteration (Callable): Gives the current iteration.
+        iteration (Callable): Returns the current iteration.
         timeout (float, optional): Seconds, ``env_cfg.dist_cfg.timeout``.
             Defaults to None: 1800.
         end (Callable): Ends the process with a status. Defaults to ``os._exit``:
-            the main thread may wait for ever.
+            the main thread may wait forever.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Heartbeat:
             return self
         now = time.monotonic()
         self._signs = [_Sign(now) for _ in range(self.size)]
-        # Of its own: a call of another thread may block the group's connection.
+        # Its own connection: a call in another thread may block the group's.
         self._store = torch.distributed.distributed_c10d._get_default_store().clone()
         self._over.clear()
         self._threads = [
@@ -106,7 +106,7 @@ class Heartbeat:
                         text = f'({sign["who"]}) {sign["doing"]}'
                         self._signs[rank] = _Sign(time.monotonic(), text, sign['left'])
         except RuntimeError:
-            # The store has gone, with the process that holds it.
+            # The store is gone, with the process that held it.
             return
 
     def _watch(self) -> None:
@@ -120,7 +120,7 @@ class Heartbeat:
                 return
 
     def _silent(self, seconds: float) -> list[int]:
-        """Ranks without a sign of life; if all seem so, the one that holds the store."""
+        """Ranks without a sign of life; if all look silent, the one that holds the store."""
         now = time.monotonic()
         silent = [
             rank
@@ -132,7 +132,7 @@ class Heartbeat:
     def _describe(self, place: str) -> str:
         now = time.monotonic()
         ours = f'rank {self.rank} waited for it at iteration {self.iteration() + 1}, in {place}'
-        # What torch's timeout has ended may be a little ahead of ours.
+        # torch's timeout may fire a little before ours.
         silent = self._silent(min(self.timeout, 3 * self._interval))
         if silent:
             rank = silent[0]
@@ -146,8 +146,8 @@ class Heartbeat:
             ]
             what, ours = '; '.join(others), ours.replace(' for it', '')
         return (
-            f'{what}; {ours} (env_cfg.dist_cfg.timeout={self.timeout:g} s): the job ends, go on '
-            'with --resume'
+            f'{what}; {ours} (env_cfg.dist_cfg.timeout={self.timeout:g} s): the job ends; '
+            'continue with --resume'
         )
 
 
@@ -175,7 +175,7 @@ def _name(stack: list[tuple[str, int, str]]) -> str:
     for file, line, function in stack:
         file = file.replace(os.sep, '/')
         if any(part in file for part in _WAITING):
-            # Not the decorators around a collective.
+            # Skip the decorators around a collective.
             name = name if function in ('wrapper', '<lambda>') else function
         elif name is None:
             name = function

@@ -1,4 +1,4 @@
-"""The Runner's part in signals, ranks that stand still, and what killed processes leave."""
+"""Runner mixin for signals, ranks that hang, and leftovers of killed processes."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ from .signals import StopSignals, TrainingStopped, saying_where_to_go_on
 
 
 class Interruptible:
-    """A part of the Runner: a run may end at any time, and goes on where it was."""
+    """Runner mixin: a run may end at any time and resumes where it was."""
 
     build_dataloader = staticmethod(build_dataloader)
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
-        """Register the config's hooks, and those that no config can drop."""
+        """Register the config's hooks and those that no config can drop."""
         super().register_hooks(*args, **kwargs)
         self._signals, self._equal_buffers = StopSignals(), EqualBuffersHook()
         timeout = ((self.cfg.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
@@ -31,7 +31,7 @@ class Interruptible:
             self.register_hook(hook)
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Build the loop; one by epochs can start inside an epoch."""
+        """Build the loop; an epoch-based one can start inside an epoch."""
         if isinstance(loop, dict) and 'type' not in loop and loop.get('by_epoch'):
             loop = {k: v for k, v in loop.items() if k != 'by_epoch'} | dict(type=MidEpochTrainLoop)
         return super().build_train_loop(loop)
@@ -52,14 +52,14 @@ class Interruptible:
             raise
 
     def test(self) -> dict:
-        """Test; a rank that stands still ends it."""
+        """Test; a rank that hangs ends it."""
         self._tidy()
         with self._heartbeat:
             return super().test()
 
     def _tidy(self) -> None:
         if self.rank == 0 and (removed := remove_partial_files(self.work_dir)):
-            self.logger.info(f'removed what a killed process had left: {", ".join(removed)}')
+            self.logger.info(f'removed files left by a killed process: {", ".join(removed)}')
 
     def _iteration(self) -> int:
         return getattr(self._train_loop, 'iter', 0)

@@ -1,4 +1,4 @@
-"""Where every loader of a run is built."""
+"""Build the data loaders of a run."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from functools import partial
 import mmengine.runner
 from torch.utils.data import DataLoader
 
-# torch refuses them without workers, where they have nothing to do.
+# torch rejects these settings if there are no workers.
 _FOR_WORKERS = ('persistent_workers', 'prefetch_factor')
 
 
@@ -18,13 +18,13 @@ def build_dataloader(
 ) -> DataLoader:
     """As mmengine's ``Runner.build_dataloader``, for any number of workers.
 
-    With ``num_workers=0`` the settings of workers are left out. Workers survive a
-    signal that a launcher sends to all processes of a job: the training process
-    needs them until its checkpoint is written.
+    With ``num_workers=0`` the settings for workers are dropped. Workers survive a
+    signal that a launcher sends to all processes of a job, because the training
+    process needs them until its checkpoint is written.
 
     Args:
         dataloader (DataLoader | Mapping): A loader's config, or a loader, which
-            is returned.
+            is returned as it is.
         seed (int, optional): The run's seed. Defaults to None.
         diff_rank_seed (bool): As mmengine's. Defaults to False.
 
@@ -43,7 +43,7 @@ def build_dataloader(
 def _start_worker(worker_id: int, init: Callable[[int], None] | None) -> None:
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    # torch ends a worker by SIGTERM; only that of the training process counts.
+    # torch ends a worker by SIGTERM; obey only the training process's.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     if init is not None:

@@ -1,6 +1,6 @@
-"""Epochs that go on where an interrupted run left them.
+"""Resume inside an epoch.
 
-mmengine starts the epoch of a resumed run anew. That repeats the batches which a
+mmengine restarts the epoch of a resumed run. That repeats the batches that a
 checkpoint inside an epoch has already seen.
 """
 
@@ -23,9 +23,9 @@ def remaining_batches(loader: DataLoader, done: int) -> Iterator[Any]:
     """The batches of an epoch after the first ones.
 
     Args:
-        loader (DataLoader): The training set's. With a sampler of mmrel the
+        loader (DataLoader): The training set's. With one of mmrel's samplers the
             first batches are not read; with another one they are read and dropped.
-        done (int): Number of batches to leave out.
+        done (int): Number of batches to skip.
 
     Returns:
         Iterator: The other batches.
@@ -42,8 +42,8 @@ def remaining_batches(loader: DataLoader, done: int) -> Iterator[Any]:
 class MidEpochTrainLoop(mmengine.runner.EpochBasedTrainLoop):
     """mmengine's ``EpochBasedTrainLoop`` that can start inside an epoch.
 
-    A run that was stopped after an epoch's last batch goes on with what follows
-    it: the hooks of the epoch's end and the validation.
+    A run that was stopped after an epoch's last batch resumes with the hooks of
+    the epoch's end and the validation.
 
     Args: as mmengine's.
 
@@ -56,12 +56,12 @@ class MidEpochTrainLoop(mmengine.runner.EpochBasedTrainLoop):
         self.batches_done = 0
 
     def run_epoch(self) -> None:
-        """Run what is left of an epoch."""
+        """Run the rest of an epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         done = self.batches_done
         for idx, batch in enumerate(remaining_batches(self.dataloader, done), done):
-            # Hooks that save after this step see it as done.
+            # Hooks that save after this step count it as done.
             self.batches_done = idx + 1
             self.run_iter(idx, batch)
         self.runner.call_hook('after_train_epoch')
@@ -80,21 +80,21 @@ class MidEpochHook(Hook):
         loop, meta = runner.train_loop, checkpoint['meta']
         if not isinstance(loop, MidEpochTrainLoop):
             return
-        # A checkpoint of an epoch's end counts that epoch as done already.
+        # A checkpoint at an epoch's end already counts that epoch as done.
         done = loop.batches_done if meta['epoch'] == loop.epoch else 0
         size = loop.dataloader.batch_size or 0
         meta[_BATCHES], meta[_LENGTH] = done, len(loop.dataloader)
         meta[_SAMPLES] = done * size * get_world_size()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the loop where the checkpoint was written."""
+        """Set the loop to the checkpoint's position."""
         if not runner._resume or not isinstance(runner.train_loop, MidEpochTrainLoop):
             return
         loop = runner.train_loop
         loop.batches_done = _batches_done(checkpoint.get('meta') or {}, loop.dataloader)
         if loop.batches_done:
             runner.logger.info(
-                f'going on inside epoch {checkpoint["meta"]["epoch"] + 1}, after '
+                f'resuming inside epoch {checkpoint["meta"]["epoch"] + 1}, after '
                 f'{loop.batches_done} of {len(loop.dataloader)} batches'
             )
 
@@ -102,7 +102,7 @@ class MidEpochHook(Hook):
 def _batches_done(meta: dict, loader: DataLoader) -> int:
     """Batches of the unfinished epoch, in this run's batches, rounded down."""
     if _BATCHES not in meta:
-        # From before positions were kept. Those of whole epochs give 0 here.
+        # Written before positions were kept. Checkpoints of whole epochs give 0 here.
         done = meta.get('iter', 0) - meta.get('epoch', 0) * len(loader)
         return done if 0 < done <= len(loader) else 0
     done, length = int(meta[_BATCHES]), int(meta[_LENGTH])

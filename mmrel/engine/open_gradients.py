@@ -1,7 +1,7 @@
-"""Gradients that a checkpoint falls into the accumulation of.
+"""Keep accumulated gradients in checkpoints.
 
-With ``accumulative_counts`` an epoch may end, or a checkpoint by iteration be due,
-between two steps of the optimizer. A resumed run would lose what was accumulated.
+With ``accumulative_counts`` an epoch may end, or a checkpoint by iteration may be due,
+between two optimizer steps. A resumed run would lose the gradients accumulated so far.
 """
 
 from collections.abc import Iterator
@@ -22,15 +22,15 @@ class OpenGradientsHook(Hook):
     """Keep the gradients of an unfinished accumulation in the checkpoint.
 
     :class:`mmrel.engine.runner.Runner` registers it; configs do not list it. Ranks
-    accumulate apart from each other and average at the end: the average of what
-    they have so far leads to the same sum on any number of ranks.
+    accumulate separately and average at the end, so the average of what they have
+    so far leads to the same sum on any number of ranks.
     """
 
     def __init__(self) -> None:
         self._gradients: dict[str, Tensor] = {}
 
     def before_saving(self, runner: Runner) -> None:
-        """Average the gradients, where the accumulation is not complete; on every rank."""
+        """Average the gradients if an accumulation is open; runs on every rank."""
         self._gradients = {}
         if not _is_open(runner):
             return
@@ -41,12 +41,12 @@ class OpenGradientsHook(Hook):
                 self._gradients[name] = gradient.cpu()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add them, on the rank that writes."""
+        """Add the gradients, on the rank that writes."""
         if self._gradients and 'optimizer' in checkpoint:
             checkpoint[_KEY] = self._gradients
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put them back, where the run goes on."""
+        """Restore the gradients on resume."""
         if not runner._resume or _KEY not in checkpoint:
             return
         for name, parameter in _trained(runner):
@@ -56,10 +56,10 @@ class OpenGradientsHook(Hook):
 
 
 class OpenGradients:
-    """A part of the Runner: it has an :class:`OpenGradientsHook`.
+    """Runner mixin with an :class:`OpenGradientsHook`.
 
-    Before a checkpoint it calls the hooks' ``before_saving`` on every rank; mmengine's
-    ``before_save_checkpoint`` is for the one that writes.
+    Before a checkpoint it calls the hooks' ``before_saving`` on every rank; mmengine calls
+    ``before_save_checkpoint`` only on the rank that writes.
     """
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:

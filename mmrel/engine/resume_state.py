@@ -1,4 +1,4 @@
-"""Whether a checkpoint's optimizers and schedulers are those of the run that goes on."""
+"""Check that a checkpoint's optimizers and schedulers fit the run that resumes it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,24 +7,24 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 _REMEDY = (
-    'start from its weights instead (load_from without --resume), or take '
-    'default_hooks.strict_load=None to go on all the same'
+    'start a new run from its weights (load_from without --resume), or set '
+    'default_hooks.strict_load=None to resume anyway'
 )
 
-# What tells kinds of optimizers apart; torch's versions differ in other settings.
+# Settings that tell kinds of optimizers apart; others differ between versions of torch.
 _KIND = {'lr', 'momentum', 'betas', 'alpha', 'rho', 'trust_coefficient'}
 
 
 def check_run_state(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
-    """Compare what a run goes on with besides its weights.
+    """Compare what a resumed run needs besides its weights.
 
     Args:
         runner (Runner): With its optimizers built.
         checkpoint (Mapping[str, Any]): From :func:`mmrel.utils.load_checkpoint_file`.
 
     Raises:
-        RuntimeError: If an optimizer or a scheduler is missing, or is another one; in
-            one line with the remedy.
+        RuntimeError: If an optimizer or a scheduler is missing or is another one; one
+            line with the remedy.
     """
     wrapper, given = runner.optim_wrapper, checkpoint.get('optimizer')
     if given is None:
@@ -50,7 +50,7 @@ def _check_optimizer(wrapper: Any, given: Any, what: str) -> None:
         and isinstance(given.get('state'), dict)
         and all(isinstance(g, dict) and isinstance(g.get('params'), list) for g in groups)
     ):
-        raise RuntimeError(f"the checkpoint's {what} is not the state of an optimizer: {_REMEDY}")
+        raise RuntimeError(f"the checkpoint's {what} is not a valid optimizer state: {_REMEDY}")
     ours = [len(group['params']) for group in wrapper.optimizer.param_groups]
     theirs = [len(group['params']) for group in groups]
     if ours != theirs:
@@ -62,7 +62,7 @@ def _check_optimizer(wrapper: Any, given: Any, what: str) -> None:
     lacking = [sorted(need - set(group)) for need, group in zip(settings, groups, strict=True)]
     if any(lacking):
         raise RuntimeError(
-            f"the checkpoint's {what} is of another kind: it has no {max(lacking)[:6]}: {_REMEDY}"
+            f"the checkpoint's {what} is of another type, without {max(lacking)[:6]}: {_REMEDY}"
         )
 
 
@@ -78,13 +78,13 @@ def _check_schedulers(ours: Any, given: Any) -> None:
     for own, states in pairs:
         if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
             raise RuntimeError(
-                f"the checkpoint's param_schedulers are not states of schedulers: {_REMEDY}"
+                f"the checkpoint's param_schedulers are not valid scheduler states: {_REMEDY}"
             )
         for scheduler, state in zip(own, states, strict=False):
             if not {'last_step', '_global_step'} <= set(state) or any(
                 callable(getattr(type(scheduler), str(key), None)) for key in state
             ):
                 raise RuntimeError(
-                    "the checkpoint's param_schedulers are not states of schedulers: "
+                    "the checkpoint's param_schedulers are not valid scheduler states: "
                     f'{str(list(state))[:80]}: {_REMEDY}'
                 )

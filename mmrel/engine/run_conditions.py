@@ -1,4 +1,4 @@
-"""The Runner's part in lengths, rates, and resumes under other conditions."""
+"""Runner mixin for lengths, rates, and resumes under other conditions."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from .schedule import check_run
 
 
 class RunConditions:
-    """A part of the Runner: one length, a rate for the batch, exact resumes.
+    """Runner mixin: one length, a rate for the batch, exact resumes.
 
-    It stands before :class:`.GuardedLoading`, which says what a checkpoint is read for.
+    It must precede :class:`.GuardedLoading`, which knows what a checkpoint is read for.
 
-    Whatever hooks a config lists, checkpoints say what their run was (``meta['run']``),
-    and a resume compares it with what the run is now; see ``docs/resume.md``.
+    Whatever hooks a config lists, checkpoints record their run (``meta['run']``), and a
+    resume compares the record with the current run; see ``docs/resume.md``.
     """
 
     _resumed: dict | None = None
@@ -34,14 +34,14 @@ class RunConditions:
         scale_rates(self, optim_wrapper, auto_scale_lr)
 
     def load_or_resume(self) -> None:
-        """Load or resume; then say to the model how many iterations a step has."""
+        """Load or resume; then tell the model how many iterations a step has."""
         super().load_or_resume()
         if isinstance(self.optim_wrapper, OptimWrapper):
             counts = accumulative_counts(self.optim_wrapper)
             self.message_hub.update_info('accumulative_counts', counts)
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
-        """Load a checkpoint; one to resume from is compared with this run."""
+        """Load a checkpoint; on resume, compare it with this run."""
         checkpoint = super().load_checkpoint(*args, **kwargs)
         if self.resuming:
             meta = checkpoint['meta']
@@ -57,16 +57,16 @@ class RunConditions:
         resume_param_scheduler: bool = True,
         map_location: Any = 'default',
     ) -> None:
-        """Go on from a checkpoint.
+        """Resume from a checkpoint.
 
         Args:
             filename (str): The checkpoint.
-            resume_optimizer (bool): Take the optimizer's state. Defaults to True.
-            resume_param_scheduler (bool): Take the place in the schedules. Defaults to True.
+            resume_optimizer (bool): Load the optimizer's state. Defaults to True.
+            resume_param_scheduler (bool): Keep the place in the schedules. Defaults to True.
             map_location (Any): As mmengine's.
 
         Raises:
-            ValueError: If this run cannot go on from it.
+            ValueError: If this run cannot continue from it.
         """
         self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
         if self.param_schedulers is not None:
@@ -76,8 +76,8 @@ class RunConditions:
         meta = self._resumed['meta']
         if 'run' not in meta:
             self.logger.warning(
-                f'{filename} does not say how its run was (it is of an older version): schedule '
-                'and rate go on as they were, also where the config has others'
+                f'{filename} has no record of its run (an older version wrote it): schedule and '
+                "rate continue as they were, whatever the config's are"
             )
         elif resume_param_scheduler:
             continue_run(self, meta, fresh, self._resumed['schedulers'])
@@ -85,6 +85,6 @@ class RunConditions:
     def save_checkpoint(
         self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any
     ) -> None:
-        """Save a checkpoint that says what its run is."""
+        """Save a checkpoint with a record of its run."""
         meta = dict(meta or {}, run=run_record(self))
         super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)

@@ -1,4 +1,4 @@
-"""What a run is, as its checkpoints say it under ``meta['run']``."""
+"""The record of a run that its checkpoints hold under ``meta['run']``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _PLACE = ('last_step', '_global_step', '_last_value', 'verbose')
 
 
 def plain(value: Any) -> Any:
-    """A value as a checkpoint may hold it; of other values their text."""
+    """A value that a checkpoint may hold; other values become their text."""
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value if isinstance(value, int | float | str | type(None)) else str(value)
@@ -27,20 +27,20 @@ def schedulers_of(runner: Runner) -> dict[str, list[_ParamScheduler]]:
 
 
 def fingerprint(scheduler: _ParamScheduler) -> dict[str, Any]:
-    """A scheduler without its place and its rates, which the optimizer's groups have."""
+    """A scheduler's state without its place and its rates, which are in the optimizer's groups."""
     left_out = (*_PLACE, 'base_values')
     static = {k: plain(v) for k, v in scheduler.state_dict().items() if k not in left_out}
     return dict(static, type=type(scheduler).__name__)
 
 
 def run_record(runner: Runner) -> dict[str, Any]:
-    """What a run is, as plain values.
+    """The record of a run, in plain values.
 
     Args:
         runner (Runner): With loop, optimizer and schedulers built.
 
     Returns:
-        dict[str, Any]: For ``meta['run']`` of a checkpoint.
+        dict[str, Any]: ``meta['run']`` of a checkpoint.
     """
     batch = global_batch(runner, runner.optim_wrapper)
     loader, wrappers = runner.train_loop.dataloader, wrappers_of(runner.optim_wrapper)
@@ -70,7 +70,7 @@ def run_record(runner: Runner) -> dict[str, Any]:
 
 
 def check_record(old: Any, new: Mapping) -> None:
-    """Refuse a record that no run of ours has written."""
+    """Refuse a record that mmrel has not written."""
     if not isinstance(old, Mapping):
         raise ValueError(
             f"meta['run'] of the checkpoint must be a dict, not {type(old).__name__}: it is damaged"

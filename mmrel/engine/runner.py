@@ -29,7 +29,7 @@ class Runner(
 ):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
-    Its configuration, hooks and environment go to the log file alone.
+    The configuration, hooks and environment go only to the log file.
 
     Args: as mmengine's.
     """
@@ -53,12 +53,12 @@ class Runner(
             number = complete_count(model, checkpoint, self._training_count)
             if number is not None:
                 self.logger.info(f'the classifier gets {number} classes')
-                # Into the work dir: that config can be tested without the training set.
+                # The config in the work dir can then be tested without the training set.
                 self.cfg.model = copy.deepcopy(model)
         return super().build_model(model)
 
     def _training_count(self) -> int | None:
-        """Classes of the training set, which is read now and then used."""
+        """Number of classes of the training set, which is built now and used later."""
         if isinstance(self._train_dataloader, dict):
             self._train_dataloader = self.build_dataloader(
                 self._train_dataloader,
@@ -69,6 +69,6 @@ class Runner(
         return None if loader is None else count_classes(loader.dataset)
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
-        """As mmengine's, and the checks that a config cannot drop."""
+        """As mmengine's, plus the checks that a config cannot drop."""
         super().register_hooks(*args, **kwargs)
         self.register_hook(ClassNamesHook())

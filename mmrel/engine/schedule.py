@@ -1,8 +1,8 @@
 """One length for a run: which schedules follow it, and which do not fit it.
 
-``T_max`` and ``end`` that a config leaves out follow ``train_cfg`` (mmengine fills in
-``end``, and a cosine without ``T_max`` goes to its end). Here is what is said or refused
-where a config gives them.
+If a config leaves out ``T_max`` and ``end``, they follow ``train_cfg`` (mmengine fills in
+``end``, and a cosine without ``T_max`` runs to its end). If a config sets them, this module
+logs or refuses the ones that do not fit.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,8 +23,8 @@ class Span:
         config (Mapping): Its config.
         begin (float): Its first step.
         end (float): The step after its last one.
-        period (float, optional): Its ``T_max``, if it is given.
-        unit (float): Steps of the run in one step of ``config``.
+        period (float, optional): Its ``T_max``, if set.
+        unit (float): Steps of the run per step of ``config``.
     """
 
     key: str
@@ -48,7 +48,7 @@ class Span:
 
     @property
     def changes(self) -> tuple[str, str]:
-        """Which schedulers it competes with: of the same optimizer and value."""
+        """Optimizer and value that it changes; schedulers with the same ones compete."""
         kind = self.config.get('param_name') or self.kind
         for name in ('LR', 'Momentum'):
             kind = name if kind.endswith(name) else kind
@@ -56,7 +56,7 @@ class Span:
 
 
 def run_length(train_cfg: Mapping) -> tuple[str, int] | None:
-    """The key of a run's length, ``max_epochs`` or ``max_iters``, and the length.
+    """The key of a run's length (``max_epochs`` or ``max_iters``) and its value.
 
     Args:
         train_cfg (Mapping): The config's ``train_cfg``.
@@ -80,10 +80,10 @@ def run_length(train_cfg: Mapping) -> tuple[str, int] | None:
 
 
 def scheduler_configs(schedulers: Any, key: str = 'param_scheduler') -> Iterator[tuple[str, Any]]:
-    """Each scheduler's config, by its key.
+    """Each scheduler's key and config.
 
     Args:
-        schedulers (Any): One config, a list, or a dict of lists (an optimizer each).
+        schedulers (Any): One config, a list, or a dict of lists (one per optimizer).
         key (str): Where it is. Defaults to 'param_scheduler'.
 
     Yields:
@@ -100,19 +100,19 @@ def scheduler_configs(schedulers: Any, key: str = 'param_scheduler') -> Iterator
 
 
 def spans(cfg: Mapping, epoch_length: int | None = None) -> list[Span]:
-    """What mmengine makes of a config's schedulers.
+    """When each of a config's schedulers is active, as mmengine reads them.
 
     Args:
         cfg (Mapping): The whole config.
         epoch_length (int, optional): Iterations of an epoch. Defaults to None: not
-            known yet, and schedulers in another unit than the run are left out.
+            known yet; schedulers in another unit than the run are left out.
 
     Returns:
         list[Span]: In the run's unit.
 
     Raises:
-        ValueError: If a scheduler counts epochs in a run by iteration, and cannot, or a
-            length is not a number.
+        ValueError: If a scheduler counts epochs in a run by iteration and is not
+            converted, or a length is not a number.
     """
     key, length = run_length(cfg['train_cfg'])
     run_by_epoch, found = key == 'max_epochs', []
@@ -142,7 +142,7 @@ def spans(cfg: Mapping, epoch_length: int | None = None) -> list[Span]:
 
 
 def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
-    """Refuse a scheduler that does not begin, or a warm-up that does not end, within the run.
+    """Refuse schedulers that begin after the run ends, and warm-ups that outlast it.
 
     Args:
         found (list[Span]): From :func:`spans`.
@@ -153,7 +153,7 @@ def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
     """
     key, run = length
     for span in found:
-        remedy = f'choose it within the run or raise train_cfg.{key}'
+        remedy = f'lower it or raise train_cfg.{key}'
         if span.begin >= run:
             raise ValueError(
                 f'{span.key}.begin={span.config["begin"]} ({span.kind}) is not before '
@@ -167,20 +167,20 @@ def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
         if span.warms_up and span.end > run:
             raise ValueError(
                 f'{span.key}.end={span.config["end"]} ({span.kind}): the warm-up is '
-                f'longer than the run, train_cfg.{key}={run}: {remedy}, and the begin of what '
-                'follows it'
+                f'longer than the run, train_cfg.{key}={run}: {remedy}, and the begin of '
+                'the next schedule'
             )
 
 
 def mismatches(found: list[Span], length: int) -> dict[str, tuple[Any, Any]]:
-    """Keys whose values make a schedule end elsewhere than the run.
+    """Keys whose values make a schedule end before or after the run.
 
     Args:
         found (list[Span]): From :func:`spans`.
-        length (int): The run's, in its unit.
+        length (int): The run's length, in its unit.
 
     Returns:
-        dict[str, tuple[Any, Any]]: By key the value, and the one that fits.
+        dict[str, tuple[Any, Any]]: For each key its value and the value that fits.
     """
     last: dict[tuple[str, str], float] = {}
     for span in found:
@@ -206,11 +206,11 @@ def check_length_option(cfg: Mapping, cfg_options: Mapping | None) -> None:
 
     Args:
         cfg (Mapping): The config, with the options.
-        cfg_options (Mapping, optional): Dotted keys and their values. Where they say
-            something of ``param_scheduler``, the schedule is as meant.
+        cfg_options (Mapping, optional): Dotted keys and their values. If they set any
+            key of ``param_scheduler``, the schedule counts as intended.
 
     Raises:
-        ValueError: If the schedule stays as it was; it names the keys.
+        ValueError: If the schedule does not follow; the message has the keys to set.
     """
     options = cfg_options or {}
     flat = {f'{key}.{part}': value for key, value in options.items()
@@ -226,14 +226,14 @@ def check_length_option(cfg: Mapping, cfg_options: Mapping | None) -> None:
         now = ', '.join(f'{key}={value}' for key, (value, _) in wrong.items())
         fitting = ' '.join(f'{key}={value}' for key, (_, value) in wrong.items())
         raise ValueError(
-            f'train_cfg.{length[0]}={length[1]} changes the length alone, the schedule stays '
-            f'({now}): leave these keys out of the config, and they follow the length, or add '
+            f'train_cfg.{length[0]}={length[1]} changes only the length, not the schedule '
+            f'({now}): leave these keys out of the config and they follow the length, or add '
             f'{fitting}'
         )
 
 
 def _model_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
-    """Warm-ups that modules have in epochs or iterations: key, length, the run's length."""
+    """The model's warm-ups: key, length and the run's length in the same unit."""
     for name, module in unwrap(runner.model).named_modules():
         for key in getattr(module, 'warmup_keys', ()):
             value = getattr(module, key)
@@ -243,7 +243,7 @@ def _model_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
 
 
 def _hook_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
-    """The same of the config's hooks; mmpretrain's ``SwitchRecipeHook`` counts from 1."""
+    """The same for the config's hooks; mmpretrain's ``SwitchRecipeHook`` counts from 1."""
     names = [str(hook['type']) for hook in runner.cfg.get('custom_hooks') or ()
              if isinstance(hook, Mapping)]  # fmt: skip
     for hook in runner.hooks:
@@ -260,13 +260,13 @@ def _hook_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
 def check_run(runner: Runner) -> None:
     """Compare all schedules of a run with its length, before it starts.
 
-    Warm-ups keep their length whatever the run's: they are said in one line.
+    Warm-ups do not follow the run's length; one line of the log lists them.
 
     Args:
         runner (Runner): With its train loop built.
 
     Raises:
-        ValueError: If a warm-up or a change of views would not end or come within the run.
+        ValueError: If a warm-up or a change of views is beyond the end of the run.
     """
     length = run_length(runner.cfg.get('train_cfg') or {})
     if length is None:
@@ -290,7 +290,7 @@ def check_run(runner: Runner) -> None:
     if wrong:
         now = ', '.join(f'{name}={value}' for name, (value, _) in wrong.items())
         say.warning(
-            f'the schedule ends elsewhere than the run, train_cfg.{key}={run}: {now}; leave these '
+            f'the schedule does not end with the run, train_cfg.{key}={run}: {now}; leave these '
             'keys out and they follow it'
         )
     _check_validation(runner, key, run)
@@ -303,10 +303,10 @@ def _check_validation(runner: Runner, key: str, run: int) -> None:
     if getattr(loop, 'val_begin', 0) > run:
         runner.logger.warning(
             f'train_cfg.val_begin={loop.val_begin} is after the end of the run, '
-            f'train_cfg.{key}={run}: it never validates'
+            f'train_cfg.{key}={run}: the run never validates'
         )
     elif getattr(loop, 'val_interval', 0) > run:
         runner.logger.warning(
             f'train_cfg.val_interval={loop.val_interval} is longer than the run, '
-            f'train_cfg.{key}={run}: it validates after its end alone'
+            f'train_cfg.{key}={run}: the run validates only at its end'
         )

@@ -1,4 +1,4 @@
-"""Signals by which schedulers and users end a training run."""
+"""Signals with which schedulers and users end a training run."""
 
 import os
 import signal
@@ -10,30 +10,30 @@ from types import FrameType
 
 from mmengine.runner import Runner, find_latest_checkpoint
 
-# slurm warns by SIGUSR1 (--signal=USR1@120); everything else ends by SIGTERM.
+# slurm warns with SIGUSR1 (--signal=USR1@120); everything else sends SIGTERM.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-# A launcher passes on what the job's processes may have got themselves.
+# A launcher may pass on a signal that the process has already received itself.
 _SAME_SECONDS = 3.0
 
 
 class TrainingStopped(SystemExit):
     """A run ended after a signal; its checkpoint is written.
 
-    The exit status is 128 plus the signal's number, as of a process that the
-    signal kills: 143 for SIGTERM, 138 for SIGUSR1. So a script that queues a job
-    again tells it from one that is finished (0) or has failed (1).
+    The exit status is 128 plus the signal's number, as if the signal had killed
+    the process: 143 for SIGTERM, 138 for SIGUSR1. A script that requeues jobs can
+    thus tell a stopped run from one that is finished (0) or has failed (1).
 
     Args:
         number (int): The signal.
-        step (int): Iterations that were done.
-        checkpoint (str): The file that holds them.
+        step (int): Iterations done.
+        checkpoint (str): The checkpoint.
     """
 
     def __init__(self, number: int, step: int, checkpoint: str) -> None:
         super().__init__(128 + number)
         self.message = (
-            f'{signal.Signals(number).name}: stopped after iteration {step}, which '
-            f'{checkpoint} holds; go on with --resume'
+            f'{signal.Signals(number).name}: stopped after iteration {step}, saved '
+            f'{checkpoint}; continue with --resume'
         )
 
     def __str__(self) -> str:
@@ -41,13 +41,13 @@ class TrainingStopped(SystemExit):
 
 
 class StopSignals:
-    """Notes SIGTERM and SIGUSR1 while it is entered; a second one ends the process.
+    """Note SIGTERM and SIGUSR1 inside the context; a second one ends the process.
 
-    A handler that somebody else has set stays. Outside of the main thread, where
-    Python allows no handler, nothing is noted.
+    Handlers set by others stay. Outside the main thread, where Python allows no
+    handlers, nothing is noted.
 
     Attributes:
-        received (int): The number of the first signal, 0 before it.
+        received (int): The number of the first signal, 0 until then.
     """
 
     def __init__(self) -> None:
@@ -70,14 +70,14 @@ class StopSignals:
             signal.signal(self._ours.pop(), signal.SIG_DFL)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._pid:  # a process that was forked meanwhile
+        if os.getpid() != self._pid:  # a process forked in the meantime
             self._end(number)
         elif not self.received:
             self.received, self._at = number, time.monotonic()
             name = signal.Signals(number).name
-            # print() may be what the signal has interrupted.
+            # The signal may have interrupted a print().
             os.write(
-                2, f'{name}: saving a checkpoint after this step; again: end at once\n'.encode()
+                2, f'{name}: saving a checkpoint after this step; repeat to end at once\n'.encode()
             )
         elif time.monotonic() - self._at > _SAME_SECONDS:
             self._end(number)
@@ -90,7 +90,7 @@ class StopSignals:
 
 @contextmanager
 def saying_where_to_go_on(runner: Runner) -> Iterator[None]:
-    """Say what a run that Ctrl-C ends can be resumed from.
+    """On Ctrl-C, log which checkpoint the run can be resumed from.
 
     Args:
         runner (Runner): The runner.
@@ -101,6 +101,6 @@ def saying_where_to_go_on(runner: Runner) -> Iterator[None]:
         last = find_latest_checkpoint(runner.work_dir)
         runner.logger.warning(
             f'interrupted at iteration {runner.iter}; '
-            + (f'go on from {last} with --resume' if last else 'no checkpoint was written before')
+            + (f'continue from {last} with --resume' if last else 'no checkpoint was written yet')
         )
         raise

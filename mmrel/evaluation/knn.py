@@ -78,11 +78,11 @@ def vote(
         temperature (float): Of the vote's weight.
 
     Returns:
-        Tensor: Scores (Q, C), 0 for a class without a neighbour; rows sum to 1,
-        or to 0 where there is no neighbour at all.
+        Tensor: Scores (Q, C), 0 for a class without a neighbor; rows sum to 1,
+        or to 0 if there is no neighbor at all.
 
     Raises:
-        ValueError: If the shapes differ, or a neighbour's label is not one of
+        ValueError: If the shapes differ, or a neighbor's label is not one of
             the classes.
     """
     if similarities.shape != labels.shape or similarities.ndim != 2:
@@ -91,14 +91,14 @@ def vote(
             'be (Q, k)'
         )
     labels = check_integers(labels, 'labels').masked_fill(similarities.isneginf(), 0)
-    check_labels(labels, num_classes, "the neighbours' labels")
+    check_labels(labels, num_classes, "the neighbors' labels")
     return _vote(similarities, labels, k, temperature, num_classes)
 
 
 def _vote(
     similarities: Tensor, labels: Tensor, k: int, temperature: float, num_classes: int
 ) -> Tensor:
-    """As :func:`vote`, of labels that are known to be right."""
+    """Like :func:`vote`, for labels that are already checked."""
     similarities, labels = similarities[:, :k], labels[:, :k]
     # The softmax scales all of a row's weights alike, and cannot overflow.
     weights = F.softmax(similarities / temperature, dim=1)
@@ -134,7 +134,7 @@ def knn_scores(
 
     Raises:
         ValueError: On all ranks, if the bank is empty on all of them, shapes do
-            not fit, a feature is not finite, a label is not one of the classes,
+            not match, a feature is not finite, a label is not one of the classes,
             or a k, the temperature or C is not positive.
     """
     check_settings(k, temperature)
@@ -175,8 +175,8 @@ def neighbour_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tenso
         Tensor: Most similar first by cosine, (N, k) int32, equal on all ranks.
 
     Raises:
-        ValueError: If there are no k other images, a feature is not finite, or
-            the rows are not each image once.
+        ValueError: If there are fewer than k other images, a feature is not
+            finite, or the rows do not name each image once.
     """
     if not 1 <= k < total:
         raise ValueError(f'{total} images have no {k} neighbours each')

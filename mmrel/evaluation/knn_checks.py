@@ -1,4 +1,4 @@
-"""What kNN needs of its inputs, checked once and on all ranks alike."""
+"""Check the inputs of kNN, once and alike on all ranks."""
 
 import math
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ def check_settings(k: Sequence[int], temperature: float) -> None:
 
     Args:
         k (Sequence[int]): Numbers of neighbours.
-        temperature (float): Of the votes.
+        temperature (float): Temperature of the votes.
 
     Raises:
-        ValueError: If there is no k, one is not a whole number above 0, or the
-            temperature is not a finite number above 0.
+        ValueError: If there is no k, a k is not a positive integer, or the
+            temperature is not positive and finite.
     """
     whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in k)
     if not k or not whole or not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(
-            f'k={tuple(k)} and temperature={temperature} must be positive, k whole numbers'
+            f'k={tuple(k)} must be positive integers and temperature={temperature} positive'
         )
 
 
@@ -44,20 +44,20 @@ def check_features(queries: Tensor, bank: Tensor) -> None:
 
 
 def check_integers(labels: Tensor, what: str) -> Tensor:
-    """Labels as int64, which indexing needs.
+    """Convert labels to int64, which indexing needs.
 
     Args:
-        labels (Tensor): Of any integer type.
+        labels (Tensor): Labels of any integer type.
         what (str): Their name in a message.
 
     Returns:
         Tensor: The labels.
 
     Raises:
-        ValueError: If they are no integers.
+        ValueError: If they are not integers.
     """
     if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
-        raise ValueError(f'{what} are {labels.dtype}; classes are whole numbers, such as int64')
+        raise ValueError(f'{what} are {labels.dtype} but must be integers, such as int64')
     return labels.long()
 
 
@@ -72,24 +72,24 @@ def check_labels(labels: Tensor, num_classes: int, what: str, together: bool = F
         labels (Tensor): Any shape.
         num_classes (int): C.
         what (str): Their name in a message.
-        together (bool): All ranks call it, and all raise if one has to.
-            Defaults to False.
+        together (bool): All ranks call it, and all raise if one does. Defaults
+            to False.
 
     Raises:
-        ValueError: If one is outside of 0 to C - 1.
+        ValueError: If a label is not in 0 to C - 1.
     """
     outside = _outside(check_integers(labels, what), num_classes)
     if together:
         all_reduce(outside)
     if int(outside):
         raise ValueError(
-            f'{int(outside)} of {what} are outside of 0 to {num_classes - 1}: every class needs a '
-            'place among the num_classes'
+            f'{int(outside)} of {what} are not in 0 to {num_classes - 1}: num_classes must cover '
+            'every class'
         )
 
 
 def _not_finite(features: Tensor) -> Tensor:
-    """Rows that have no direction: NaN, infinite, or too long to be measured."""
+    """Number of rows without a direction: NaN, infinite, or with an overflowing norm."""
     return (~features.float().norm(dim=1).isfinite()).sum()
 
 
@@ -113,8 +113,8 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
         raise ValueError(f'num_classes={num_classes} must be at least 1')
     if labels.shape != bank.shape[:1]:
         raise ValueError(
-            f'bank_labels of shape {tuple(labels.shape)} are not one for each of the {len(bank)} '
-            'features of the bank'
+            f'bank_labels of shape {tuple(labels.shape)} must have one label for each of the '
+            f'{len(bank)} features of the bank'
         )
     device = queries.device
     labels = check_integers(labels, 'bank_labels').to(device)
@@ -122,7 +122,7 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
     found = torch.stack(
         [_outside(labels, num_classes), _not_finite(bank).to(device), _not_finite(queries)]
     )
-    # All that waits for the device, and for the other ranks, waits here, once.
+    # The only wait for the device and for the other ranks.
     ranks = torch.stack(all_gather(torch.cat([sizes, found]))).T.tolist()
     total, outside, bad_bank, bad_queries = (sum(ranks[i]) for i in (0, 3, 4, 5))
     if total == 0:
@@ -136,8 +136,8 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
         raise ValueError(f'the ranks have features of different widths: {ranks[2]}')
     if outside:
         raise ValueError(
-            f'{outside} of the {total} bank_labels are outside of 0 to {num_classes - 1}: every '
-            'class of the bank needs a place among the num_classes'
+            f'{outside} of the {total} bank_labels are not in 0 to {num_classes - 1}: num_classes '
+            'must cover every class of the bank'
         )
     if bad_bank or bad_queries:
         raise ValueError(
@@ -149,15 +149,15 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
 
 
 def check_rows(features: Tensor, rows: Tensor, total: int) -> None:
-    """Check that the ranks' features are of every image of a set, once.
+    """Check that the ranks' features cover every image of a set exactly once.
 
     Args:
         features (Tensor): This rank's features, (n, D).
         rows (Tensor): Which images they are, (n,).
-        total (int): Images of the set.
+        total (int): Number of images in the set.
 
     Raises:
-        ValueError: If they are not, or a feature is not finite.
+        ValueError: If they do not, or a feature is not finite.
     """
     if features.ndim != 2 or rows.shape != features.shape[:1]:
         raise ValueError(
@@ -171,8 +171,8 @@ def check_rows(features: Tensor, rows: Tensor, total: int) -> None:
     outside, broken, wrong = torch.cat([flaws, (times != 1).sum()[None]]).tolist()
     if outside or wrong:
         raise ValueError(
-            f'rows must name each of {total} images once on one rank: {outside} are outside of 0 '
-            f'to {total - 1}, {wrong} images are missing or there twice'
+            f'rows must name each of {total} images exactly once over all ranks: {outside} rows '
+            f'are not in 0 to {total - 1}, {wrong} images are missing or named twice'
         )
     if broken:
         raise ValueError(

@@ -26,10 +26,10 @@ def read_rows(file: str, half_line: bool = False) -> list[dict]:
         raise FileNotFoundError(f'file of paths {file!r} does not exist')
     try:
         with open(file, encoding='utf-8') as lines:
-            # Not splitlines: JSON texts may hold other ends of lines than these.
+            # Not splitlines: JSON strings may contain other line separators.
             text = lines.read().split('\n')
     except UnicodeDecodeError as error:
-        raise ValueError(f'{file} is not text in UTF-8: {error.reason}') from error
+        raise ValueError(f'{file} is not UTF-8 text: {error.reason}') from error
     if text and not text[-1]:
         text.pop()
     rows = []

@@ -60,7 +60,7 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
         path (Path): The path.
         base (str): From :func:`find_base`: data, schedule and the model's
             settings that are no architecture, such as its loss.
-        remark (str): For the first line; what is not printable becomes a blank.
+        remark (str): For the first line; unprintable characters become spaces.
 
     Returns:
         str: The text; it names ``base`` by its absolute path.
@@ -82,7 +82,7 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
 
 
 def _one_line(text: str) -> str:
-    """A comment that stays one."""
+    """Keep a comment on one line."""
     return ''.join(char if char.isprintable() else ' ' for char in text)
 
 

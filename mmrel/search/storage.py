@@ -110,10 +110,10 @@ def _open_journal(path: str) -> BaseStorage:
         raise ConnectionError(f'search storage {path!r} cannot be reached: {error}') from error
     except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError,
             AttributeError, ValueError) as error:  # fmt: skip
-        # Optuna replays the rows as they are.
+        # Optuna replays the rows without checking them.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ConnectionError(
-            f'search storage {path!r} is no journal of Optuna, or it is damaged: {reason}'
+            f'search storage {path!r} is not a valid Optuna journal, or it is damaged: {reason}'
         ) from error
 
 

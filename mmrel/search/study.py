@@ -138,7 +138,7 @@ class SearchStudy:
             sampler=dict(sampler or {}),
         )
         self._check_identity(name, dict(settings, **identity))
-        # What is refused is refused here, rather than after hours.
+        # Refuse bad rows here rather than after hours.
         self._trials()
         self._rows.check_paths(self.total)
         self.worker, self._watch = Worker(), Watch()
@@ -151,7 +151,7 @@ class SearchStudy:
         if not self._slots():
             self._study.set_user_attr('identity', identity)
             return
-        # After the paths: the identity is written before them.
+        # Read after the paths: the identity is written before them.
         theirs = self._rows.check_identity(self._study.user_attrs.get('identity'))
         differing = [
             f'{key}: the study has {theirs.get(key)!r}, this search {identity.get(key)!r}'
@@ -170,7 +170,7 @@ class SearchStudy:
         return [trial for trial in trials if 'slot' in trial.user_attrs]
 
     def _trials(self) -> list[FrozenTrial]:
-        """The trials of slots, checked, in the order in which they were written."""
+        """The checked trials of slots, in the order in which they were written."""
         trials = self._slots()
         for trial in trials:
             self._rows.check(trial)

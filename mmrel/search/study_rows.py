@@ -1,4 +1,4 @@
-"""What a storage says of a study: checked, since others may write there too."""
+"""Check the rows of a study, because others may write to its storage."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ def _is_number(value: Any) -> bool:
 
 
 class RowChecker:
-    """Checks the trials of a study against its search, each once.
+    """Check the trials of a study against its search, each once.
 
     Args:
-        name (str): The study's, for messages.
+        name (str): The study's name, for messages.
         space (SearchSpace): The search's space.
         population (int): Paths of a generation.
         generations (int): Generations.
@@ -51,7 +51,8 @@ class RowChecker:
         """Check one trial of a slot.
 
         Raises:
-            ValueError: With the trial, the entry, its value and what it must be.
+            ValueError: If it is not valid; the message has the trial, the entry, its
+                value and what it must be.
         """
         state = trial.state, trial.user_attrs.get('worker')
         known = self._sound.get(trial.number)
@@ -67,17 +68,17 @@ class RowChecker:
         """Check the number of paths after which a search ends early.
 
         Raises:
-            ValueError: If it is not a number of paths of this search.
+            ValueError: If it is not a possible number of paths of this search.
         """
         if not _is_count(value, self.planned + 1):
             self._refuse('its end', 'paths', value, f'a whole number from 0 to {self.planned}')
         return value
 
     def check_identity(self, value: Any) -> Mapping:
-        """Check what a study with paths says of its search.
+        """Check the identity of a study with paths.
 
         Raises:
-            ValueError: If it says nothing: its paths are of nobody knows what.
+            ValueError: If there is none: the origin of its paths is unknown.
         """
         if not isinstance(value, dict):
             self._refuse('its head', 'identity', value, 'the settings of the search')
@@ -88,7 +89,7 @@ class RowChecker:
         text = text if len(text) <= 60 else text[:57] + '...'
         raise ValueError(
             f'the study {self._name!r} was not written by a search like this one: {row} has '
-            f'{key}={text}, which must be {must}; take another --work-dir or test_cfg.study_name'
+            f'{key}={text}, which must be {must}; use another --work-dir or test_cfg.study_name'
         )
 
     def _check_path(self, trial: FrozenTrial) -> None:
@@ -112,7 +113,7 @@ class RowChecker:
         for name, cost in costs.items():
             if not _is_number(cost) or cost < 0:
                 self._refuse(row, f'costs.{name}', cost, 'a number that is not negative')
-        # Others are measured, and differ from machine to machine.
+        # Other costs are measured and differ between machines.
         for name, cost in path_costs(self._space, trial.params).items():
             if costs[name] != cost:
                 self._refuse(row, f'costs.{name}', costs[name], f'{cost}')

@@ -1,8 +1,8 @@
 """Loading checkpoints without ever running what they carry.
 
-mmengine loads every file through ``CheckpointLoader``; here it gets a loader of our
-own. A file's pickles are read by :mod:`.unpickler`, never by Python's or torch's, and
-what the file says of its run is checked by :mod:`.checkpoint_content`. See
+mmengine loads every file through ``CheckpointLoader``; this module gives it our own
+loader. A file's pickles are read by :mod:`.unpickler`, never by Python's or torch's
+unpickler, and its metadata is checked by :mod:`.checkpoint_content`. See
 docs/security.md for what is allowed.
 """
 
@@ -37,7 +37,7 @@ from .unpickler import (
 
 _DEFAULT_GB = 2.0
 _LIMIT = 'MMREL_MAX_CHECKPOINT_GB'
-# torch.save's own two, of files before torch 1.6.
+# torch.save's own two, in files from before torch 1.6.
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _CHUNK = 1 << 24
 
@@ -57,9 +57,9 @@ def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any =
         FileNotFoundError: If there is no such file.
         IsADirectoryError: If it is a folder.
         OSError: If it cannot be opened, such as a file without permission.
-        RuntimeError: If the file is not a checkpoint, is damaged, takes far more memory
-            than its size, or holds objects other than tensors, plain values and
-            mmengine's training history. Nothing of it was run.
+        RuntimeError: If the file is not a checkpoint, is damaged, would take far more
+            memory than its size, or holds objects other than tensors, plain values and
+            mmengine's training history. Nothing in it has been run.
     """
     name = getattr(file, 'name', '<stream>')
     if isinstance(file, str | os.PathLike):
@@ -74,15 +74,15 @@ def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any =
     except UnsafeContent as error:
         raise RuntimeError(
             f'checkpoint {name!r} was refused: it holds objects other than tensors and plain '
-            f'values, and to load them could run code ({_line(error)})'
+            f'values, and loading them could run code ({_line(error)})'
         ) from None
     except (DamagedContent, MemoryError) as error:
-        reason = _line(error) or 'it does not fit into the memory'
+        reason = _line(error) or 'it does not fit into memory'
         raise RuntimeError(f'checkpoint {name!r} cannot be read: {reason}') from None
 
 
 def _line(error: Exception) -> str:
-    """A message of one line, whatever names the file has put into it."""
+    """The message in one line, whatever characters the file has put into it."""
     return ''.join(char if char.isprintable() else ' ' for char in str(error))
 
 
@@ -93,20 +93,20 @@ def _read_damaged_or_not(file: BinaryIO, map_location: Any) -> Any:
         raise
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,
             ArithmeticError, LookupError, TypeError, ValueError) as error:  # fmt: skip
-        # zipfile has errors of many kinds for one that is damaged.
-        raise DamagedContent(f'it is damaged or cut short ({_line(error)[:150]})') from error
+        # zipfile raises many kinds of errors for a damaged file.
+        raise DamagedContent(f'it is damaged or truncated ({_line(error)[:150]})') from error
 
 
 @contextmanager
 def _opened(file: str | BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """A file that can be read from any place of it."""
+    """A seekable binary file."""
     if not isinstance(file, str):
         yield io.BytesIO(file.read())
         return
     try:
         mode = os.stat(file).st_mode
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(f'checkpoint {name!r} is a folder: name a file in it')
+            raise IsADirectoryError(f'checkpoint {name!r} is a folder: give a file in it')
         if not stat.S_ISREG(mode):
             raise OSError(f'checkpoint {name!r} is not a regular file')
         opened = open(file, 'rb')  # noqa: SIM115
@@ -117,13 +117,13 @@ def _opened(file: str | BinaryIO, name: str) -> Iterator[BinaryIO]:
             raise
         raise type(error)(f'checkpoint {name!r} cannot be opened: {error.strerror}') from None
     except ValueError as error:
-        raise FileNotFoundError(f'checkpoint {name!r} is not the name of a file') from error
+        raise FileNotFoundError(f'checkpoint {name!r} is not a valid file name') from error
     with opened:
         yield opened
 
 
 class _Bounded:
-    """A file whose ``read`` takes no memory for what the file does not have."""
+    """A file whose ``read`` never allocates more than the file has left."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size, self.readline = file, size, file.readline
@@ -133,7 +133,7 @@ class _Bounded:
 
 
 def _max_bytes(size: int) -> int:
-    """What a file of ``size`` bytes may unpack to."""
+    """The number of bytes that a file of ``size`` bytes may unpack to."""
     text = os.environ.get(_LIMIT) or str(_DEFAULT_GB)
     try:
         limit = int(float(text) * 1e9)
@@ -159,7 +159,7 @@ def _read(file: BinaryIO, map_location: Any) -> Any:
     else:
         start = file.read(16)
         raise DamagedContent(f'it is not a checkpoint; it begins with {start!r}')
-    # Tensors may share their bytes, as those of a teacher and its student at the start.
+    # Tensors may share their bytes, such as a teacher's and its student's at the start.
     return Assembler(storages, max(allowed, 8 * size)).finish(pickle.root)
 
 
@@ -172,7 +172,7 @@ def _read_zip(
         if total > allowed:
             raise DamagedContent(
                 f'its entries unpack to {total / 1e9:.3g} GB, more than {allowed / 1e9:.3g} GB '
-                f'(the size of the file, or {_LIMIT}, which may be set higher)'
+                f'(the size of the file, or {_LIMIT}, which you can raise)'
             )
         odd = [
             info.filename
@@ -182,7 +182,7 @@ def _read_zip(
         ]
         roots = [name for name in entries if name.endswith('/data.pkl') and name.count('/') == 1]
         if odd or len(roots) != 1:
-            raise DamagedContent('it is a zip file, but not one of torch.save')
+            raise DamagedContent('it is a zip file, but torch.save did not write it')
         prefix = roots[0].removesuffix('data.pkl')
         if f'{prefix}constants.pkl' in entries:
             raise UnsafeContent('it is a TorchScript program')
@@ -195,7 +195,7 @@ def _read_zip(
             info = entries.get(f'{prefix}data/{key}')
             if info is None or info.file_size != entry.nbytes:
                 has = 'is missing' if info is None else f'has {info.file_size} bytes'
-                raise DamagedContent(f'the storage {key[:20]!r} {has}, of {entry.nbytes}')
+                raise DamagedContent(f'the storage {key[:20]!r} {has} instead of {entry.nbytes}')
             with archive.open(info) as part:
                 data = _fill(part, entry)
             storages[key] = _place(data, entry, order.decode(), map_location)
@@ -205,7 +205,7 @@ def _read_zip(
 def _read_legacy(
     file: _Bounded, map_location: Any
 ) -> tuple[Pickle, dict[str, torch.UntypedStorage]]:
-    """A file of torch before 1.6: pickles, then the storages one after the other."""
+    """A file from before torch 1.6: pickles, then the storages one after the other."""
     magic, protocol = read_pickle(file).root, read_pickle(file).root
     if magic != _LEGACY_MAGIC or protocol != _LEGACY_PROTOCOL:
         raise UnsafeContent('a bare pickle, which torch.save does not write')
@@ -214,23 +214,23 @@ def _read_legacy(
     pickle = read_pickle(file)
     keys = read_pickle(file).root
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(pickle.storages):
-        raise DamagedContent('its list of storages is not that of its tensors')
+        raise DamagedContent('its list of storages does not match its tensors')
     storages = {}
     for key in keys:
         entry = pickle.storages[key]
         if int.from_bytes(file.read(8), 'little') != entry.numel:
-            raise DamagedContent(f'the storage {key[:20]!r} is not of {entry.numel} elements')
+            raise DamagedContent(f'the storage {key[:20]!r} does not have {entry.numel} elements')
         storages[key] = _place(_fill(file, entry), entry, order, map_location)
     return pickle, storages
 
 
 def _fill(source: Any, entry: StorageEntry) -> Tensor:
-    """Read a storage's bytes; memory is taken as they come."""
+    """Read a storage's bytes; memory is allocated as they arrive."""
     parts, left = [], entry.nbytes
     while left:
         part = source.read(min(left, _CHUNK))
         if not part:
-            raise DamagedContent('it is cut short: data of its tensors are missing')
+            raise DamagedContent('it is truncated: data of its tensors are missing')
         parts.append(torch.frombuffer(bytearray(part), dtype=torch.uint8))
         left -= len(part)
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
@@ -239,7 +239,7 @@ def _fill(source: Any, entry: StorageEntry) -> Tensor:
 def _place(
     data: Tensor, entry: StorageEntry, order: str, map_location: Any
 ) -> torch.UntypedStorage:
-    """A storage on its device, in this machine's byte order."""
+    """Move a storage to its device, in this machine's byte order."""
     if order != sys.byteorder:
         parts = entry.dtype.itemsize // (2 if entry.dtype.is_complex else 1)
         data = data.view(-1, parts).flip(1).contiguous().view(-1)

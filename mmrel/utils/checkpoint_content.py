@@ -1,7 +1,7 @@
-"""What a checkpoint says of its run: checked, and without what others would run.
+"""Check a checkpoint's metadata, and drop what mmengine would run.
 
 mmengine reads ``meta.config`` and the message hub's ``cfg`` back as Python, and
-removes files at paths that the message hub names. Neither is left in what is loaded.
+removes files at paths that the message hub names. Neither reaches it.
 """
 
 import re
@@ -82,22 +82,23 @@ def _short(value: Any) -> str:
 
 
 def file_name(path: str | None) -> str | None:
-    """The last part of a path that a checkpoint names; None if it has none.
+    """The file name of a path in a checkpoint; None if it has none.
 
-    What a run may keep or remove lies in its own folder, so the rest is not needed.
+    A run keeps and removes files only in its own folder, so the rest is not needed.
     """
     name = re.split(r'[/\\]', path or '')[-1]
     return name if name not in ('', '.', '..') and name.isprintable() else None
 
 
 def clean_content(content: dict) -> None:
-    """Check what a checkpoint says of its run, and take out what would be run, in place.
+    """Check a checkpoint's metadata, and drop what mmengine would run, in place.
 
-    ``meta.config`` and the message hub's ``cfg`` and ``experiment_name`` are left out;
-    of the paths of the last and the best checkpoints the names remain.
+    ``meta.config`` and the message hub's ``cfg`` and ``experiment_name`` are dropped;
+    paths of the last and the best checkpoints are cut to the file names.
 
     Raises:
-        DamagedContent: With the key, its value and what it must be.
+        DamagedContent: If an entry is not valid; the message has the key, its value and
+            what it must be.
     """
     if content.get('meta', False) is None:
         del content['meta']

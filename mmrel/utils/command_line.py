@@ -1,4 +1,4 @@
-"""What the project's commands share: parsing options and reporting errors."""
+"""Code shared by the commands: parsing options and reporting errors."""
 
 import argparse
 import contextlib
@@ -20,16 +20,16 @@ from mmrel.utils.files import write_atomically
 from mmrel.utils.option_values import TypedText
 
 _VALUES = (
-    '. A value is a Python literal (3, None, "[1, 2]", "[dict(type=...)]") or a text, which stays '
-    'as it is typed; 1,2 and [a,b] are lists. A key that nothing reads is refused'
+    '. A value is a Python literal (3, None, "[1, 2]", "[dict(type=...)]") or a string, kept '
+    'exactly as typed; 1,2 and [a,b] are lists. A key that nothing reads is refused'
 )
 
 
 class ConfigOptions(argparse.Action):
     """``--cfg-options a.b=value ...``: changes of a config, by dotted keys.
 
-    Gives a dict of :class:`.TypedText`; :func:`mmrel.apis.config.merge_options`
-    makes values of them. Several ``--cfg-options`` add up.
+    Returns a dict of :class:`.TypedText`; :func:`mmrel.apis.config.merge_options`
+    converts them to values. Several ``--cfg-options`` add up.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,15 +53,15 @@ class ConfigOptions(argparse.Action):
             key, equals, text = word.partition('=')
             if not equals or not key.strip('.'):
                 raise argparse.ArgumentError(
-                    self, f'{word!r} is not KEY=VALUE; a value with blanks goes in quotes'
+                    self, f'{word!r} is not KEY=VALUE; put a value with spaces in quotes'
                 )
-            options.pop(key, None)  # the last one of a key counts, also in order
+            options.pop(key, None)  # the last value of a key counts, at the last position
             options[key] = TypedText(text)
         setattr(namespace, self.dest, options)
 
 
 def _log_files() -> list[logging.FileHandler]:
-    """The log files of the run that was started last."""
+    """The log files of the latest run."""
     if not MMLogger._instance_dict:
         return []
     handlers = MMLogger.get_current_instance().handlers
@@ -69,13 +69,13 @@ def _log_files() -> list[logging.FileHandler]:
 
 
 def _tell_launcher(message: str, text: str) -> bool:
-    """Give a rank's report to torchrun; whether another rank has reported the same already."""
+    """Give a rank's report to torchrun; returns whether another rank has reported the same."""
     file = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if not file:
         return False
     report = dict(message=text, extraInfo=dict(py_callstack=text, timestamp=str(int(time.time()))))
     digest = hashlib.sha256(message.encode(errors='replace')).hexdigest()[:16]
-    # torchrun removes the folder of its ranks' files in the end.
+    # torchrun removes the folder with its ranks' files at the end.
     marker = os.path.join(os.path.dirname(os.path.dirname(file)), f'reported-{digest}')
     try:
         write_atomically(json.dumps(dict(message=report)).encode(), file)
@@ -88,12 +88,12 @@ def _tell_launcher(message: str, text: str) -> bool:
 
 
 def _to_log_files(trace: str) -> str | None:
-    """Write a traceback to the log of the run; the file's name."""
+    """Write a traceback to the run's log; returns the file's name."""
     record = logging.makeLogRecord(
         dict(name='mmrel', levelno=logging.INFO, levelname='INFO', msg=trace.rstrip())
     )
     for handler in _log_files():
-        # handle() would print a traceback of its own if the disk is full.
+        # handle() would print its own traceback if the disk is full.
         with contextlib.suppress(OSError, ValueError):
             handler.stream.write(handler.format(record) + '\n')
             handler.stream.flush()
@@ -102,7 +102,7 @@ def _to_log_files(trace: str) -> str | None:
 
 
 def _report(error: BaseException) -> None:
-    """Print what went wrong as the last lines of the screen; its traceback goes to the log."""
+    """Print an error as the last lines of the screen; its traceback goes to the log."""
     trace = ''.join(traceback.format_exception(error))
     log = _to_log_files(trace)
     shown = bool(os.environ.get('MMREL_TRACEBACK'))
@@ -118,13 +118,13 @@ def _report(error: BaseException) -> None:
     if shown:
         print(trace, file=sys.stderr, flush=True)
     told = _tell_launcher(message, text + details)
-    # tools/launch.py prints what it was told when all ranks have ended.
+    # tools/launch.py prints the report when all ranks have ended.
     if not told and not os.environ.get('MMREL_LAUNCHER'):
         print(text + details, file=sys.stderr, flush=True)
 
 
 def _reader_is_gone() -> bool:
-    """Whether nobody reads the standard output any more, as after ``| head``."""
+    """Whether nobody reads standard output anymore, as after ``| head``."""
     try:
         poll = select.poll()
         poll.register(sys.stdout.fileno(), 0)
@@ -142,9 +142,9 @@ def _leave(status: int) -> NoReturn:
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's ``main`` as the process's program.
 
-    An error ends on the screen in at most three lines, ``error: ...`` and where
-    its traceback is: in the run's log file, or on the screen too with the
-    environment variable ``MMREL_TRACEBACK=1``.
+    An error prints at most three lines, ``error: ...`` and where its traceback
+    is: in the run's log file, and also on the screen if the environment variable
+    ``MMREL_TRACEBACK=1`` is set.
 
     Args:
         main (Callable): Reads ``sys.argv``.
@@ -156,12 +156,12 @@ def run_command(main: Callable[[], None]) -> None:
         main()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        if not os.environ.get('MMREL_LAUNCHER'):  # which says it once for all ranks
+        if not os.environ.get('MMREL_LAUNCHER'):  # it prints this once for all ranks
             print('interrupted', file=sys.stderr, flush=True)
         _leave(130)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
-            # Python would complain once more when it flushes at the exit.
+            # Python would complain again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _leave(1)
         with contextlib.suppress(OSError, ValueError):

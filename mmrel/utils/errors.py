@@ -1,4 +1,4 @@
-"""What went wrong, in a line or two that a user can act on."""
+"""Describe an error in a line or two that a user can act on."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ import traceback
 
 import torch
 
-# Errors that say what a user did, rather than what a program did wrong.
+# Errors caused by the user's input rather than by a fault of the program.
 _SPEAKING = (ValueError, KeyError, OSError, RuntimeError, TypeError, ImportError)
 _IN_WORKER = re.compile(r'^Caught \w+ in .*?\.\nOriginal Traceback', re.DOTALL)
 _RAISED = re.compile(r'^((?:\w+\.)*[A-Z]\w*)(?:: |$)', re.MULTILINE)
@@ -16,7 +16,7 @@ _LENGTH = 600
 
 
 def _from_worker(text: str) -> tuple[str, str]:
-    """Class and message of an error that came with a process's whole traceback."""
+    """Class and message of an error that contains a worker's whole traceback."""
     frames = text[text.rindex('\n  File ') :] if '\n  File ' in text else text
     match = _RAISED.search(frames)
     if match is None:
@@ -42,8 +42,8 @@ def error_message(error: BaseException) -> str:
     """Describe an error without its traceback.
 
     Args:
-        error (BaseException): Any error; of one from a DataLoader's worker the
-            original is described.
+        error (BaseException): Any error; for one from a DataLoader's worker, the
+            original error is described.
 
     Returns:
         str: At most two lines.
@@ -59,7 +59,7 @@ def error_message(error: BaseException) -> str:
         unexpected = name.endswith(('AttributeError', 'AssertionError', 'NameError'))
     elif isinstance(error, OSError) and error.strerror and error.errno is not None:
         files = [repr(str(f)) for f in (error.filename, error.filename2) if f is not None]
-        hint = ': free some and start again, with --resume' if error.errno == errno.ENOSPC else ''
+        hint = ': free space and restart with --resume' if error.errno == errno.ENOSPC else ''
         text = ': '.join([error.strerror, *files]) + hint
     elif isinstance(error, torch.OutOfMemoryError):
         text = f'{text.splitlines()[0]}; lower train_dataloader.batch_size'

@@ -1,4 +1,4 @@
-"""What killed processes leave behind, and the next start removes."""
+"""Remove what killed processes have left behind, at the next start."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ _SIGNATURE = r'(?P<signed>[0-9a-f]{12}-\d+-\d+)'
 # With the writer's signature, with a random name (before there were signatures), or plain.
 _PARTIAL = re.compile(rf'.+?(\.{_SIGNATURE}\.\d+|\.[0-9a-f]{{12}})?\.partial')
 _FOLDER = re.compile(rf'mmrel-scratch-{_SIGNATURE}-.*')
-# A writer that cannot be asked, such as one on another machine, has not written for so long.
+# Age after which a file counts as left if its writer cannot be checked (another machine).
 _SECONDS = 24 * 3600.0
 
 
@@ -28,13 +28,13 @@ def _is_left(path: Path, signed: str | None) -> bool:
 
 
 def remove_partial_files(folder: str | Path) -> list[str]:
-    """Remove files that a killed process has not finished.
+    """Remove files that a killed process left unfinished.
 
-    A file is removed if the process that signed it has ended, or, if that cannot be
-    told, if nobody has written it for a day. Others may remove them at the same time.
+    A file is removed if the process that signed it has ended, or, if that is unknown,
+    if nobody has written to it for a day. Others may remove files at the same time.
 
     Args:
-        folder (str | Path): Where to look; not below it. It need not exist.
+        folder (str | Path): Where to look, without its sub-folders. It need not exist.
 
     Returns:
         list[str]: Names of the removed files.
@@ -52,7 +52,7 @@ def remove_partial_files(folder: str | Path) -> list[str]:
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """A temporary folder; those of killed processes are removed first.
+    """Make a temporary folder; those of killed processes are removed first.
 
     Yields:
         str: The folder, which is removed at the end.

@@ -1,4 +1,4 @@
-"""The values of ``--cfg-options KEY=VALUE``, as a person types them."""
+"""Convert the values of ``--cfg-options KEY=VALUE``."""
 
 import ast
 import os
@@ -10,16 +10,16 @@ _PAIRS = {'[': ']', '(': ')', '{': '}'}
 
 
 class TypedText(str):
-    """What stood after ``KEY=`` on a command line, unchanged.
+    """The text after ``KEY=`` on a command line, unchanged.
 
-    It becomes a value only when the config is known (:func:`option_value`):
-    what ``a,b`` means depends on what the key holds. As a str it goes unchanged
-    to the command line of another process.
+    It is converted when the config is known (:func:`option_value`), because the
+    meaning of ``a,b`` depends on the key's present value. As a str it can be
+    passed unchanged to the command line of another process.
     """
 
 
 class _DictCalls(ast.NodeTransformer):
-    """``dict(a=1)``, as configs write it, is ``{'a': 1}``."""
+    """Replace ``dict(a=1)``, as written in configs, by ``{'a': 1}``."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -57,7 +57,7 @@ def _literal(text: str) -> tuple[bool, Any]:
 
 
 def _split(text: str) -> list[str] | None:
-    """The parts between the commas outside of quotes and brackets; None if those do not close."""
+    """Split at commas outside quotes and brackets; None if those do not close."""
     parts, open_pairs, quote, start = [], [], '', 0
     for i, char in enumerate(text):
         if quote:
@@ -79,7 +79,7 @@ def _split(text: str) -> list[str] | None:
 
 
 def _bare(text: str) -> Any:
-    """An element of a list without quotes: a literal, a number, a list or a text."""
+    """The value of a list's unquoted element: a literal, a number, a list or a string."""
     found, value = _literal(text)
     if found:
         return value
@@ -110,19 +110,19 @@ def _home(text: str) -> str:
 
 
 def option_value(text: str, present: Any = None) -> Any:
-    """The value that a person means by a text.
+    """Convert the text of an option to its value.
 
     - A Python literal is that value: ``3``, ``1e-3``, ``None``, ``[1, 2]``,
       ``'a text'``, ``[dict(type='A')]``; so are ``true`` and ``false``.
     - Several literals with commas are a list: ``1,2,3``.
-    - ``[a, b]`` is a list of texts, and so is ``a,b`` where the key holds a list.
-    - Everything else is a text, exactly as it was typed; ``~/`` is the home folder.
-    - Where the key holds a text, everything is a text but None, a boolean and
-      what stands in quotes as a whole.
+    - ``[a, b]`` is a list of strings, and so is ``a,b`` if the key holds a list.
+    - Everything else is a string, exactly as typed; a leading ``~/`` is the home folder.
+    - If the key holds a string, everything is a string except None, a boolean and
+      a quoted string.
 
     Args:
-        text (str): What stood after ``KEY=``.
-        present (Any): What the key holds now. Defaults to None.
+        text (str): The text after ``KEY=``.
+        present (Any): The key's present value. Defaults to None.
 
     Returns:
         Any: The value.

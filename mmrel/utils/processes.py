@@ -1,4 +1,4 @@
-"""Who a process is, and whether it still runs."""
+"""Identify a process, and tell whether it still runs."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """Tells machines apart, and containers of one machine."""
+    """An identifier of this machine, or of this container on it."""
     parts = [platform.node()]
     with suppress(OSError):
         parts.append(Path('/proc/sys/kernel/random/boot_id').read_text().strip())
@@ -17,22 +17,22 @@ def machine() -> str:
 
 
 def start_time(pid: int) -> str | None:
-    """When a process of this machine began; None if it has ended, or there is no /proc.
+    """When a process on this machine started; None if it has ended, or there is no /proc.
 
     Args:
         pid (int): The process.
     """
     try:
-        # The name, in brackets, may hold blanks; fields 3 and 22 are the 1st and 20th after it.
+        # The name, in parentheses, may contain spaces; fields 3 and 22 are the 1st and 20th after.
         fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-        # One that was killed stays as a zombie until its parent asks for it.
+        # A killed process stays a zombie until its parent reaps it.
         return None if fields[0] in 'ZX' else fields[19]
     except (OSError, IndexError):
         return None
 
 
 def signature(pid: int | None = None) -> str:
-    """A name of a process that no other process of any machine has, for file names.
+    """A unique name of a process, over all machines, for use in file names.
 
     Args:
         pid (int, optional): The process. Defaults to None: this one.
@@ -42,7 +42,7 @@ def signature(pid: int | None = None) -> str:
 
 
 def has_ended(signed: str) -> bool | None:
-    """Whether the process of a :func:`signature` has ended; None if it cannot be told.
+    """Whether the process of a :func:`signature` has ended; None if that is unknown.
 
     Args:
         signed (str): The signature.

@@ -1,4 +1,4 @@
-"""What differs between two runs that should be one and the same."""
+"""Find what differs between two runs that should be identical."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from mmrel.visualization import find_scalars, read_scalars
 
 from .checkpoint import load_checkpoint_file
 
-# What a clock or the device says, not the training.
+# Values that come from a clock or the device, not from the training.
 _MEASURED = {'time', 'data_time', 'memory', 'eta'}
 _STATES = ('state_dict', 'optimizer', 'gradients', 'param_schedulers')
 
@@ -21,8 +21,8 @@ def training_difference(ours: Path, theirs: Path) -> str | None:
 
     Args:
         ours (Path): A work dir.
-        theirs (Path): The work dir to compare with. Its checkpoints are looked for
-            in the other one, which may have more.
+        theirs (Path): The work dir to compare with. ``ours`` must have all of its
+            checkpoints, and may have more.
 
     Returns:
         str, optional: The first difference, in one line; None if there is none.
@@ -48,7 +48,7 @@ def training_difference(ours: Path, theirs: Path) -> str | None:
 
 
 def search_difference(ours: Path, theirs: Path) -> str | None:
-    """Compare the paths, their scores and the best ones of two searches, exactly.
+    """Compare the paths, scores and best paths of two searches, exactly.
 
     Args:
         ours (Path): A work dir.
@@ -75,11 +75,11 @@ def differences(ours: Any, theirs: Any, where: str = '') -> Iterator[str]:
 
     Args:
         ours (Any): Any content.
-        theirs (Any): What to compare it with.
-        where (str): What they are, for the result. Defaults to ''.
+        theirs (Any): The content to compare with.
+        where (str): Name of the content, for the result. Defaults to ''.
 
     Yields:
-        str: A place that differs and how, in one line.
+        str: Where and how they differ, in one line.
     """
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         if odd := sorted(map(str, ours.keys() ^ theirs.keys())):

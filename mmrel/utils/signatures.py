@@ -15,9 +15,9 @@ class Keywords:
     """The keywords of a callable.
 
     Attributes:
-        names (tuple[str, ...]): In the order of the signature.
+        names (tuple[str, ...]): The keywords, in the order of the signature.
         required (tuple[str, ...]): Those without a default.
-        closed (bool): Whether there are no others.
+        closed (bool): Whether the callable accepts no other keywords.
     """
 
     names: tuple[str, ...]
@@ -26,7 +26,7 @@ class Keywords:
 
 
 def _only_forwards(init: Callable, name: str) -> bool:
-    """Whether a constructor does nothing with its ``**kwargs`` but give them to its base."""
+    """Whether a constructor only passes its ``**kwargs`` on to its base."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(init)))
     except (OSError, TypeError, SyntaxError):
@@ -46,7 +46,7 @@ def _only_forwards(init: Callable, name: str) -> bool:
 
 
 def _parameters(target: Callable) -> tuple[list[str], list[str], str | None]:
-    """Names, required ones and the name of ``**kwargs`` of a signature."""
+    """A signature's names, its required names, and the name of its ``**kwargs``."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(target).parameters.values()
     names = [p for p in parameters if p.kind in named]
@@ -57,13 +57,13 @@ def _parameters(target: Callable) -> tuple[list[str], list[str], str | None]:
 
 @cache
 def keywords(target: Callable) -> Keywords:
-    """The keywords of a class, through its bases where ``**kwargs`` goes there, or a function.
+    """The keywords of a function or a class, including its bases' if ``**kwargs`` goes there.
 
     Args:
         target (Callable): A class or a function.
 
     Returns:
-        Keywords: ``closed`` is False where it cannot be told.
+        Keywords: ``closed`` is False if it cannot be determined.
     """
     if not inspect.isclass(target):
         try:
@@ -84,7 +84,7 @@ def keywords(target: Callable) -> Keywords:
         except (TypeError, ValueError):
             break
         names.update(dict.fromkeys(own[1:]))
-        # What a base requires its heir may give it.
+        # A subclass may itself pass what its base requires.
         required = needed[1:] if required is None else required
         if rest is None:
             return Keywords(tuple(names), tuple(required), closed=True)

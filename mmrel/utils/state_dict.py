@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Weights that are not finite are loaded if this is 1.
+# If this environment variable is 1, weights that are not finite are loaded.
 _ALLOW = 'MMREL_ALLOW_NONFINITE'
 _SHOWN = 6
 
@@ -22,7 +22,7 @@ class StateDictDifference:
         missing (list[str]): Keys that the module has and the checkpoint lacks.
         unexpected (list[str]): Keys that only the checkpoint has.
         wrong_shape (list[str]): Keys of both, with both shapes.
-        wrong_type (list[str]): Keys of both, whole numbers in one and floats in the
+        wrong_type (list[str]): Keys of both, integers in one and floats in the
             other, with both types.
     """
 
@@ -35,7 +35,7 @@ class StateDictDifference:
         return bool(self.missing or self.unexpected or self.wrong_shape or self.wrong_type)
 
     def describe(self, title: str) -> str:
-        """A message of two lines: the title, and the faults with long lists cut short."""
+        """A message of two lines: the title, and the faults with long lists shortened."""
         faults = []
         for label, keys in (
             ('missing in the checkpoint', self.missing),
@@ -54,8 +54,7 @@ def compare_state_dict(
 ) -> StateDictDifference:
     """Compare keys, shapes and types.
 
-    Floats of another precision are of the same type, and so are whole numbers of
-    another width.
+    Floats of any precision count as the same type, and so do integers of any width.
 
     ``num_batches_tracked`` may be missing: checkpoints of old torch lack it.
 
@@ -90,27 +89,27 @@ def _kind(value: Tensor) -> str:
 
 
 def _readable(key: str) -> str:
-    """A key that a file chose, fit for a message."""
+    """A key from a file, made safe for a message."""
     return key if key.isprintable() and len(key) <= 100 else repr(key[:100])
 
 
 def weights_of(content: Any, where: str) -> dict[str, Tensor]:
-    """The weights of a checkpoint, without ``module.`` before their names.
+    """The weights of a checkpoint, without the prefix ``module.``.
 
     Args:
-        content (Any): What :func:`.checkpoint.load_checkpoint_file` gives: with an
-            entry ``state_dict``, or the weights themselves.
-        where (str): What it is, for the message, such as "checkpoint 'x.pth'".
+        content (Any): From :func:`.checkpoint.load_checkpoint_file`: with an entry
+            ``state_dict``, or the weights themselves.
+        where (str): Name of the content, for messages, such as "checkpoint 'x.pth'".
 
     Returns:
-        dict[str, Tensor]: One at least. Modules' extra state may be plain values.
+        dict[str, Tensor]: At least one. Modules' extra state may be plain values.
 
     Raises:
-        RuntimeError: If it holds none, or values that are not tensors.
+        RuntimeError: If there are no weights, or values that are not tensors.
     """
     state = content.get('state_dict', content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state:
-        raise RuntimeError(f'{where} holds no weights: no state_dict is in it')
+        raise RuntimeError(f'{where} has no weights: it lacks a state_dict')
     for key, value in state.items():
         if not isinstance(key, str) or not (
             isinstance(value, Tensor) or key.endswith('_extra_state')
@@ -127,10 +126,11 @@ def check_finite(state: Mapping[str, Any], where: str) -> None:
 
     Args:
         state (Mapping[str, Any]): Weights and buffers.
-        where (str): What they are, for the message.
+        where (str): Name of the content, for the message.
 
     Raises:
-        RuntimeError: With the first key and the number of such tensors.
+        RuntimeError: If there are such values; the message has the first key and the
+            number of tensors.
     """
     if os.environ.get(_ALLOW) == '1':
         return
@@ -139,15 +139,15 @@ def check_finite(state: Mapping[str, Any], where: str) -> None:
     if bad:
         raise RuntimeError(
             f'{where} has NaN or infinite values in {len(bad)} of {len(tensors)} tensors, the '
-            f'first is {_readable(bad[0])}: its training had failed; take an earlier checkpoint '
-            f'({_ALLOW}=1 loads it all the same)'
+            f'first is {_readable(bad[0])}: its training diverged; use an earlier checkpoint '
+            f'({_ALLOW}=1 loads it anyway)'
         )
 
 
 def _is_finite(value: Tensor) -> bool:
     if not (value.dtype.is_floating_point or value.dtype.is_complex):
         return True
-    # The 8-bit types have no test of their own.
+    # The 8-bit types do not support isfinite.
     value = value.float() if value.dtype.itemsize == 1 else value
     return bool(value.isfinite().all())
 

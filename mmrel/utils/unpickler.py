@@ -1,9 +1,9 @@
-"""Reading the part of pickle that checkpoints need, by an interpreter of our own.
+"""Our own interpreter for the part of pickle that checkpoints need.
 
-A pickle is a program. Here it is read by an interpreter that knows no import and calls
-nothing but the functions of `_globals`, all of which build plain values, tensors and
-arrays of numbers. Sizes are checked before memory is taken, so that a wrong size can
-neither read nor write outside of its data.
+A pickle is a program. This interpreter has no imports and calls only the functions of
+`_globals`, which all build plain values, tensors and arrays of numbers. Sizes are
+checked before memory is allocated, so a wrong size can neither read nor write outside
+its data.
 """
 
 import math
@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
-# A large checkpoint has a million opcodes; each takes 64 bytes at most.
+# A large checkpoint has a million opcodes; each takes at most 64 bytes.
 _MAX_OPCODES = 10_000_000
-# Values when what is referred to twice counts twice, as it does for most who read it.
+# Number of values, counting repeated references each time, as most readers would visit them.
 _MAX_VALUES = 20_000_000
 _MAX_DEPTH = 64
 _MAX_DIMS = 64
@@ -36,7 +36,7 @@ _NUMERIC = re.compile(
 
 
 class UnsafeContent(Exception):
-    """A file asks for what a checkpoint does not need, such as a function to call."""
+    """A file asks for something that no checkpoint needs, such as calling a function."""
 
 
 class DamagedContent(Exception):
@@ -45,7 +45,7 @@ class DamagedContent(Exception):
 
 @dataclass(frozen=True)
 class StorageType:
-    """What a file calls ``torch.FloatStorage``; ``dtype`` None: bytes."""
+    """Stands for a name such as ``torch.FloatStorage``; ``dtype`` None means bytes."""
 
     dtype: torch.dtype | None
 
@@ -56,8 +56,8 @@ class StorageEntry:
 
     Attributes:
         key (str): Its name in the file.
-        dtype (torch.dtype): Of its elements; uint8 if they are bytes.
-        location (str): Where it was, such as 'cuda:0'.
+        dtype (torch.dtype): Type of its elements; uint8 for bytes.
+        location (str): The device it was saved from, such as 'cuda:0'.
         numel (int): Number of elements.
     """
 
@@ -91,7 +91,7 @@ class _Function:
 
 @dataclass(eq=False)
 class _DType:
-    """A numeric NumPy dtype; its byte order comes after it."""
+    """A numeric NumPy dtype; its byte order follows later, in ``build``."""
 
     dtype: np.dtype
 
@@ -115,7 +115,7 @@ class _Array:
             raise DamagedContent('a NumPy array without its five parts')
         _, shape, dtype, fortran, data = state
         if not isinstance(dtype, _DType):
-            raise UnsafeContent('a NumPy array of what is not a number')
+            raise UnsafeContent('a NumPy array of objects other than numbers')
         shape = _ints(shape, 'shape of a NumPy array')
         raw = _bytes(data)
         if len(shape) > _MAX_DIMS or math.prod(shape) * dtype.dtype.itemsize != len(raw):
@@ -126,7 +126,7 @@ class _Array:
         if dtype.dtype.kind == 'b':
             flat = np.frombuffer(raw, np.uint8) != 0
         order = 'F' if fortran is True else 'C'
-        # A copy: what was read cannot be written to. In this machine's byte order.
+        # A writable copy, in this machine's byte order.
         self.value = flat.reshape(shape, order=order).astype(
             dtype.dtype.newbyteorder('='), order=order, copy=True
         )
@@ -149,7 +149,7 @@ class _History:
             and all(a.value.ndim == 1 and a.value.dtype.kind in 'fiu' for a in arrays)
             and len(arrays[0].value) == len(arrays[1].value) <= length
         ):
-            raise DamagedContent('a training history that is not two rows of numbers')
+            raise DamagedContent('a training history other than two rows of numbers')
         history = HistoryBuffer(max_length=length)
         history._log_history, history._count_history = (a.value for a in arrays)
         self.value = history
@@ -157,11 +157,11 @@ class _History:
 
 @dataclass
 class Pickle:
-    """A pickle that was read, its tensors still without data.
+    """A parsed pickle, its tensors still without data.
 
     Attributes:
         root (Any): Its content.
-        storages (dict[str, StorageEntry]): The storages that it refers to, by key.
+        storages (dict[str, StorageEntry]): The storages it refers to, by key.
     """
 
     root: Any
@@ -175,12 +175,12 @@ def _ints(value: Any, what: str) -> tuple[int, ...]:
     if not isinstance(value, tuple | list) or not all(
         type(x) is int and 0 <= x <= _MAX_INT for x in value
     ):
-        raise DamagedContent(f'a {what} that is not whole numbers')
+        raise DamagedContent(f'a {what} that is not integers')
     return tuple(value)
 
 
 def _bytes(value: Any) -> bytes:
-    """Bytes, which Python 2 wrote as a text."""
+    """Bytes; Python 2 wrote them as text."""
     try:
         return value.encode('latin1') if isinstance(value, str) else bytes(memoryview(value))
     except (TypeError, UnicodeEncodeError) as error:
@@ -233,14 +233,14 @@ def _parameter(data: Any, requires_grad: Any = True, *_: Any) -> _TensorEntry:
 
 
 def _with_attributes(function: Any, _type: Any, args: Any, _state: Any) -> Any:
-    """A tensor on which its program had set attributes: without them."""
+    """A tensor on which a program had set attributes, which are dropped."""
     if not isinstance(function, _Function) or not isinstance(args, tuple):
         raise UnsafeContent('a tensor that is not built by torch')
     return function.call(*args)
 
 
 def _statistic(owner: Any, name: Any) -> None:
-    """Stands in for ``getattr``, by which a training history names its statistics."""
+    """Replaces ``getattr``, with which a training history names its statistics."""
     if not (isinstance(owner, _Function) and owner.name == _HISTORY and name in _STATISTICS):
         raise UnsafeContent(f'GLOBAL getattr of {str(name)[:40]!r} is not allowed')
 
@@ -248,7 +248,7 @@ def _statistic(owner: Any, name: Any) -> None:
 def _dtype(name: Any, *_: Any) -> _DType:
     if isinstance(name, bytes):
         name = name.decode('latin1')
-    # Booleans, integers, floats: no objects, no structures, no raw memory.
+    # Only booleans, integers and floats: no objects, no structures, no raw memory.
     if not isinstance(name, str) or name not in (
         *('b1', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'f2', 'f4', 'f8'),
     ):
@@ -275,7 +275,7 @@ def _pairs(kind: type) -> Callable[..., Any]:
 
 def _encode(text: Any, encoding: Any) -> bytes:
     if encoding not in ('latin1', 'latin-1') or not isinstance(text, str):
-        raise UnsafeContent('a call of _codecs.encode for what is not bytes')
+        raise UnsafeContent('a call of _codecs.encode for something other than bytes')
     return text.encode('latin1')
 
 
@@ -297,14 +297,14 @@ def _complex(real: Any, imaginary: Any) -> complex:
 
 @cache
 def _dtypes() -> dict[str, torch.dtype]:
-    """Numeric dtypes by name; none that is quantised."""
+    """Numeric dtypes by name, without quantized ones."""
     found = {str(v): v for v in vars(torch).values() if isinstance(v, torch.dtype)}
     return {name: dtype for name, dtype in found.items() if _NUMERIC.fullmatch(name)}
 
 
 @cache
 def _globals() -> dict[str, Any]:
-    """Names in a pickle, and what they stand for here."""
+    """Allowed names in a pickle, and what each stands for."""
     table: dict[str, Any] = dict(_dtypes())
     for dtype, storage in torch.storage._dtype_to_storage_type_map().items():
         if str(dtype) in table:
@@ -367,10 +367,10 @@ _MARK = object()
 
 
 def _key(value: Any) -> Any:
-    """A key of a dict: one that is cheap to hash."""
+    """Check that a dict's key is cheap to hash."""
     parts = value if type(value) is tuple and len(value) <= 8 else (value,)
     if not all(isinstance(part, _SCALARS) for part in parts):
-        raise DamagedContent('a key of a dict that is neither a text nor a number')
+        raise DamagedContent('a key of a dict that is neither a string nor a number')
     return value
 
 
@@ -412,7 +412,7 @@ class _Machine:
         raise DamagedContent('it ends too early')
 
     def _top(self, count: int) -> list[Any]:
-        """The uppermost values, none of them a mark."""
+        """The topmost values, none of them a mark."""
         values = self.stack[-count:]
         if len(values) < count or any(value is _MARK for value in values):
             raise DamagedContent('a value is missing')
@@ -500,7 +500,7 @@ class _Machine:
     def _do_binpersid(self, _: Any) -> None:
         (pid,) = self._pop(1)
         if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] not in ('storage',):
-            raise UnsafeContent('a reference to what is not a storage')
+            raise UnsafeContent('a reference to something other than a storage')
         _, kind, key, location, numel, *view = pid
         if not isinstance(kind, StorageType) or not all(
             isinstance(part, str) for part in (key, location)
@@ -518,11 +518,11 @@ class _Machine:
 
 
 def read_pickle(file: BinaryIO) -> Pickle:
-    """Read one pickle from a binary file, to just after its end.
+    """Read one pickle from a binary file, up to its end.
 
     Raises:
-        UnsafeContent: If it asks for anything that is not on our list.
-        DamagedContent: If it does not follow the format, or is out of proportion.
+        UnsafeContent: If it asks for anything that is not allowed.
+        DamagedContent: If it does not follow the format, or exceeds a limit.
     """
     machine = _Machine()
     try:
@@ -539,12 +539,12 @@ def read_pickle(file: BinaryIO) -> Pickle:
 
 
 class Assembler:
-    """Puts the data into what a pickle describes.
+    """Fill a parsed pickle with its data.
 
     Args:
         storages (dict[str, torch.UntypedStorage]): The storages' bytes, by key.
-        max_bytes (int): What all tensors together may take, those that share
-            their bytes counted each.
+        max_bytes (int): Limit for all tensors together; tensors that share bytes
+            are counted separately.
     """
 
     def __init__(self, storages: dict[str, torch.UntypedStorage], max_bytes: int) -> None:
@@ -570,12 +570,12 @@ class Assembler:
         if known is not None:
             return known
         if depth > _MAX_DEPTH or id(value) in self._open:
-            raise DamagedContent(f'values inside each other, more than {_MAX_DEPTH} deep')
+            raise DamagedContent(f'values nested more than {_MAX_DEPTH} deep')
         self._open.add(id(value))
         result = self._build(value, depth + 1)
         self._open.discard(id(value))
         if result[1] > _MAX_VALUES:
-            raise DamagedContent(f'more than {_MAX_VALUES:,} values, by repetition')
+            raise DamagedContent(f'more than {_MAX_VALUES:,} values, counting each repetition')
         self._done[id(value)] = result
         return result
 
@@ -605,7 +605,7 @@ class Assembler:
         self._left -= math.prod(entry.size) * entry.dtype.itemsize
         if self._left < 0:
             raise DamagedContent(
-                'tensors that are far larger than the file: MMREL_MAX_CHECKPOINT_GB is the limit'
+                'tensors that are far larger than the file; MMREL_MAX_CHECKPOINT_GB sets the limit'
             )
         storage = self._storages[entry.storage.key]
         tensor = torch.empty(0, dtype=entry.dtype, device=storage.device)

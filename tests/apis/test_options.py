@@ -92,7 +92,7 @@ def test_keys_that_are_read_are_set(word: str, value: object) -> None:
          'train_dataloader.dataset.pipeline.1.num_views'),
         ('val_pipeline=[]', 'change val_dataloader.dataset.pipeline'),
         ('collate_fn.type=x', 'change train_dataloader.collate_fn.type, val_dataloader.'),
-        ('launcher=pytorch', 'the switch --launcher says it'),
+        ('launcher=pytorch', 'use the switch --launcher instead'),
         ('train_cfg.max_epoch=3',
          'train_cfg.max_epoch is not a setting of MidEpochTrainLoop; did you mean max_epochs'),
         ('model.backbon.depth=3', 'model.backbon is not a setting of ReSSL; did you mean backbone'),

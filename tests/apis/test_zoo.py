@@ -148,7 +148,7 @@ def test_a_published_backbone_is_loaded_into_any_model(
         ('of another shape', r'memory\.queue \(model \(8, 20\), checkpoint \(8, 7\)\)'),
         ('backbone lacks a key', r'does not fit the backbone.*1 missing.*backbone\.conv1\.weight'),
         ('of another model', r'publish_model\.py\) fits every config with that backbone'),
-        ('without weights', r'holds no weights'),
+        ('without weights', r'has no weights'),
     ],
 )  # fmt: skip
 def test_a_file_that_does_not_fit(

@@ -104,7 +104,7 @@ def test_a_part_is_refused_where_all_are_needed(root: Path) -> None:
 
 
 def test_the_same_name_twice_has_no_number(root: Path) -> None:
-    with pytest.raises(ValueError, match='several have the same name'):
+    with pytest.raises(ValueError, match='some classes have the same name'):
         _match(_folder(root, classes=('a', 'a', 'b')), ('b', 'a'))
 
 

@@ -283,7 +283,7 @@ def test_odd_images_with_damaged_exif(
     for name in ('a', 'b'):
         assert (_read(tmp_path / name, content) == 99).all()
     assert len(said) == 1
-    assert "/a': its EXIF data is damaged" in said[0]
+    assert "/a' has damaged EXIF data" in said[0]
 
 
 def test_odd_images_of_cmyk_jpegs(tmp_path: Path) -> None:

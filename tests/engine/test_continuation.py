@@ -218,7 +218,7 @@ def test_accumulation_for_a_smaller_batch_keeps_the_place(
                 )
             ),
             {},
-            r'has 4 group\(s\) of parameters, not those .*paramwise_cfg as it was',
+            r'the 4 parameter group\(s\) .* restore optim_wrapper\.paramwise_cfg',
         ),
         ({}, dict(seed='3'), r"meta\['run'\] of the checkpoint has no valid seed"),
         (

@@ -58,7 +58,7 @@ def test_without_the_switch_another_batch_is_said(
     (line,) = said
     assert line.startswith(
         'the rate is meant for a batch of 16, this run has 32 (4 on 2 processes, 4 iterations a '
-        'step): it stays as it is (--auto-scale-lr would multiply it by 2,'
+        'step): it is not scaled (--auto-scale-lr would multiply it by 2,'
     )
     assert _start(tmp_path, monkeypatch, 2, 2, base_batch_size=16)[1] == []
     assert _start(tmp_path, monkeypatch)[1] == []

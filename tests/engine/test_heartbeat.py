@@ -122,7 +122,7 @@ def test_who_is_silent() -> None:
     assert _beats([0, 11, 1], 0)._describe('all_gather (mmrel/a.py:3)') == (
         'rank 1 (node, process 1) at iteration 7, in x has not answered for 11 s; rank 0 waited '
         'for it at iteration 7, in all_gather (mmrel/a.py:3) (env_cfg.dist_cfg.timeout=10 s): '
-        'the job ends, go on with --resume'
+        'the job ends; continue with --resume'
     )
 
 

@@ -146,7 +146,7 @@ _FIXED = "[dict(type='CosineAnnealingLR', T_max=4, end=4, convert_to_iter_based=
 def test_a_length_that_the_schedule_does_not_follow_is_refused(tmp_path: Path) -> None:
     config, option = _own(tmp_path, _FIXED), {'train_cfg.max_epochs': 10}
     for options in (option, {'train_cfg': dict(max_epochs=10)}):
-        with pytest.raises(ValueError, match='changes the length alone') as error:
+        with pytest.raises(ValueError, match='changes only the length') as error:
             load_config(config, options)
         text = str(error.value)
         assert '(param_scheduler.0.T_max=4, param_scheduler.0.end=4)' in text
@@ -209,9 +209,11 @@ def test_a_schedule_that_ends_early_is_said_and_one_that_fits_is_not(
 ) -> None:
     early = [dict(type='CosineAnnealingLR', T_max=2, end=2, convert_to_iter_based=True)]
     said = _said(toy_runner(tmp_path / 'early', param_scheduler=early), monkeypatch)
-    (line,) = [text for text in said if 'ends elsewhere' in text]
+    (line,) = [text for text in said if 'does not end with' in text]
     assert 'train_cfg.max_epochs=4: param_scheduler.0.T_max=2, param_scheduler.0.end=2;' in line
-    assert not [t for t in _said(toy_runner(tmp_path / 'fits'), monkeypatch) if 'elsewhere' in t]
+    assert not [
+        t for t in _said(toy_runner(tmp_path / 'fits'), monkeypatch) if 'does not end with' in t
+    ]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_it_is_noted(number: signal.Signals, capfd: pytest.CaptureFixture) -> No
         assert stop.received == number
     assert signal.getsignal(number) == before
     assert capfd.readouterr().err == (
-        f'{number.name}: saving a checkpoint after this step; again: end at once\n'
+        f'{number.name}: saving a checkpoint after this step; repeat to end at once\n'
     )
 
 
@@ -85,7 +85,7 @@ def test_status_and_message() -> None:
     stopped = TrainingStopped(signal.SIGUSR1, 7, 'work/interrupted.pth')
     assert stopped.code == 138
     assert str(stopped) == (
-        'SIGUSR1: stopped after iteration 7, which work/interrupted.pth holds; go on with --resume'
+        'SIGUSR1: stopped after iteration 7, saved work/interrupted.pth; continue with --resume'
     )
 
 
@@ -102,7 +102,7 @@ class _Runner:
 
 def test_ctrl_c_says_where_to_go_on(tmp_path: Path) -> None:
     runner = _Runner(tmp_path)
-    for expected in ('no checkpoint was written before', 'go on from a/epoch_1.pth with --resume'):
+    for expected in ('no checkpoint was written yet', 'continue from a/epoch_1.pth with --resume'):
         with pytest.raises(KeyboardInterrupt), saying_where_to_go_on(runner):
             raise KeyboardInterrupt
         assert runner.lines.pop() == f'interrupted at iteration 7; {expected}'

@@ -73,15 +73,15 @@ _NAN = torch.tensor([[float('nan')] * 8])
     [
         (dict(k=(0,)), 'k='),
         (dict(k=()), 'k='),
-        (dict(k=(2.5,)), r'k=\(2\.5,\).*whole numbers'),
+        (dict(k=(2.5,)), r'k=\(2\.5,\).*integers'),
         (dict(temperature=0), 'temperature=0'),
         (dict(temperature=math.nan), 'temperature=nan'),
         (dict(num_classes=0), 'num_classes=0'),
-        (dict(num_classes=4), r'\d+ of the 70 bank_labels are outside of 0 to 3'),
-        (dict(bank_labels=torch.full((70,), -1)), '70 of the 70 bank_labels are outside of 0 to 4'),
+        (dict(num_classes=4), r'\d+ of the 70 bank_labels are not in 0 to 3'),
+        (dict(bank_labels=torch.full((70,), -1)), '70 of the 70 bank_labels are not in 0 to 4'),
         (dict(bank_labels=torch.zeros(69).long()), r'bank_labels of shape \(69,\) .* the 70 feat'),
         (dict(bank_labels=torch.zeros(70, 1).long()), r'bank_labels of shape \(70, 1\)'),
-        (dict(bank_labels=torch.zeros(70)), r'bank_labels are torch\.float32; .* whole numbers'),
+        (dict(bank_labels=torch.zeros(70)), r'bank_labels are torch\.float32 but must be integers'),
         (dict(bank_labels=torch.zeros(70).bool()), r'bank_labels are torch\.bool'),
         (dict(queries=torch.randn(24, 7)), r'queries, \(24, 7\), and of the bank, \(70, 8\)'),
         (dict(queries=torch.randn(8)), r'queries, \(8,\)'),
@@ -109,7 +109,7 @@ def test_a_vote_is_checked_and_places_without_neighbour_are_not_read() -> None:
     similarities = torch.tensor([[0.5, -math.inf], [-math.inf, -math.inf]])
     scores = vote(similarities, torch.tensor([[1, 99], [-1, 99]]), 3, 2, 0.1)
     torch.testing.assert_close(scores, torch.tensor([[0.0, 1, 0], [0, 0, 0]]))
-    with pytest.raises(ValueError, match="1 of the neighbours' labels are outside of 0 to 0"):
+    with pytest.raises(ValueError, match="1 of the neighbors' labels are not in 0 to 0"):
         vote(torch.zeros(1, 2), torch.tensor([[0, 1]]), 1, 2, 0.1)
     with pytest.raises(ValueError, match=r'must both be \(Q, k\)'):
         vote(torch.zeros(1, 2), torch.zeros(1, 3).long(), 1, 2, 0.1)
@@ -135,7 +135,7 @@ def _wrong_on_rank(rank: int) -> list[str]:
 
 def test_all_ranks_refuse_what_one_has() -> None:
     for label, queries, empty in run_ranks(_wrong_on_rank, 2):
-        assert label.startswith('1 of the 10 bank_labels are outside of 0 to 2')
+        assert label.startswith('1 of the 10 bank_labels are not in 0 to 2')
         assert queries.startswith('the ranks have [2, 3] queries, but need the same number')
         assert empty == '[[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]'  # a rank may have no part of the bank
 
@@ -191,8 +191,8 @@ def test_too_few_images_for_a_table(k: int) -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(rows=torch.tensor([0, 1, 2, 3, 9])), '1 are outside of 0 to 4'),
-        (dict(rows=torch.tensor([0, 1, 2, 3, 3])), '2 images are missing or there twice'),
+        (dict(rows=torch.tensor([0, 1, 2, 3, 9])), '1 rows are not in 0 to 4'),
+        (dict(rows=torch.tensor([0, 1, 2, 3, 3])), '2 images are missing or named twice'),
         (dict(rows=torch.arange(4)), r'features \(5, 2\) and rows \(4,\)'),
         (dict(rows=torch.arange(5.0)), r'rows are torch\.float32'),
         (dict(features=torch.full((5, 2), torch.inf)), '5 of 5 images are not finite'),

@@ -164,7 +164,7 @@ def test_storages_out_of_reach_are_named(where: str, error: type, message: str) 
 def test_a_file_that_is_no_journal_and_one_with_half_a_line(tmp_path: Path) -> None:
     file = tmp_path / 'study.journal'
     file.write_text('what a nice day\nit is\n')
-    with pytest.raises(ConnectionError, match='no journal'):
+    with pytest.raises(ConnectionError, match='not a valid Optuna journal'):
         open_storage(str(file))
     file.unlink()
     storage = open_storage(str(file))

@@ -269,7 +269,7 @@ def test_a_path_is_known_so_the_budget_can_be_met(tmp_path: Path) -> None:
 def test_a_file_that_is_no_journal_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / 'file'
     path.write_bytes(content)
-    with pytest.raises(ConnectionError, match=r'no journal.*sqlite:///FILE'):
+    with pytest.raises(ConnectionError, match=r'not a valid Optuna journal.*sqlite:///FILE'):
         open_storage(str(path))
     assert path.read_bytes() == content
 

@@ -22,7 +22,7 @@ def test_one_kill(images: Path, tmp_path: Path) -> None:
     (row,) = _rows(tmp_path)
     assert row['equal'], row
     assert row['starts'] == 1 + len(row['kills']) == 2
-    assert '1 of 1 runs equal the unbroken one' in output
+    assert '1 of 1 runs equal the uninterrupted one' in output
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ['unbroken']
 
 

@@ -59,7 +59,7 @@ def test_a_signal_to_the_script_ends_all_ranks(
     assert _alive(str(work_dir)) == []
     text = output.read_text()
     assert f'{number.name}: stopped after iteration' in text
-    assert 'go on with --resume' in text
+    assert 'continue with --resume' in text
     meta = load_checkpoint_file(work_dir / INTERRUPTED)['meta']
     assert f'after iteration {meta["iter"]},' in text
     with socket.socket() as probe:
@@ -79,5 +79,5 @@ def test_status_and_message_of_one_process(images: Path, tmp_path: Path) -> None
     os.kill(process.pid, signal.SIGUSR1)
     assert process.wait(120) == 128 + signal.SIGUSR1
     text = output.read_text()
-    assert 'go on with --resume' in text
+    assert 'continue with --resume' in text
     assert 'Traceback' not in text

@@ -244,10 +244,10 @@ def _without(key: str) -> Callable[[dict], None]:
         (_without('meta'), r'no meta\.epoch'),
         (_without('message_hub'), r'no message_hub\.log_scalars'),
         (lambda c: c['meta'].pop('iter'), r'no meta\.iter'),
-        (lambda c: c['meta'].update(epoch=99), 'epoch 99, this run ends after 4'),
-        (lambda c: c['optimizer'].update(param_groups=3), 'not the state of an optimizer'),
+        (lambda c: c['meta'].update(epoch=99), 'epoch 99, but this run ends after 4'),
+        (lambda c: c['optimizer'].update(param_groups=3), 'not a valid optimizer state'),
         (lambda c: c['optimizer']['param_groups'].pop(), 'groups of'),
-        (lambda c: c.update(param_schedulers=[dict(step=1)]), 'not states of schedulers'),
+        (lambda c: c.update(param_schedulers=[dict(step=1)]), 'not valid scheduler states'),
     ],
 )
 def test_hostile_or_foreign_states_are_not_resumed(

@@ -1,10 +1,10 @@
 #!/usr/bin/env python
-"""Kill a training or a search at random moments, resume it, compare with the unbroken run.
+"""Kill a training or search at random moments, resume it, compare with an uninterrupted run.
 
-Losses, validation records and checkpoints (of a search: paths and scores) must be equal, exactly;
-that holds on a CPU, and on a GPU as far as its kernels are deterministic. Kills are SIGKILLs: at
-any time, inside checkpoint writes and inside validations. Everything is imported once and each
-start is a fork of this process, so that a start takes a fraction of a second.
+Losses, validation records and checkpoints (of a search: paths and scores) must be exactly equal;
+that holds on a CPU, and on a GPU as far as its kernels are deterministic. Runs are killed by
+SIGKILL at any time, during checkpoint writes and during validations. Everything is imported once
+and each start is a fork of this process, so that a start takes a fraction of a second.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from mmrel.engine.runner import Runner
 from mmrel.utils.command_line import run_command
 from mmrel.utils.run_difference import search_difference, training_difference
 
-# What a run says through the pipe: it starts working, saves, validates; capitals end it.
+# What a run reports through the pipe: it starts working, saves, validates; capitals mark the end.
 BEGIN, SAVE, VALIDATE = b'b', b's', b'v'
 PR_SET_PDEATHSIG = 1
 NAMES = {BEGIN: 'time', SAVE: 'checkpoint', VALIDATE: 'validation'}
@@ -75,16 +75,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file of a training, or of a search')
     parser.add_argument('checkpoint', nargs='?', help='the supernet of a search')
     parser.add_argument('--work-dir', help='a new folder (work_dirs/kill_resume/CONFIG)')
-    parser.add_argument('--runs', type=int, default=20, help='runs that are killed (20)')
-    parser.add_argument('--kills', type=int, default=3, help='kills of a run, at most (3)')
-    parser.add_argument('--seed', type=int, default=0, help='of the moments (0)')
+    parser.add_argument('--runs', type=int, default=20, help='number of runs to kill (20)')
+    parser.add_argument('--kills', type=int, default=3, help='maximum kills per run (3)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the moments (0)')
     parser.add_argument('--keep', action='store_true', help='keep the folders of equal runs')
-    # Handed on as they are.
-    parser.add_argument('--cfg-options', nargs='+', default=[], help='as those of train.py')
+    # Passed on unchanged.
+    parser.add_argument('--cfg-options', nargs='+', default=[], help='as for train.py')
     args = parser.parse_args(argv)
     for name in ('runs', 'kills'):
         if getattr(args, name) < 1:
-            parser.error(f'--{name} {getattr(args, name)}: 1 or more')
+            parser.error(f'--{name} {getattr(args, name)}: must be at least 1')
     return args
 
 
@@ -98,7 +98,7 @@ def tool(name: str) -> Any:
 
 
 def _report_events(pipe: int) -> None:
-    """Let the Runner of this process say what it does."""
+    """Let this process's Runner report what it does."""
     call_hook, save = Runner.call_hook, Runner.save_checkpoint
     names = dict(before_run=BEGIN, before_test=BEGIN, before_val=VALIDATE)
 
@@ -118,11 +118,11 @@ def _report_events(pipe: int) -> None:
 
 
 def _child(command: Callable, argv: list[str], console: Path, pipe: int) -> None:
-    """Run a command as a process of its own does; never returns."""
+    """Run a command as its own process would; never returns."""
     code = 1
     try:
         os.setsid()
-        # What ends this tool ends its runs.
+        # If this tool is killed, its runs end too.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         file = os.open(console, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream in (1, 2):
@@ -139,9 +139,9 @@ def _child(command: Callable, argv: list[str], console: Path, pipe: int) -> None
 
 
 def start(command: Callable, argv: list[str], console: Path, moment: Moment | None) -> Start:
-    """Start a command in a fork, kill it at a moment, or wait for its end.
+    """Start a command in a fork, and kill it at a moment or wait for its end.
 
-    Its log folder is named by the second of its start; the next one must differ.
+    Its log folder is named after the second of its start, so the next start must wait.
     """
     reading, writing = os.pipe()
     began = time.monotonic()
@@ -186,14 +186,14 @@ def start(command: Callable, argv: list[str], console: Path, moment: Moment | No
 
 
 def draw_moment(draw: random.Random, unbroken: Start, kills: int) -> Moment:
-    """A moment within the first of ``kills`` parts of the unbroken run."""
+    """A moment within the first of ``kills`` parts of the uninterrupted run."""
     counts = Counter(name for _, name in unbroken.events)
     kinds = [BEGIN, *(event for event in (SAVE, VALIDATE) if counts[event])]
     event = draw.choice(kinds)
     if event == BEGIN:
         return Moment(BEGIN, 1, draw.random() * (unbroken.end - unbroken.events[0][0]) / kills)
     count = draw.randint(1, max(1, counts[event] // kills))
-    # Past its end, too: what follows a checkpoint belongs to it.
+    # Past its end as well: what follows a checkpoint belongs to it.
     return Moment(event, count, draw.random() * 1.3 * unbroken.length(event))
 
 
@@ -228,7 +228,7 @@ def _command(args: argparse.Namespace) -> tuple[Callable, list[str], list[str], 
     """The command's main, its files and its options, and whether it is a search."""
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
     train = tool('train')
-    # What is wrong with the config is said here, once; its modules are imported.
+    # Reports errors in the config once, and imports its modules.
     cfg = load_config(args.config, train.parse_args([args.config, *options]).cfg_options)
     if args.checkpoint is None and cfg.get('train_cfg'):
         return train.main, [args.config], options, False
@@ -263,11 +263,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     columns = TextColumn('{task.description}'), MofNCompleteColumn(), TimeElapsedColumn()
     table = Table('run', 'kills', 'starts', 'seconds', 'result', title=f'{name}, seed {args.seed}')
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task('the unbroken run', total=args.runs)
+        bar = progress.add_task('the uninterrupted run', total=args.runs)
         unbroken = start(command, of(reference), reference / 'console.log', None)
         if unbroken.code != 0:
             raise RuntimeError(
-                f'the unbroken run failed ({_log(reference)}): see {reference / "console.log"}'
+                f'the uninterrupted run failed ({_log(reference)}): see {reference / "console.log"}'
             )
         equal = 0
         for run in range(args.runs):
@@ -288,7 +288,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                     shutil.rmtree(folder)
             progress.advance(bar)
     console.print(table)
-    console.print(f'{equal} of {args.runs} runs equal the unbroken one ({work_dir}/runs.jsonl)')
+    console.print(
+        f'{equal} of {args.runs} runs equal the uninterrupted one ({work_dir}/runs.jsonl)'
+    )
     if equal < args.runs:
         raise SystemExit(1)
 

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     init_default_scope('mmrel')
     # Lists that are still to be written.
     whole = {key: None for key in ('label_split', 'without_split') if key in dataset}
-    # With skip_broken, the images are checked as training reads them.
+    # With skip_broken, images are checked with the reader of the training.
     load = [step for step in dataset.get('pipeline', []) if step['type'] == 'LoadImage']
     built = DATASETS.build(dict(dataset, **whole, pipeline=load))
     drawn = draw_label_split(built, args.percent, args.seed, args.per_class)

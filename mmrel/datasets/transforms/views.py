@@ -32,15 +32,16 @@ def _check_probability(name: str, value: float) -> float:
 class LoadImage(BaseTransform):
     """Give the image as an upright Pillow image in 8-bit RGB.
 
-    Reads ``img_path``, or takes ``img`` where the data set holds arrays. A file
-    that cannot be read stops the run with an error that names it. docs/images.md
-    says how each kind of image is read.
+    Reads ``img_path``, or takes ``img`` if the data set holds arrays. A file that
+    cannot be read stops the run with an error that names it. See docs/images.md
+    for how each kind of image is read.
 
     Args:
         background (str | Sequence[int]): As :class:`.ImageReader`. Defaults to
             'white'.
-        value_range (Sequence[float], optional): Likewise. Defaults to None.
-        max_pixels (int): Likewise. Defaults to 89,478,485.
+        value_range (Sequence[float], optional): As :class:`.ImageReader`. Defaults
+            to None.
+        max_pixels (int): As :class:`.ImageReader`. Defaults to 89,478,485.
         backend_args (dict, optional): mmengine's storage backend.
 
     Raises:

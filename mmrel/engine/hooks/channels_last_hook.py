@@ -50,8 +50,8 @@ class ChannelsLastHook(Hook):
         unsafe = _unsafe_convolutions(model) if get_device() == 'cpu' else []
         if unsafe:
             runner.logger.warning(
-                f'ChannelsLastHook does nothing here: on CPUs, {unsafe[0]} (1x1, strided, fewer '
-                'than 8 input channels) may crash in channels-last'
+                f'ChannelsLastHook does nothing here: {unsafe[0]} (1x1, strided, fewer than 8 '
+                'input channels) may crash in channels-last on CPUs'
             )
             return
         model.to(memory_format=torch.channels_last)

@@ -86,7 +86,7 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
         backend, self.file_backend = self.file_backend, _RemoveLater(self.file_backend)
         try:
             yield
-            # After a loss that was not finite, nothing older is given up.
+            # After a loss that was not finite, keep all older checkpoints.
             if not self.doubtful:
                 for remove, path in self.file_backend.waiting:
                     remove(path)

@@ -1,4 +1,4 @@
-"""Data, checkpoint and classifier mean the same classes, or the run does not start."""
+"""Data, checkpoint and classifier must mean the same classes, or the run does not start."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ _CHECKPOINT, _TRAINING = 'the checkpoint', 'the training set'
 
 @HOOKS.register_module()
 class ClassNamesHook(Hook):
-    """Compare classes by name, number those in another order anew, refuse others.
+    """Compare classes by name, renumber those in another order, refuse unknown ones.
 
-    It concerns models with a classifier. The reference is what the outputs of a
-    loaded classifier mean (the checkpoint's ``dataset_meta``), else the training
-    set. mmrel's Runner registers the hook itself. kNN compares bank and queries
-    in its loop: there the classifier, if there is one, takes no part.
+    It applies to models with a classifier. The reference is the loaded
+    classifier's classes (the checkpoint's ``dataset_meta``), else the training
+    set's. mmrel's Runner registers the hook itself. The kNN loop compares bank
+    and queries itself, and does not use the classifier.
     """
 
     priority = 'HIGHEST'
@@ -31,7 +31,7 @@ class ClassNamesHook(Hook):
         self.loaded: tuple[str, ...] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember what the classifier's outputs mean; training goes on in that order.
+        """Remember the classifier's classes; training continues in that order.
 
         Raises:
             ValueError: If the training set has other classes than the
@@ -43,7 +43,7 @@ class ClassNamesHook(Hook):
         self._turn_training_set(runner)
 
     def _turn_training_set(self, runner: Runner) -> None:
-        """Number the training set as the loaded classifier's outputs are."""
+        """Number the training set like the loaded classifier's outputs."""
         loop = runner._train_loop
         if self.loaded is None or not isinstance(loop, BaseLoop):
             return
@@ -51,7 +51,7 @@ class ClassNamesHook(Hook):
         dataset = loop.dataloader.dataset
         changed = match_classes(dataset, self.loaded, _TRAINING, _CHECKPOINT, subset)
         if changed and hasattr(loop, 'dataloader_iterator'):
-            # Its workers have read the old list already.
+            # Its workers already have the old list.
             loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
 
     def before_train(self, runner: Runner) -> None:
@@ -73,19 +73,19 @@ class ClassNamesHook(Hook):
         if there is not None and there != number:
             which = f' ({shorten(names)})' if names else ''
             raise ValueError(
-                f'{key}={number}, but {_TRAINING} has {there} classes{which}: leave {key} out '
-                f'(None), it follows from the data, or set {key}={there}'
+                f'{key}={number}, but {_TRAINING} has {there} classes{which}: set {key}={there}, '
+                'or leave it out (None) and it follows the data'
             )
         if given not in (None, number):
             raise ValueError(
-                f'data_preprocessor.num_classes={given}, but {key}={number}: leave it out, it '
-                'follows'
+                f'data_preprocessor.num_classes={given}, but {key}={number}: leave the first out '
+                'and it follows'
             )
         if runner.val_loop is not None:
             self._match(runner.val_loop, 'val_dataloader.dataset', names, _TRAINING, number)
 
     def _look_at_initial_weights(self, runner: Runner) -> None:
-        """Where nothing was loaded, the model's ``init_cfg`` may name a whole classifier."""
+        """If nothing was loaded, read the classes of the checkpoint in the model's ``init_cfg``."""
         if runner._has_loaded:
             return
         config: Any = runner.cfg.get('model')
@@ -95,12 +95,12 @@ class ClassNamesHook(Hook):
             self.loaded = checkpoint_classes(content)
 
     def before_val(self, runner: Runner) -> None:
-        """As :meth:`before_test`, where nothing is trained."""
+        """Like :meth:`before_test`, if nothing is trained."""
         if not isinstance(runner._train_loop, BaseLoop):
             self._before_evaluation(runner, runner.val_loop, 'val_dataloader.dataset')
 
     def before_test(self, runner: Runner) -> None:
-        """Number the test set as the network's outputs are.
+        """Number the test set like the network's outputs.
 
         Raises:
             ValueError: If it has classes that the network does not know.
@@ -128,20 +128,20 @@ class ClassNamesHook(Hook):
         if names is not None and own is not None:
             if len(names) > number:
                 raise ValueError(
-                    f'{whose} names {len(names)} classes, the network has {number} outputs: it '
-                    'is not the checkpoint of this config'
+                    f'{whose} names {len(names)} classes, but the network has {number} outputs: '
+                    'use a checkpoint of this config'
                 )
             if match_classes(dataset, names, what, whose):
                 for evaluator in _evaluators(loop):
                     evaluator.dataset_meta = dataset.metainfo
             return
         there = count_classes(dataset)
-        # Numbers alone mean the same; folders are numbered anew where one is missing.
+        # Plain numbers keep their meaning; folders are renumbered if one is missing.
         if there is not None and (there > number or (own is not None and there != number)):
             which = f' ({shorten(own)})' if own else ''
             raise ValueError(
-                f'{what} has {there} classes{which}, the network has {number} outputs, and what '
-                'they mean is not known: take images of the same classes'
+                f'{what} has {there} classes{which}, but the network has {number} outputs without '
+                'class names: use images of the same classes'
             )
 
 

@@ -1,4 +1,4 @@
-"""The network that is validated is the one that is saved."""
+"""Validate and save the same network."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -8,10 +8,10 @@ from mmrel.engine.equal_buffers import make_buffers_equal
 
 
 class EqualBuffersHook(Hook):
-    """Make the ranks' buffers equal before anything looks at the model.
+    """Make the ranks' buffers equal before anything reads the model.
 
-    That is before an epoch's end (whose hooks may extract features), a validation
-    and a checkpoint, and only if there was a step since the last time.
+    That is before the hooks at an epoch's end (which may extract features), a
+    validation and a checkpoint, and only if there was a step since the last time.
     :class:`mmrel.engine.Runner` registers it; configs do not list it.
     """
 
@@ -21,7 +21,7 @@ class EqualBuffersHook(Hook):
         self._stepped = False
 
     def make_equal(self, runner: Runner) -> None:
-        """Make them equal; every rank must call it.
+        """Make the buffers equal; every rank must call it.
 
         Args:
             runner (Runner): The runner.
@@ -31,13 +31,13 @@ class EqualBuffersHook(Hook):
             self._stepped = False
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        """Note that ranks differ now."""
+        """Note that the ranks differ now."""
         self._stepped = True
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Before other hooks, the checkpoint's among them."""
+        """Run before other hooks, the checkpoint hook among them."""
         self.make_equal(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Before a validation."""
+        """Run before a validation."""
         self.make_equal(runner)

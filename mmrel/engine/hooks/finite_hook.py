@@ -21,17 +21,17 @@ from .checkpoint_hook import CheckpointHook, last_checkpoint
 class FiniteHook(Hook):
     """Stop a run that has diverged, on all processes together.
 
-    Losses (and ``grad_norm``, where it is logged) are looked at whenever the
-    ``LoggerHook`` writes a line: they are numbers by then, so no step waits for
-    the device. Weights, buffers and optimizer states are looked at before a
+    Losses (and ``grad_norm``, if it is logged) are checked whenever the
+    ``LoggerHook`` writes a line: they are on the host by then, so no step waits
+    for the device. Weights, buffers and optimizer states are checked before a
     checkpoint is written; one with NaN or infinite values is not written, and
-    no older checkpoint is removed for it. With a loss scaler the gradients'
-    norm is left out: steps whose gradients overflow are skipped there.
+    no older checkpoint is removed for it. With a loss scaler ``grad_norm`` is
+    not checked, because steps whose gradients overflow are skipped.
 
     Args:
-        patience (int): Number of consecutive logged lines with values that are
+        patience (int): Number of consecutive log lines with values that are
             not finite to tolerate. Defaults to 0: the first one stops the run.
-            Weights have no patience: they do not recover.
+            It does not apply to weights, which do not recover.
 
     Raises:
         ValueError: If ``patience`` is negative or not a whole number.
@@ -43,15 +43,15 @@ class FiniteHook(Hook):
     def __init__(self, patience: int = 0) -> None:
         if not isinstance(patience, int) or patience < 0:
             raise ValueError(
-                f'patience={patience!r} of FiniteHook must be 0 or more: how many logged lines '
-                'with values that are not finite to tolerate'
+                f'patience={patience!r} of FiniteHook must be an integer of at least 0: the number '
+                'of log lines with values that are not finite to tolerate'
             )
         self.patience = patience
         self.interval = 50
         self._tolerated = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Look as often as the logger writes."""
+        """Check as often as the logger writes."""
         for hook in runner.hooks:
             if isinstance(hook, LoggerHook):
                 self.interval = hook.interval
@@ -64,7 +64,7 @@ class FiniteHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        """Look at the values of this step, where the logger writes a line.
+        """Check the values of this step, if the logger writes a line.
 
         Raises:
             RuntimeError: On all ranks, if they are not finite.
@@ -89,11 +89,11 @@ class FiniteHook(Hook):
             raise RuntimeError(_message(runner, what, runner.iter + 1))
         runner.logger.warning(
             f'iteration {runner.iter + 1}: {what} ({self._tolerated} of {self.patience} '
-            'logged lines in a row that FiniteHook.patience tolerates)'
+            'consecutive log lines that FiniteHook.patience tolerates)'
         )
 
     def before_saving(self, runner: Runner) -> None:
-        """Refuse to write what no run can go on from; our Runner calls it on every rank.
+        """Refuse to write a checkpoint that cannot be resumed; our Runner calls it on every rank.
 
         Raises:
             RuntimeError: On all ranks, if a weight, a buffer or a state of the
@@ -118,14 +118,14 @@ def not_finite(content: Any) -> list[str]:
     tensors = [(name, value) for name, value in _tensors(content) if value.is_floating_point()]
     if not tensors:
         return []
-    # The device is waited for once for each device, not for each tensor.
+    # Wait once per device, not once per tensor.
     flags = [value.isfinite().all().float() for _, value in tensors]
     finite = torch.stack([flag.to(flags[0].device) for flag in flags]).tolist()
     return [name for (name, _), flag in zip(tensors, finite, strict=True) if not flag]
 
 
 def _logged(runner: Runner) -> dict[str, float]:
-    """The latest values in the log that are not finite, by name."""
+    """The latest logged values that are not finite, by name."""
     wrappers = runner.optim_wrapper
     wrappers = wrappers.values() if isinstance(wrappers, OptimWrapperDict) else [wrappers]
     scaled = any(hasattr(wrapper, 'loss_scaler') for wrapper in wrappers)
@@ -139,7 +139,7 @@ def _logged(runner: Runner) -> dict[str, float]:
 
 
 def _on_any_rank(flag: bool) -> bool:
-    """Whether it is true somewhere, so that all ranks stop together."""
+    """Whether the flag is set on any rank, so that all ranks stop together."""
     if not is_distributed():
         return flag
     raised = torch.tensor(float(flag))

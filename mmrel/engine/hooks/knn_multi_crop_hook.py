@@ -41,7 +41,7 @@ class KNNMultiCropHook(Hook):
         ValueError: If ``interval`` is below 1 or ``begin`` negative.
     """
 
-    # In epochs; it does not follow the run's length.
+    # In epochs; does not follow the run's length.
     warmup_keys = ('begin',)
 
     def __init__(self, interval: int = 1, begin: int = 1, dataloader: dict | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A signal that asks a run to end costs no step."""
+"""Stop a run on a signal without losing a step."""
 
 import os
 from datetime import timedelta
@@ -22,18 +22,18 @@ INTERRUPTED = 'interrupted.pth'
 class StopHook(Hook):
     """Save a checkpoint and end the run after a signal.
 
-    Ranks stop after the same step, whichever of them got the signal: in each step
+    All ranks stop after the same step, whichever rank got the signal: in each step
     they exchange one number, on the CPU and in the background, and read it in the
-    next one. With gradient accumulation they stop when a window is complete.
+    next step. With gradient accumulation they stop when a window is complete.
     :class:`mmrel.engine.Runner` registers it; configs do not list it.
 
     Args:
-        signals (StopSignals): What this process was sent.
-        timeout (float, optional): Seconds after which ranks no longer wait for
-            each other. Defaults to None: torch's.
+        signals (StopSignals): The signals that this process received.
+        timeout (float, optional): Seconds that ranks wait for each other.
+            Defaults to None: torch's.
     """
 
-    # After all others: the state is then as before the next step.
+    # After all others: the state is then that before the next step.
     priority = 'LOWEST'
 
     def __init__(self, signals: StopSignals, timeout: float | None = None) -> None:
@@ -43,31 +43,31 @@ class StopHook(Hook):
         self._stop_by = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare what the ranks agree by."""
+        """Create the process group for the exchange."""
         if get_world_size() > 1:
             limit = None if self.timeout is None else timedelta(seconds=self.timeout)
             self._group = dist.new_group(backend='gloo', timeout=limit)
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        """Stop if it is asked for and possible here."""
+        """Stop if a signal asks for it and the step is complete."""
         self._stop_by = self._stop_by or self._agreed()
         if self._stop_by and _window_is_complete(runner):
             self._stop(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
 
     def after_val_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        """A single process need not wait for the end of a validation."""
+        """Stop inside a validation, if this is the only process."""
         if self.signals.received and get_world_size() == 1:
             self._stop_by = self.signals.received
             self._stop(runner, dict(epoch=runner.epoch, iter=runner.iter))
 
     def after_train(self, runner: Runner) -> None:
-        """Leave no exchange unfinished."""
+        """Finish the last exchange."""
         if self._asked is not None:
             self._asked[0].wait()
             self._asked = None
 
     def _agreed(self) -> int:
-        """The signal that some rank had in the last step, 0 if none had one."""
+        """The signal that any rank had in the last step, or 0."""
         if self._group is None:
             return self.signals.received
         number = 0
@@ -93,7 +93,7 @@ class StopHook(Hook):
             write_atomically(path.encode(), os.path.join(runner.work_dir, 'last_checkpoint'))
         self.after_train(runner)
         if self._group is not None:
-            # A launcher kills the others when the first one ends.
+            # A launcher kills the other ranks when the first one ends.
             dist.barrier(self._group)
         stopped = TrainingStopped(self._stop_by, step, path)
         runner.logger.warning(str(stopped))

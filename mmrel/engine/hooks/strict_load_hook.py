@@ -1,4 +1,4 @@
-"""A checkpoint fits the run completely, or the run stops."""
+"""A checkpoint must fit the run completely, or the run stops."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner

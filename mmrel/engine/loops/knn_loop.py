@@ -72,7 +72,7 @@ class _KNNLoop(BaseLoop):
         self.evaluators = dict(zip(self.k, built, strict=True))
 
     def _match_classes(self) -> tuple[str, ...] | None:
-        """Number the queries' classes as the bank's are."""
+        """Number the queries' classes like the bank's."""
         queries, names = self.dataloader.dataset, class_names(self.bank_dataloader.dataset)
         if names is None:
             return class_names(queries)
@@ -133,7 +133,7 @@ class _KNNLoop(BaseLoop):
             return len(self.classes)
         highest = labels.max() if len(labels) else labels.new_tensor(-1)
         all_reduce(highest, 'max')
-        # An empty bank is knn_scores' matter.
+        # knn_scores refuses an empty bank.
         return max(int(highest), 0) + 1
 
     def _score(
@@ -146,7 +146,7 @@ class _KNNLoop(BaseLoop):
     ) -> dict:
         num_classes = self._num_classes(labels)
         scores = knn_scores(queries, bank, labels, num_classes, self.k, self.temperature)
-        # A query of a class without a place could never be right.
+        # A query whose class is outside the range could never be right.
         what = f'the labels of {self.mode}_dataloader.dataset'
         check_labels(query_labels, num_classes, what, together=True)
         metrics = {}

@@ -38,9 +38,9 @@ class KShotOptimWrapperConstructor:
             counts = part.get('accumulative_counts', 1)
             if counts != 1:
                 raise ValueError(
-                    f'optim_wrapper.{key}accumulative_counts={counts} does not go with KShotNAS, '
-                    'whose two optimisers step in turn: take more processes, or a smaller '
-                    'train_dataloader.batch_size and --auto-scale-lr'
+                    f'optim_wrapper.{key}accumulative_counts={counts} does not work with KShotNAS, '
+                    'whose two optimizers step in turn: use more processes, or a smaller '
+                    'train_dataloader.batch_size with --auto-scale-lr'
                 )
         without = [key for key in _BY_LAYER if key in (paramwise_cfg or {})]
         if without:

@@ -20,7 +20,7 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
     Args:
         optimizer (Optimizer | OptimWrapper): Filled in by the Runner.
         T_max (int, optional): K. Defaults to None: from ``begin`` to ``end``, which
-            follows the run's length where it is left out.
+            follows the run's length if it is left out.
         cycles (float): Share of half a period, over 0 to 0.5. Defaults to 7/16.
         **kwargs: As mmengine's schedulers: ``begin``, ``end``, ``by_epoch``,
             ``last_step``, ``verbose``. ``convert_to_iter_based`` works.

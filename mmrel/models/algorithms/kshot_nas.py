@@ -64,7 +64,7 @@ class KShotNAS(BaseModel):
             choices to go by, or ``val_path`` is none of the space.
     """
 
-    # Its length, which does not follow the run's.
+    # Lengths that do not follow the run's.
     warmup_keys = ('warmup_epochs',)
 
     def __init__(

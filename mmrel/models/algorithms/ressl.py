@@ -34,8 +34,8 @@ class ReSSL(BaseSelfSupervisor):
     head's gradient passes to the projections by 1 - s, and to the predictor in
     full: it learns from the start, and is ready when the head takes over (ours).
 
-    The teacher moves once a step of the optimizer, also where a step accumulates the
-    gradients of several iterations; the memory takes the embeddings of each iteration.
+    The teacher moves once per optimizer step, even if a step accumulates the gradients of
+    several iterations; the memory takes the embeddings of each iteration.
 
     Args:
         backbone (dict): The backbone's config.

@@ -35,8 +35,8 @@ class SimMatch(BaseSelfSupervisor):
     forward, the teacher x and the weak views in one. The teacher's class
     probabilities of u, aligned, and its similarities to a bank of the labeled
     images correct each other and become the student's targets. The teacher moves
-    after the optimiser's step, as soon as it is next used or saved; where gradients
-    are accumulated that is once for several iterations. Bank and alignment take each
+    after the optimizer's step, as soon as it is next used or saved; with accumulated
+    gradients that is once for several iterations. Bank and alignment take each
     iteration's batch.
     Source: SimMatch (arXiv:2203.06915).
 

@@ -88,7 +88,7 @@ class InfoNCEWarmup(InfoNCEHead):
             temperature is not positive.
     """
 
-    # Its length, which does not follow the run's.
+    # Lengths that do not follow the run's.
     warmup_keys = ('epochs',)
 
     def __init__(self, epochs: float, temperature: float = 0.1, transition: str = 'switch') -> None:

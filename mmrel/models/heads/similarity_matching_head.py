@@ -42,7 +42,7 @@ class SimilarityMatchingHead(BaseModule):
         ValueError: If a value is out of range, or both lengths are given.
     """
 
-    # Their lengths do not follow the run's.
+    # Lengths that do not follow the run's.
     warmup_keys = ('warmup_epochs', 'warmup_iters')
 
     def __init__(

@@ -27,8 +27,8 @@ class MomentumTeacher(nn.Module):
     :meth:`update_later` in its forward. The update is made when it is due: when
     the method next calls :meth:`catch_up`, or the teacher is saved.
 
-    Where a step accumulates the gradients of several iterations, a method calls these in
-    each iteration all the same, and the teacher moves once a step.
+    If a step accumulates the gradients of several iterations, a method still calls these in
+    each iteration, and the teacher moves once per step.
 
     Args:
         modules (Mapping[str, nn.Module]): The student's modules by name, such
@@ -95,7 +95,7 @@ class MomentumTeacher(nn.Module):
 
     @torch.no_grad()
     def update(self, student: Mapping[str, nn.Module]) -> None:
-        """Move towards the student by one step, at the start of a step's first iteration.
+        """Move one step towards the student, at the start of a step's first iteration.
 
         Args:
             student (Mapping[str, nn.Module]): The modules given at construction.

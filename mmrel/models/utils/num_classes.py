@@ -1,4 +1,4 @@
-"""The number of a classifier's classes: where it stands, and what it follows from."""
+"""The number of a classifier's classes: where a config has it, and how it is derived."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -15,14 +15,14 @@ _CLASSIFIERS = ('head.', 'classifier.')
 
 
 def _argument(registry: Any, part: Any) -> inspect.Parameter | None:
-    """The argument of a part's class that takes the number."""
+    """The argument of a part's class for the number."""
     kind = part.get('type') if isinstance(part, Mapping) else None
     kind = registry.get(kind) if isinstance(kind, str) else kind
     return None if kind is None else inspect.signature(kind).parameters.get(_KEY)
 
 
 class _Holder(NamedTuple):
-    """The part of a model's config that states the number."""
+    """The part of a model's config that has the number."""
 
     key: str
     part: dict
@@ -43,11 +43,11 @@ def _holder(model: Mapping) -> _Holder | None:
 
 
 def set_count(model: Mapping, number: int) -> None:
-    """State the number where a config leaves it out (no key, or None), in place.
+    """Set the number if a config leaves it out (no key, or None), in place.
 
     Args:
-        model (Mapping): The model's config; that of its data preprocessor is
-            completed too, where it mixes images or makes one-hot labels.
+        model (Mapping): The model's config; its data preprocessor is completed
+            too, if it mixes images or makes one-hot labels.
         number (int): The number.
     """
     holder = _holder(model)
@@ -65,17 +65,17 @@ def set_count(model: Mapping, number: int) -> None:
 
 
 def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
-    """The classes that the outputs of a checkpoint's classifier mean.
+    """The class names of the outputs of a checkpoint's classifier.
 
     Args:
         content (Mapping): A checkpoint.
 
     Returns:
-        tuple[str, ...], optional: None where it has no classifier, or does not
+        tuple[str, ...], optional: None if it has no classifier, or does not
         name its classes.
 
     Raises:
-        ValueError: If it names them by anything but a list of texts.
+        ValueError: If the names are not a list of strings.
     """
     meta = content.get('meta') if isinstance(content, Mapping) else None
     names = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
@@ -84,8 +84,8 @@ def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
         return None
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ValueError(
-            f'the checkpoint names its classes (meta.dataset_meta.classes) by a '
-            f'{type(names).__name__}, not by a list of texts: it was not written by mmrel'
+            f"the checkpoint's class names (meta.dataset_meta.classes) are a "
+            f'{type(names).__name__}, not a list of strings: mmrel did not write it'
         )
     return tuple(names)
 
@@ -106,14 +106,14 @@ def _count_in(content: Any) -> int | None:
 
 
 def checkpoint_count(checkpoint: str) -> int | None:
-    """How many classes the classifier in a checkpoint has.
+    """The number of classes of the classifier in a checkpoint.
 
     Args:
         checkpoint (str): A path, or an address that mmengine's
             ``CheckpointLoader`` knows.
 
     Returns:
-        int, optional: None where it has no classifier.
+        int, optional: None if it has no classifier.
     """
     return _count_in(CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent'))
 
@@ -121,22 +121,21 @@ def checkpoint_count(checkpoint: str) -> int | None:
 def complete_count(
     model: Mapping, checkpoint: str | None, of_data: Callable[[], int | None] | None = None
 ) -> int | None:
-    """Derive the number where a config leaves it out, in place.
+    """Derive the number if a config leaves it out, in place.
 
-    It is that of the checkpoint that will be loaded, which must fit, else that
-    of the training set.
+    It comes from the checkpoint that will be loaded, else from the training set.
 
     Args:
         model (Mapping): The model's config.
-        checkpoint (str, optional): What will be loaded into the model.
-        of_data (Callable, optional): Gives the training set's number. Defaults
-            to None: there is none.
+        checkpoint (str, optional): The checkpoint that will be loaded.
+        of_data (Callable, optional): Returns the training set's number. Defaults
+            to None: there is no training set.
 
     Returns:
-        int, optional: The number if it was left out.
+        int, optional: The number, if it was left out.
 
     Raises:
-        ValueError: If it follows from nothing; the message names the key.
+        ValueError: If it cannot be derived; the message names the key.
     """
     holder = _holder(model)
     if holder is None:
@@ -163,13 +162,13 @@ def complete_count(
 
 
 def model_count(model: nn.Module) -> tuple[str, int] | None:
-    """How many classes a built classifier has.
+    """The number of classes of a built classifier.
 
     Args:
-        model (nn.Module): No wrapper around it.
+        model (nn.Module): The model, without a wrapper.
 
     Returns:
-        tuple[str, int], optional: The key that states it, and the number; None
+        tuple[str, int], optional: The number's config key and the number; None
         for a model without a classifier.
     """
     for name in ('space', '', 'head'):

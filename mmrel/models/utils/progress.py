@@ -31,17 +31,18 @@ def run_position(key: str) -> tuple[int, int, int]:
 
 
 def step_begins() -> bool:
-    """Whether the optimizer has moved the weights since the iteration before.
+    """Whether the optimizer has updated the weights since the previous iteration.
 
-    It has not within a step whose gradients are accumulated over several iterations
-    (``optim_wrapper.accumulative_counts``). Without a Runner each iteration is a step.
+    It has not if a step accumulates gradients over several iterations
+    (``optim_wrapper.accumulative_counts``) and is not complete. Without a Runner each
+    iteration is a step.
     """
     hub = MessageHub.get_current_instance()
     return hub.get_info('iter', 0) % hub.get_info('accumulative_counts', 1) == 0
 
 
 def step_ends() -> bool:
-    """Whether the optimizer moves the weights at the end of this iteration."""
+    """Whether the optimizer updates the weights at the end of this iteration."""
     hub = MessageHub.get_current_instance()
     done = hub.get_info('iter', 0) + 1
     return done % hub.get_info('accumulative_counts', 1) == 0 or done == hub.get_info('max_iters')

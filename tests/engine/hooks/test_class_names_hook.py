@@ -229,8 +229,14 @@ def test_numbers_are_compared_where_names_are_not_known(images: Path, tmp_path: 
     test = 'test_dataloader.dataset'
     for options, message in (
         ({f'{test}.ann_file': str(tmp_path / 'list.txt')}, None),
-        ({f'{test}.ann_file': str(tmp_path / 'more.txt')}, r'has 4 classes, the network has 3 out'),
-        ({'model.space.num_classes': 4}, r"3 classes \('class0', .*\), the network has 4 outputs"),
+        (
+            {f'{test}.ann_file': str(tmp_path / 'more.txt')},
+            r'has 4 classes, but the network has 3 out',
+        ),
+        (
+            {'model.space.num_classes': 4},
+            r"3 classes \('class0', .*\), but the network has 4 outputs",
+        ),
     ):
         cfg = load_config(
             str(TINY_SEARCH),
