@@ -1,6 +1,7 @@
 """Running a function in several gloo processes, for tests."""
 
 import atexit
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,13 @@ from tests.ranks import TIMEOUT, Ranks
 # One pair of processes serves the whole test run (with pytest-xdist: one a
 # worker); starting a pair takes longer than nearly all that tests do with it.
 _pair: Ranks | None = None
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
 
 
 @atexit.register

@@ -9,6 +9,7 @@ from mmrel.engine import init_cpu_processes
 from mmrel.engine.global_batch import RULES
 from mmrel.engine.runner import Runner
 from mmrel.engine.schedule import check_length_option
+from mmrel.utils.config_file import read_config
 
 from .config_check import check_config
 from .config_places import naming_places
@@ -51,12 +52,12 @@ def load_config(
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ImportError: If the config imports what is not there.
         KeyError: If nothing reads the key of an option.
-        ValueError: If an option changes the run's length, and the schedule does not follow.
+        ValueError: If the file is not a valid config, or an option changes the run's length
+            and the schedule does not follow.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'config {path!r} does not exist')
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     merge_options(cfg, cfg_options)
     check_length_option(cfg, cfg_options)
     cfg.launcher = launcher

@@ -1,6 +1,7 @@
 """The training set without augmentation, every image once."""
 
 import copy
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -22,6 +23,24 @@ def inner_dataset(dataset: dict) -> dict:
     return dataset
 
 
+def read_with(dataset: dict, **changes: Any) -> dict:
+    """Config of the images that a training set reads, each once.
+
+    Args:
+        dataset (dict): A training set's config. Wrappers around it are left out
+            (:func:`inner_dataset`), but all parts of a concatenated one are kept.
+        **changes: Settings to change, such as ``pipeline``.
+
+    Returns:
+        dict: A copy of the config.
+    """
+    dataset = copy.deepcopy(inner_dataset(dataset))
+    if 'pipeline' not in dataset and 'datasets' in dataset:
+        dataset['datasets'] = [read_with(part, **changes) for part in dataset['datasets']]
+        return dataset
+    return dict(dataset, **changes)
+
+
 def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     """Config of a loader that reads the training set as another loader reads its own.
 
@@ -35,9 +54,8 @@ def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     Returns:
         dict: The config. Ranks share the images, none is there twice.
     """
-    dataset = copy.deepcopy(inner_dataset(cfg.train_dataloader['dataset']))
-    dataset['pipeline'] = like['dataset']['pipeline']
-    dataset['test_mode'] = True
+    changed = dict(pipeline=like['dataset']['pipeline'], test_mode=True)
+    dataset = read_with(cfg.train_dataloader['dataset'], **changed)
     plain = dict(like, dataset=dataset, persistent_workers=False, drop_last=False)
     # Without round-up: a sample that is there twice would count twice.
     plain['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)

@@ -6,6 +6,7 @@ from pathlib import Path as FilePath
 
 from mmengine.config import Config, ConfigDict
 
+from mmrel.utils.config_file import read_config
 from mmrel.utils.package import package_root
 
 from .space import Path, SearchSpace
@@ -68,7 +69,7 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
         ValueError: If the network that it gives is not the path's.
     """
     wanted = _plain(space.subnet(path))
-    cfg = Config.fromfile(base)
+    cfg = read_config(base)
     model = _over(_plain(cfg.get('model', {})), wanted)
     text = (
         f'# {_one_line(remark)}\n_base_ = [{base!r}]\n\n'

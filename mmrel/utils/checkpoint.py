@@ -266,7 +266,10 @@ def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
     cached = os.path.join(get_dir(), 'checkpoints', name)
     if is_main_process() and not os.path.isfile(cached):
         os.makedirs(os.path.dirname(cached), exist_ok=True)
-        download_url_to_file(filename, cached)
+        try:
+            download_url_to_file(filename, cached)
+        except OSError as error:  # urllib's, which do not name the address
+            raise OSError(f'{filename!r} cannot be downloaded: {error}') from error
     barrier()
     return load_checkpoint_file(cached, map_location)
 

@@ -152,6 +152,7 @@ def test_command_ends_with_one_clear_error(images: Path, tmp_path: Path) -> None
     assert 'Traceback' not in output
 
 
+@pytest.mark.slow
 def test_command_without_pyarrow(images: Path, checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / 'pyarrow').mkdir()
     code = "raise ModuleNotFoundError(\"No module named 'pyarrow'\", name='pyarrow')\n"

@@ -94,7 +94,7 @@ def test_keys_that_are_read_are_set(word: str, value: object) -> None:
         ('collate_fn.type=x', 'change train_dataloader.collate_fn.type, val_dataloader.'),
         ('launcher=pytorch', 'use the switch --launcher instead'),
         ('train_cfg.max_epoch=3',
-         'train_cfg.max_epoch is not a setting of EpochBasedTrainLoop; did you mean max_epochs'),
+         'train_cfg.max_epoch is not a setting of MidEpochTrainLoop; did you mean max_epochs'),
         ('model.backbon.depth=3', 'model.backbon is not a setting of ReSSL; did you mean backbone'),
         ('model.backbone.depht=3',
          'model.backbone.depht is not a setting of ResNetSmallImage; did you mean depth'),

@@ -117,6 +117,7 @@ def _epochs(workers: int, method: str | None = None) -> list[list[torch.Tensor]]
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
 def test_workers_that_live_on_see_the_new_neighbours(method: str) -> None:
     torch.testing.assert_close(_epochs(2, method), _epochs(0), rtol=0, atol=0)

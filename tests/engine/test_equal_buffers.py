@@ -13,7 +13,7 @@ from mmrel.engine.equal_buffers import make_buffers_equal, split_buffers
 from mmrel.models.layers import KShotBatchNorm2d
 from mmrel.models.memories import FeatureQueue
 from tests.commands import TINY, call, run
-from tests.distributed import _free_port, run_ranks
+from tests.distributed import free_port, run_ranks
 
 
 class _Model(nn.Module):
@@ -71,7 +71,7 @@ def test_what_is_logged_is_what_the_checkpoint_gives(images: Path, tmp_path: Pat
     ]
     arguments = [*data, 'train_cfg.max_epochs=2', 'train_cfg.val_interval=1']
     arguments += ['train_dataloader.batch_size=4', 'default_hooks.checkpoint.save_best=knn3/top1']
-    with mock.patch.dict(os.environ, PORT=str(_free_port())):
+    with mock.patch.dict(os.environ, PORT=str(free_port())):
         run('dist_train.sh', TINY, 2, '--work-dir', tmp_path, *arguments)
     (log,) = tmp_path.glob('*/vis_data/scalars.json')
     rows = [json.loads(line) for line in log.read_text().splitlines()]

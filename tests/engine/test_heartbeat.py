@@ -12,7 +12,7 @@ import pytest
 from mmrel.engine.distributed import init_cpu_processes
 from mmrel.engine.heartbeat import Heartbeat, _name, _Sign
 from tests.commands import ROOT, environment
-from tests.distributed import _free_port
+from tests.distributed import free_port
 
 RANK = """
 import sys, time
@@ -33,7 +33,7 @@ with Heartbeat(lambda: iteration, {heartbeat}):
 
 
 def _ranks(folder: Path, **settings: float) -> list[subprocess.Popen]:
-    script, port = folder / 'rank.py', str(_free_port())
+    script, port = folder / 'rank.py', str(free_port())
     script.write_text(RANK.format(**settings))
     common = dict(environment(), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
     return [

@@ -39,6 +39,7 @@ def test_a_later_one_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_a_process_forked_meanwhile_dies_of_it() -> None:
     ready, started = os.pipe()
     with StopSignals() as stop:

@@ -106,6 +106,7 @@ def _start(where: str, processes: int, pause: float) -> tuple[list, multiprocess
     return started, slots
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('url', ['{}/study.journal', 'sqlite:///{}/study.db'])
 def test_three_processes_score_each_path_once(tmp_path: Path, url: str) -> None:
     where = url.format(tmp_path)

@@ -16,6 +16,7 @@ def _rows(work_dir: Path) -> list[dict]:
     return [json.loads(line) for line in (work_dir / 'runs.jsonl').read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_one_kill(images: Path, tmp_path: Path) -> None:
     output = run(TOOL, TOY, '--work-dir', tmp_path, '--runs', 1, '--kills', 1, *folders(images))
     (row,) = _rows(tmp_path)

@@ -69,6 +69,6 @@ def test_the_screen_of_a_real_command(tmp_path: Path) -> None:
     assert done.stdout == ''
     (line,) = done.stderr.splitlines()
     assert line.startswith(
-        'error: train_cfg.max_epoch is not a setting of EpochBasedTrainLoop; '
+        'error: train_cfg.max_epoch is not a setting of MidEpochTrainLoop; '
         'did you mean max_epochs or by_epoch? valid: max_epochs, '
     )

@@ -12,7 +12,7 @@ import pytest
 from mmrel.engine.hooks.stop_hook import INTERRUPTED
 from mmrel.utils import load_checkpoint_file
 from tests.commands import TINY, command, environment, folders
-from tests.distributed import _free_port
+from tests.distributed import free_port
 
 EPOCHS = ['train_cfg.max_epochs=1000', 'train_cfg.val_interval=1000']
 QUIET = ['default_hooks.checkpoint.interval=1000', 'default_hooks.logger.interval=1']
@@ -44,7 +44,7 @@ def _alive(marker: str) -> list[int]:
 def test_a_signal_to_the_script_ends_all_ranks(
     number: signal.Signals, images: Path, tmp_path: Path
 ) -> None:
-    work_dir, port = tmp_path / 'work dir', _free_port()
+    work_dir, port = tmp_path / 'work dir', free_port()
     output = tmp_path / 'output.txt'
     arguments = command(
         'dist_train.sh', TINY, 2, '--work-dir', work_dir, *folders(images), *EPOCHS, *QUIET

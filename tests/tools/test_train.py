@@ -91,6 +91,7 @@ def test_killed_and_resumed_is_as_if_nothing_had_happened(
     assert theirs['state_dict']['memory.pointer'].item() == 4 * 6 * 8 % 20
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_good_checkpoint(images: Path, tmp_path: Path) -> None:
     short = 'train_cfg.max_epochs=1'
     call('train.py', TINY, '--work-dir', tmp_path, *folders(images), short)

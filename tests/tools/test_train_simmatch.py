@@ -137,6 +137,7 @@ def test_resumed_is_as_if_nothing_had_happened(
     )
 
 
+@pytest.mark.slow
 def test_by_iteration_with_the_seven_sixteenths_cosine(
     images: Path, labels: Path, tmp_path: Path
 ) -> None:

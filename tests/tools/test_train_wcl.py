@@ -112,6 +112,7 @@ def test_a_checkpoint_without_a_table_is_refused(
         assert message in output
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_neighbours(images: Path, tmp_path: Path) -> None:
     run(
         'dist_train.sh', TINY_WCL, 2, '--work-dir', tmp_path, *_data(images),

@@ -31,6 +31,7 @@ def _logged(work_dir: Path) -> list[float]:
     return [line['loss_warmup'] for line in lines if 'loss_warmup' in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('transition', ['switch', 'linear'])
 def test_it_ends_at_its_iteration_also_after_a_resume(
     images: Path, tmp_path: Path, transition: str

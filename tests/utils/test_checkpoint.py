@@ -104,3 +104,8 @@ def test_damaged_files_are_named(tmp_path: Path, content: bytes | str) -> None:
 def test_missing_file() -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.pth' does not exist"):
         load_checkpoint_file('nowhere.pth')
+
+
+def test_an_address_that_cannot_be_reached_is_named() -> None:
+    with pytest.raises(OSError, match=r"'http://127\.0\.0\.1:9/none\.pth' cannot be downloaded"):
+        CheckpointLoader.load_checkpoint('http://127.0.0.1:9/none.pth', 'cpu', logger='silent')

@@ -183,6 +183,7 @@ def test_an_exit_keeps_its_status() -> None:
         run_command(lambda: sys.exit(2))
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error() -> None:
     program = 'from mmrel.utils.command_line import run_command\n' + (
         'def main():\n    for i in range(10**6): print(i)\nrun_command(main)'

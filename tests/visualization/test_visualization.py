@@ -270,6 +270,7 @@ def test_batches_that_do_not_do() -> None:
         extract_features(_Toy(), [])
 
 
+@pytest.mark.slow
 def test_importing_does_not_load_matplotlib() -> None:
     code = 'import sys, mmrel.visualization; assert "matplotlib" not in sys.modules'
     subprocess.run([sys.executable, '-c', code], check=True)

@@ -26,6 +26,7 @@ from mmengine.config import Config
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mmrel.utils.command_line import ConfigOptions, run_command
+from mmrel.utils.config_file import read_config
 from mmrel.utils.files import write_atomically
 from mmrel.visualization import find_scalars, plot_study, read_scalars, study_table
 
@@ -71,7 +72,7 @@ def read_study(path: str, only: list[str] | None) -> Config:
     """The study file, checked."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f'study {path!r} does not exist')
-    study = Config.fromfile(path)
+    study = read_config(path)
     for key in ('variants', 'metric'):
         if key not in study:
             raise KeyError(f'the study {path!r} has no {key!r}')

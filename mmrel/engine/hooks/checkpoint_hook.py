@@ -14,8 +14,6 @@ from mmrel.registry import HOOKS
 from mmrel.utils.files import write_atomically
 
 _ATOMIC = 'mmrel_atomic_local'
-# Set by FiniteHook: a loss was not finite since the last checkpoint.
-DOUBTFUL = 'losses_not_finite'
 
 
 @register_backend(_ATOMIC, force=True)
@@ -67,11 +65,18 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
     the file and the checkpoint to resume from.
 
     Args: as mmengine's.
+
+    Attributes:
+        doubtful (bool): Whether losses were not finite since the last checkpoint;
+            ``FiniteHook`` sets it.
     """
+
+    doubtful = False
 
     def before_train(self, runner: Runner) -> None:
         """Prepare; local files are written atomically."""
         super().before_train(runner)
+        self.doubtful = False
         if self.backend_args is None and isinstance(self.file_backend, LocalBackend):
             self.backend_args = dict(backend=_ATOMIC)
 
@@ -82,10 +87,10 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
         try:
             yield
             # After a loss that was not finite, keep all older checkpoints.
-            if not runner.message_hub.get_info(DOUBTFUL, False):
+            if not self.doubtful:
                 for remove, path in self.file_backend.waiting:
                     remove(path)
-            runner.message_hub.update_info(DOUBTFUL, False, resumed=False)
+            self.doubtful = False
         except OSError as error:
             remedy = (
                 f'the last good checkpoint is {last_good!r}: mend this and run again with --resume'

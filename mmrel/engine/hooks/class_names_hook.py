@@ -1,6 +1,5 @@
 """Data, checkpoint and classifier must mean the same classes, or the run does not start."""
 
-import copy
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -9,7 +8,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmrel.datasets.class_names import class_names, count_classes, match_classes, shorten
 from mmrel.engine.distributed import unwrap
-from mmrel.engine.plain_loader import inner_dataset
+from mmrel.engine.plain_loader import read_with
 from mmrel.models.utils.num_classes import checkpoint_classes, model_count
 from mmrel.registry import DATASETS, HOOKS
 
@@ -160,9 +159,8 @@ def _training_classes(runner: Runner) -> tuple[str, ...] | None:
     config: Any = (runner.cfg.get('train_dataloader') or {}).get('dataset')
     if config is None:
         return None
-    config = dict(copy.deepcopy(inner_dataset(config)), pipeline=[])
     try:
-        dataset = DATASETS.build(dict(config, lazy_init=True))
+        dataset = DATASETS.build(dict(read_with(config, pipeline=[]), lazy_init=True))
         if class_names(dataset) is None:
             dataset.full_init()
     except (OSError, TypeError, ValueError):

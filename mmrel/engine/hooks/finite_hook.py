@@ -14,7 +14,7 @@ from torch import Tensor
 from mmrel.engine.distributed import unwrap
 from mmrel.registry import HOOKS
 
-from .checkpoint_hook import DOUBTFUL, last_checkpoint
+from .checkpoint_hook import CheckpointHook, last_checkpoint
 
 
 @HOOKS.register_module()
@@ -56,11 +56,6 @@ class FiniteHook(Hook):
             if isinstance(hook, LoggerHook):
                 self.interval = hook.interval
         self._tolerated = 0
-        self._note(runner, False)
-
-    @staticmethod
-    def _note(runner: Runner, doubtful: bool) -> None:
-        runner.message_hub.update_info(DOUBTFUL, doubtful, resumed=False)
 
     def after_train_iter(
         self,
@@ -85,7 +80,9 @@ class FiniteHook(Hook):
             self._tolerated = 0
             return
         self._tolerated += 1
-        self._note(runner, True)
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook):
+                hook.doubtful = True
         what = ', '.join(f'{name}={value}' for name, value in bad.items())
         what = what or 'the loss of another process is not finite'
         if self._tolerated > self.patience:

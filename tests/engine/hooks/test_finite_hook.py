@@ -59,6 +59,10 @@ def test_patience_counts_logged_lines_in_a_row(tmp_path: Path) -> None:
     toy_runner(tmp_path / 'a', _nan_at(4, 7), hooks=hooks).train()
     # The loss before epochs 2 and 3 were saved was not finite: what was good before stays.
     assert _pth(tmp_path / 'a') == ['epoch_1.pth', 'epoch_2.pth', 'epoch_4.pth']
+    # A note of the hook's own is not a part of the run: nothing warns of it at a resume.
+    content = load_checkpoint_file(tmp_path / 'a' / 'epoch_4.pth')
+    hub = content['message_hub']
+    assert set(hub['resumed_keys']) <= {*hub['log_scalars'], *hub['runtime_info']}
     with pytest.raises(RuntimeError, match='at iteration 6 '):
         toy_runner(tmp_path / 'b', _nan_at(3, 5, 6), hooks=hooks).train()
 

@@ -58,6 +58,22 @@ def test_queries_that_lack_a_class_have_the_scores_of_the_whole(
     assert 48 * top1[0] == pytest.approx(16 * top1[1] + 32 * top1[2], rel=1e-5)
 
 
+def test_a_bank_of_several_folders(images: Path, tmp_path: Path) -> None:
+    """The parts of a concatenated training set are the bank, read as the queries are."""
+    part = dict(load_config(str(TINY)).train_dataloader.dataset, data_root=str(images))
+    both = dict(_delete_=True, type='ConcatDataset', datasets=[part, part])
+    cfg = load_config(str(TINY), {'train_dataloader.dataset': both}, str(tmp_path))
+    cfg.val_dataloader.dataset.data_root = str(images)
+    test_from_val(cfg)
+    runner = build_runner(cfg)
+    assert runner.test()['knn3/top1'] > 50  # a colour a class
+    loop = runner.test_loop
+    bank = loop.bank_dataloader.dataset
+    assert len(bank) == 96
+    assert class_names(bank) == ('class0', 'class1', 'class2')
+    assert bank.datasets[1][0]['inputs'].shape == loop.dataloader.dataset[0]['inputs'].shape
+
+
 def test_queries_of_a_class_that_the_bank_lacks_are_refused(images: Path, tmp_path: Path) -> None:
     bank = _copy(images, tmp_path / 'bank', 'class0', 'class1')
     runner = _runner(bank, images, tmp_path / 'work')

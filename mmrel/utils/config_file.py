@@ -1,0 +1,57 @@
+"""Reading a config file, whose errors name it."""
+
+import os
+
+from mmengine.config import Config
+
+
+def read_config(path: str) -> Config:
+    """Read a config file and those that it is based on.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        Config: Its content.
+
+    Raises:
+        FileNotFoundError: If the file or one that it is based on does not exist.
+        ImportError: If a module of ``custom_imports`` cannot be imported.
+        ValueError: If a file is not a valid config; the message names the file and the fault.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'config {path!r} does not exist')
+    try:
+        return Config.fromfile(path)
+    except ImportError as error:
+        raise ImportError(f'config {path!r} cannot import what it needs: {_root(error)}') from error
+    except FileNotFoundError as error:
+        missing = error.filename or error
+        raise FileNotFoundError(
+            f'config {path!r} is based on {str(missing)!r}, which does not exist'
+        ) from error
+    except Exception as error:  # a config is a program: it may raise anything
+        line = getattr(error, 'lineno', None)
+        where = f', line {line}' if line else ''
+        fault = getattr(error, 'msg', None) or ' '.join(map(str, error.args))
+        raise ValueError(
+            f'config {_file_of(error, path)!r} is not a valid config{where}: '
+            f'{type(error).__name__}: {fault}'
+        ) from error
+
+
+def _root(error: BaseException) -> BaseException:
+    """What an import failed of, below mmengine's errors about it."""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error
+
+
+def _file_of(error: BaseException, path: str) -> str:
+    """The file that mmengine was reading, which may be one of ``_base_``."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == '_file2dict':
+            path = str(trace.tb_frame.f_locals.get('filename', path))
+        trace = trace.tb_next
+    return path
