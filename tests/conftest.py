@@ -1,7 +1,7 @@
 """Fixtures shared by the tests."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Two test processes on two cores; commands and ranks inherit it.
@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 
 import mmrel  # noqa: F401
 from tests.images import make_folder as write_folder
+from tests.process_state import mmengine_instances
 
 torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 
@@ -22,6 +23,13 @@ torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 def _seeded() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _own_instances() -> Iterator[None]:
+    """A logger whose file is closed, say, must not reach the next file's tests."""
+    with mmengine_instances():
+        yield
 
 
 @pytest.fixture

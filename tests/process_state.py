@@ -28,7 +28,8 @@ def _managers(cls: type = ManagerMixin) -> Iterator[type]:
 
 
 @contextlib.contextmanager
-def _mmengine() -> Iterator[None]:
+def mmengine_instances() -> Iterator[None]:
+    """mmengine's named instances are gone inside, and as before afterwards."""
     before = {cls: cls._instance_dict for cls in _managers()}
     for cls in before:
         cls._instance_dict = OrderedDict()
@@ -100,5 +101,5 @@ def as_in_a_new_process() -> Iterator[None]:
     processes, torch's threads, modes and all random states. Imported modules
     stay imported, registered classes registered.
     """
-    with _torch(), _mmengine(), _python():
+    with _torch(), mmengine_instances(), _python():
         yield

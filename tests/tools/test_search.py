@@ -114,8 +114,9 @@ def test_a_killed_search_goes_on_as_if_nothing_had_been(
 
 @pytest.mark.parametrize(
     'url',
-    ['{}/shared/study.journal', pytest.param('sqlite:///{}/study.db', marks=pytest.mark.slow)],
+    ['{}/shared/study.journal', 'sqlite:///{}/study.db'],
 )
+@pytest.mark.slow
 def test_two_searches_on_one_study_share_its_paths(
     images: Path, supernet: Path, searched: Path, tmp_path: Path, url: str
 ) -> None:

@@ -143,6 +143,7 @@ def _fake_runner(work_dir: str, value: float) -> SimpleNamespace:
         max_iters=10,
         train_dataloader=[0],
         work_dir=work_dir,
+        hooks=[],
     )
 
 
