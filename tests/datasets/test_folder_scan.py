@@ -165,7 +165,7 @@ BROKEN = {
     'device': (lambda path: path.symlink_to('/dev/zero'), 'it is a device'),
     'file of the kernel': (lambda path: path.symlink_to('/proc/self/maps'), 'the file is empty'),
     'no bytes': (_content(b''), 'the file is empty'),
-    'text': (_content(b'no image'), 'not an image in a format that Pillow reads'),
+    'text': (_content(b'no image'), 'not an image in a format that the installed Pillow reads'),
     'cut JPEG': (_content(saved(RGB, 'JPEG')[:-40]), 'truncated|broken'),
     'cut PNG': (_content(PNG[: len(PNG) // 2]), 'truncated|Truncated|broken'),
     'PostScript': (_content(b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n'), 'not an image'),

@@ -93,7 +93,7 @@ def test_numbers_beyond_those_of_the_bank_are_refused(images: Path, tmp_path: Pa
         'val_dataloader.dataset.ann_file': str(lists[1]),
     }
     runner = _runner(images, images, tmp_path / 'work', **options)
-    with pytest.raises(ValueError, match=r'8 of the labels of test_dataloader.* outside of 0 to 1'):
+    with pytest.raises(ValueError, match=r'8 of the labels of test_dataloader.* are not in 0 to 1'):
         runner.test()
 
 
