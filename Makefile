@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORIGINALS := .venv-originals
-# Two processes, each with the files that it takes: a file's tests share what they train.
-PARALLEL := -n 2 --dist loadfile
+# Two processes, each with whole files: the tests of a file share what they train. The slowest
+# tests are listed, since `make test` must take minutes.
+PARALLEL := -n 2 --dist loadfile --durations=40 --durations-min=2
 # A tested pair, so that pip does not search; requirements/runtime.txt has the ranges.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
