@@ -54,15 +54,33 @@ def test_a_search(images: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_difference_is_found(images: Path, tmp_path: Path) -> None:
-    # Dropout without seeded steps: a resumed run draws otherwise.
-    config = tmp_path / 'unseeded.py'
-    config.write_text(f"_base_ = ['{TOY}']\ndefault_hooks = dict(step_seed=dict(_delete_=True, "
-                      "type='IterTimerHook'))\n")  # fmt: skip
-    arguments = ['--runs', 2, '--kills', 1, *folders(images)]
-    output = run(TOOL, config, '--work-dir', tmp_path / 'k', *arguments, fails=True)
+    # A hook that changes the weights of resumed runs alone.
+    (tmp_path / 'drifting.py').write_text(
+        'import torch\n'
+        'from mmengine.hooks import Hook\n'
+        'from mmrel.registry import HOOKS\n\n\n'
+        '@HOOKS.register_module()\n'
+        'class DriftHook(Hook):\n'
+        '    def before_train(self, runner):\n'
+        '        if runner.iter:\n'
+        '            with torch.no_grad():\n'
+        '                next(runner.model.parameters()).add_(0.01)\n'
+    )
+    config = tmp_path / 'drift.py'
+    config.write_text(
+        f"_base_ = ['{TOY}']\n"
+        "custom_imports = dict(imports=['drifting', 'tests.data.toy_supernet'])\n"
+        'train_cfg = dict(max_epochs=4)\n'
+        'default_hooks = dict(checkpoint=dict(interval=1))\n'
+        "custom_hooks = [dict(type='DriftHook')]\n"
+    )
+    arguments = ['--runs', 3, '--kills', 2, *folders(images)]
+    output = run(
+        TOOL, config, '--work-dir', tmp_path / 'k', *arguments, fails=True, paths=[tmp_path]
+    )
     rows = _rows(tmp_path / 'k')
     unequal = [row for row in rows if not row['equal']]
     assert unequal, rows
     assert all(re.search('loss records|state_dict', row['difference']) for row in unequal)
-    assert f'{2 - len(unequal)} of 2 runs equal' in output
+    assert f'{3 - len(unequal)} of 3 runs equal' in output
     assert (tmp_path / 'k' / f'run_{unequal[0]["run"]:03}' / 'console.log').is_file()
