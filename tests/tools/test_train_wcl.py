@@ -119,6 +119,7 @@ def test_two_processes_share_the_neighbours(images: Path, tmp_path: Path) -> Non
     run(
         'dist_train.sh', TINY_WCL, 2, '--work-dir', tmp_path, *_data(images),
         'train_dataloader.batch_size=4', 'train_cfg.max_epochs=2',
+        'custom_hooks.0.schedule.0.action_epoch=2',
     )  # fmt: skip
     table = _table(tmp_path / 'epoch_1.pth')
     slow = _slow_table(tmp_path / 'epoch_1.pth', images, 3)
@@ -141,7 +142,7 @@ def test_the_hook_needs_its_data_set(images: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_rate_is_scaled_by_the_root_of_the_batch(images: Path, tmp_path: Path) -> None:
-    short = ['train_cfg.max_epochs=1']
+    short = ['train_cfg.max_epochs=1', 'custom_hooks.0.schedule.0.action_epoch=1']
     output = call(
         'train.py', TINY_WCL, '--auto-scale-lr', '--work-dir', tmp_path, *_data(images), *short
     )
