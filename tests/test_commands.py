@@ -13,6 +13,7 @@ import torch
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
 
+from mmrel.utils import load_checkpoint_file
 from tests.commands import ROOT, TINY, TINY_KSHOT, TINY_SEARCH, call, folders, run
 from tests.process_state import as_in_a_new_process
 
@@ -59,7 +60,7 @@ def test_two_trainings_in_one_process_are_two(images: Path, tmp_path: Path) -> N
     before, states = _state(), []
     for name in 'ab':
         call('train.py', TINY, '--work-dir', tmp_path / name, *short)
-        states.append(torch.load(tmp_path / name / 'epoch_1.pth', weights_only=False))
+        states.append(load_checkpoint_file(tmp_path / name / 'epoch_1.pth'))
         assert len(list((tmp_path / name).glob('*/vis_data/scalars.json'))) == 1
     assert _state() == before
     torch.testing.assert_close(*(s['state_dict'] for s in states), rtol=0, atol=0)

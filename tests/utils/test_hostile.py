@@ -56,6 +56,7 @@ class Case:
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
         runner.save_checkpoint(str(root), 'good.pth', meta=dict(epoch=1, iter=2))
         self.good = root / 'good.pth'
+        # Whole, as a run wrote it just now: the project's loader leaves entries out.
         self.content = torch.load(self.good, weights_only=False)
         (root / 'files').mkdir()
         self.files = hostile_files(self.content, root / 'files')
