@@ -85,7 +85,9 @@ class Ranks:
     def __init__(self, size: int) -> None:
         self._folder = TemporaryDirectory(prefix='mmrel-ranks-')
         self._connections, self._processes = [], []
-        context = mp.get_context('spawn')
+        # Imports once for all ranks: they are forked from a process without threads.
+        context = mp.get_context('forkserver')
+        context.set_forkserver_preload(['mmrel.engine', 'mmrel.models', __name__])
         for rank in range(size):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(rank, size, self._folder.name, theirs))

@@ -76,24 +76,27 @@ NONE = '/no/such/file'
     ('words', 'message'),
     [
         (['train.py', TINY, '--resume', f'{NONE}.pth'], f'{NONE}.pth'),
-        (['test.py', TINY, f'{NONE}.pth'], f'{NONE}.pth'),
-        (['search.py', TINY_SEARCH, f'{NONE}.pth'], f'{NONE}.pth'),
-        pytest.param(
-            ['model_converters/publish_model.py', f'{NONE}.pth', 'out.pth'],
-            f'{NONE}.pth',
-            marks=pytest.mark.slow,
-        ),
-        (['model_converters/official_to_mmrel.py', 'wcl', f'{NONE}.pth', 'out.pth'], NONE),
-        pytest.param(
-            ['analysis/path_codes.py', TINY_KSHOT, f'{NONE}.pth', '--out', 'a.png'],
-            NONE,
-            marks=pytest.mark.slow,
-        ),
-        (['analysis/study.py', f'{NONE}.py', '--work-dir', 'w'], NONE),
-        pytest.param(
-            ['analysis/score_paths.py', TINY_SEARCH, f'{NONE}.pth', f'{NONE}.jsonl', '--out', 'o'],
-            NONE,
-            marks=pytest.mark.slow,
+        *(
+            pytest.param(words, message, marks=pytest.mark.slow)
+            for words, message in (
+                (['test.py', TINY, f'{NONE}.pth'], f'{NONE}.pth'),
+                (['search.py', TINY_SEARCH, f'{NONE}.pth'], f'{NONE}.pth'),
+                (['model_converters/publish_model.py', f'{NONE}.pth', 'out.pth'], f'{NONE}.pth'),
+                (['model_converters/official_to_mmrel.py', 'wcl', f'{NONE}.pth', 'out.pth'], NONE),
+                (['analysis/path_codes.py', TINY_KSHOT, f'{NONE}.pth', '--out', 'a.png'], NONE),
+                (['analysis/study.py', f'{NONE}.py', '--work-dir', 'w'], NONE),
+                (
+                    [
+                        'analysis/score_paths.py',
+                        TINY_SEARCH,
+                        f'{NONE}.pth',
+                        f'{NONE}.jsonl',
+                        '--out',
+                        'o',
+                    ],
+                    NONE,
+                ),
+            )
         ),
     ],
     ids=lambda x: x[0] if isinstance(x, list) else '',

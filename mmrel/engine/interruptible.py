@@ -11,7 +11,7 @@ from .distributed import leave_processes
 from .heartbeat import Heartbeat
 from .hooks.equal_buffers_hook import EqualBuffersHook
 from .hooks.stop_hook import StopHook
-from .loaders import build_dataloader
+from .loaders import build_dataloader, end_workers
 from .mid_epoch import MidEpochHook, MidEpochTrainLoop
 from .signals import StopSignals, TrainingStopped, saying_where_to_go_on
 
@@ -50,12 +50,24 @@ class Interruptible:
         except TrainingStopped:
             leave_processes()
             raise
+        finally:
+            end_workers()
+
+    def val(self) -> dict:
+        """Validate."""
+        try:
+            return super().val()
+        finally:
+            end_workers()
 
     def test(self) -> dict:
         """Test; a rank that hangs ends it."""
         self._tidy()
-        with self._heartbeat:
-            return super().test()
+        try:
+            with self._heartbeat:
+                return super().test()
+        finally:
+            end_workers()
 
     def _tidy(self) -> None:
         if self.rank == 0 and (removed := remove_partial_files(self.work_dir)):

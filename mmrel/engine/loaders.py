@@ -5,12 +5,14 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from weakref import WeakSet
 
 import mmengine.runner
 from torch.utils.data import DataLoader
 
 # torch rejects these settings if there are no workers.
 _FOR_WORKERS = ('persistent_workers', 'prefetch_factor')
+_built: WeakSet[DataLoader] = WeakSet()
 
 
 def build_dataloader(
@@ -37,7 +39,18 @@ def build_dataloader(
         dataloader = {k: v for k, v in dataloader.items() if k not in _FOR_WORKERS}
     loader = mmengine.runner.Runner.build_dataloader(dataloader, seed, diff_rank_seed)
     loader.worker_init_fn = partial(_start_worker, init=loader.worker_init_fn)
+    _built.add(loader)
     return loader
+
+
+def end_workers() -> None:
+    """End the persistent workers of all loaders built here; another epoch starts new ones.
+
+    A loader whose queues Python's collector of cycles closes first cannot tell its
+    workers to end, and waits five seconds for each.
+    """
+    for loader in _built:
+        loader._iterator = None
 
 
 def _start_worker(worker_id: int, init: Callable[[int], None] | None) -> None:

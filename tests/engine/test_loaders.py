@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mmrel.engine.loaders import build_dataloader
+from mmrel.engine.loaders import build_dataloader, end_workers
 
 
 def _config(**changes: object) -> dict:
@@ -41,3 +41,15 @@ def test_workers_outlive_the_signals_of_a_job() -> None:
     worker.terminate()
     worker.join(10)
     assert worker.exitcode == 0
+
+
+def test_persistent_workers_end_when_a_run_does() -> None:
+    loader = build_dataloader(_config(num_workers=1, persistent_workers=True))
+    first = list(loader)
+    (worker,) = loader._iterator._workers
+    assert worker.is_alive()
+    end_workers()
+    assert not worker.is_alive()
+    assert list(loader) == first
+    assert loader._iterator._workers[0].is_alive()
+    end_workers()

@@ -124,7 +124,10 @@ def test_three_processes_score_each_path_once(tmp_path: Path, url: str) -> None:
     assert _study(where).rows() == alone.rows()
 
 
-@pytest.mark.parametrize('url', ['{}/study.journal', 'sqlite:///{}/study.db'])
+@pytest.mark.parametrize(
+    'url',
+    ['{}/study.journal', pytest.param('sqlite:///{}/study.db', marks=pytest.mark.slow)],
+)
 def test_a_killed_process_costs_its_path_alone(tmp_path: Path, url: str) -> None:
     where = url.format(tmp_path)
     started, slots = _start(where, 1, 0.1)

@@ -97,6 +97,7 @@ def _wait_for(what: Callable[[], bool], seconds: float = 300) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_as_if_nothing_had_been(
     images: Path, supernet: Path, searched: Path, tmp_path: Path
 ) -> None:

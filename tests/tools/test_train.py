@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import resource
 import signal
@@ -22,6 +23,8 @@ def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of four epochs without interruption."""
     work_dir = tmp_path_factory.mktemp('trained')
     call('train.py', TINY, '--work-dir', work_dir, *folders(images))
+    # Its persistent workers are gone, not left to the collector of cycles.
+    assert not [p for p in multiprocessing.active_children() if type(p) is multiprocessing.Process]
     return work_dir
 
 
