@@ -1,6 +1,7 @@
 """The backbones as those of dense prediction: maps, frozen stages, norms, less memory."""
 
 import copy
+from itertools import chain
 
 import pytest
 import torch
@@ -100,7 +101,7 @@ def _build(name: str, **changes) -> nn.Module:
 
 
 def _in_part(key: str, prefixes: list[str]) -> bool:
-    return any(key.startswith(f'{prefix}.') for prefix in prefixes)
+    return any(f'{key}.'.startswith(f'{prefix}.') for prefix in prefixes)
 
 
 def _norms(model: nn.Module) -> dict[str, nn.BatchNorm2d]:
@@ -110,7 +111,8 @@ def _norms(model: nn.Module) -> dict[str, nn.BatchNorm2d]:
 def _step(model: nn.Module, seed: int = 1) -> list[Tensor]:
     """Forward and backward of a step in train mode."""
     torch.manual_seed(seed)
-    outputs = model.train()(torch.randn(4, 3, 16, 16))
+    model.train()
+    outputs = model(torch.randn(4, 3, 16, 16))
     sum((x * torch.randn_like(x)).sum() for x in outputs).backward()
     return [x.detach() for x in outputs]
 
@@ -119,8 +121,10 @@ def _step(model: nn.Module, seed: int = 1) -> list[Tensor]:
 @torch.no_grad()
 def test_each_stage_gives_its_map(name: str) -> None:
     number = len(SIZES[name])
-    default = _build(name).eval()
-    model = _build(name, out_indices=list(range(number))).eval()
+    default, model = _build(name), _build(name, out_indices=list(range(number)))
+    some = _build(name, out_indices=(-1, 0))
+    for network in (default, model, some):
+        network.eval()
     model.load_state_dict(default.state_dict())  # strict: the keys are the same
     given = {}
     for layer in LAYERS[name]:
@@ -138,7 +142,6 @@ def test_each_stage_gives_its_map(name: str) -> None:
     (last,) = default(image)
     assert torch.equal(outputs[-1], last)
     # Any order, negative places, less than all.
-    some = _build(name, out_indices=(-1, 0)).eval()
     some.load_state_dict(default.state_dict())
     for x, y in zip(some(image), (outputs[0], outputs[-1]), strict=True):
         assert torch.equal(x, y)
@@ -147,7 +150,7 @@ def test_each_stage_gives_its_map(name: str) -> None:
 @ours
 def test_stages_that_nobody_asks_for_cost_nothing(name: str) -> None:
     model = _build(name, out_indices=0)
-    unused = sum(PARTS[name][2:], [])
+    unused = [*chain(*PARTS[name][2:])]
     for prefix in unused:
         model.get_submodule(prefix).register_forward_hook(lambda *_: pytest.fail('it was computed'))
     _step(model)
@@ -160,7 +163,7 @@ def test_stages_that_nobody_asks_for_cost_nothing(name: str) -> None:
 @pytest.mark.parametrize(('name', 'frozen'), [(k, i) for k in CONFIGS for i in (-1, 0, 2)])
 def test_frozen_stages(name: str, frozen: int) -> None:
     model = _build(name, frozen_stages=frozen)
-    still = sum(PARTS[name][: frozen + 1], [])
+    still = [*chain(*PARTS[name][: frozen + 1])]
     before = copy.deepcopy(model.state_dict())
     _step(model)
     for key, parameter in model.named_parameters():
@@ -202,9 +205,8 @@ def test_with_cp_changes_neither_values_nor_gradients_nor_statistics(name: str) 
     saving = _build(name, **changes, with_cp=True)
     saving.load_state_dict(plain.state_dict())
     calls = []
-    (block, *_) = [p for p in PARTS[name][1] if not p.startswith(('depthwise', 'project'))]
-    block = block if name in ('vit', 'mobile') else f'{block}.0'
-    saving.get_submodule(block).register_forward_hook(lambda *_: calls.append(1))
+    block = dict(wide='stages.0.0', cell='stages.0.0', mobile='layers.2', vit='blocks.0')[name]
+    saving.get_submodule(block).register_forward_pre_hook(lambda *_: calls.append(1))
     for x, y in zip(_step(plain), _step(saving), strict=True):
         assert torch.equal(x, y)
     for (key, x), y in zip(plain.named_parameters(), saving.parameters(), strict=True):
@@ -280,7 +282,8 @@ def test_stages_that_do_not_exist_cannot_be_frozen(name: str, frozen: object) ->
 
 @ours
 def test_a_pyramid_on_top_learns(name: str) -> None:
-    model = _build(name, out_indices=(0, 1, -1), frozen_stages=0, norm_eval=True, with_cp=True)
+    changes = {} if name == 'vit' else dict(norm_eval=True)
+    model = _build(name, out_indices=(0, 1, -1), frozen_stages=0, with_cp=True, **changes)
     model.init_weights()
     pyramid = FeaturePyramidNetwork(list(model.out_channels), 4)
     trained = [p for p in (*model.parameters(), *pyramid.parameters()) if p.requires_grad]
@@ -299,7 +302,9 @@ def test_a_pyramid_on_top_learns(name: str) -> None:
     assert losses[-1] < losses[0]
 
 
-@ours
+@pytest.mark.parametrize(
+    'name', ['vit', *(pytest.param(name, marks=pytest.mark.slow) for name in OURS[:3])]
+)
 def test_exports_with_a_free_batch(name: str) -> None:
     # Images of another size: the position embeddings are interpolated in the graph.
     model = _build(name, out_indices=(0, -1)).eval()
