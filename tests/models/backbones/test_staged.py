@@ -5,6 +5,8 @@ from itertools import chain
 
 import pytest
 import torch
+from mmengine.registry import MODELS as ROOT
+from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
@@ -278,6 +280,15 @@ def test_outputs_that_do_not_exist_are_refused(name: str, indices: object) -> No
 def test_stages_that_do_not_exist_cannot_be_frozen(name: str, frozen: object) -> None:
     with pytest.raises(ValueError, match=r'backbone\.frozen_stages=.* must be an integer from -1'):
         _build(name, frozen_stages=frozen)
+
+
+@every
+def test_builds_from_another_package(name: str) -> None:
+    """As mmseg and mmdet build it: from mmengine's registry, in their own scope."""
+    init_default_scope('mmpretrain')
+    config = copy.deepcopy(CONFIGS[name])
+    model = ROOT.build(dict(config, type=f'mmrel.{config["type"]}', out_indices=(0, -1)))
+    assert len(model(torch.randn(2, 3, 16, 16))) == 2
 
 
 @ours
