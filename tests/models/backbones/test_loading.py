@@ -206,6 +206,19 @@ def test_load_from(trained: nn.Module, checkpoint: str, tmp_path: Path) -> None:
     _check(runner.model.backbone, trained)
 
 
+def test_mmpretrains_transformers_are_resized_too(tmp_path: Path) -> None:
+    sizes = dict(embed_dims=6, num_layers=1, num_heads=2, feedforward_channels=8)
+    config = dict(type='VisionTransformer', arch=sizes, patch_size=4)
+    trained, file = _build(config, img_size=16), tmp_path / 'mmpretrain.pth'
+    nn.init.normal_(trained.pos_embed)
+    torch.save(trained.state_dict(), file)
+    pretrained = dict(type='mmrel.Pretrained', checkpoint=str(file))
+    model = _build(config, img_size=24, init_cfg=[pretrained])
+    model.init_weights()
+    expected = _resized(trained.pos_embed.detach(), (4, 4), (6, 6))
+    torch.testing.assert_close(model.pos_embed.detach(), expected, rtol=0, atol=1e-5)
+
+
 def test_a_resumed_run_keeps_its_size(trained: nn.Module) -> None:
     runner = SimpleNamespace(model=_build(VIT, img_size=LARGE), resuming=True)
     with pytest.raises(RuntimeError, match=r'1 of another shape: stem\.pos_embed \(model'):
