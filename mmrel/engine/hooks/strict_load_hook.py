@@ -6,7 +6,12 @@ from mmengine.runner import Runner
 from mmrel.engine.distributed import unwrap
 from mmrel.engine.resume_state import check_run_state
 from mmrel.registry import HOOKS
-from mmrel.utils.state_dict import compare_state_dict, let_modules_check, weights_of
+from mmrel.utils.state_dict import (
+    adapt_state_dict,
+    compare_state_dict,
+    let_modules_check,
+    weights_of,
+)
 
 
 @HOOKS.register_module()
@@ -29,6 +34,9 @@ class StrictLoadHook(Hook):
         model = unwrap(runner.model)
         given = weights_of(checkpoint, 'the checkpoint')
         let_modules_check(model, given)
+        if not getattr(runner, 'resuming', False):
+            # A resumed run's optimizer has the old shapes: there a resized tensor does not fit.
+            given = adapt_state_dict(model, given)
         difference = compare_state_dict(model.state_dict(), given)
         if difference:
             raise RuntimeError(
