@@ -24,8 +24,8 @@ torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 yapf.yapflib.yapf_api.FormatCode = lambda text, **_: (text, True)
 
 
-# They take minutes: started last, they would leave the other process idle.
-_LONG_FILES = ('test_demo.py', 'test_kill_resume.py')
+# Started last, they would leave the other process idle.
+_LONG_FILES = ('test_demo.py', 'test_kill_resume.py', 'test_wcl_parity.py', 'test_evaluation.py')
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
