@@ -30,5 +30,5 @@ def test_without_a_fallback_a_foreign_scope_is_not_ours() -> None:
 
 
 def test_a_name_with_our_scope_falls_back_too() -> None:
-    assert MODELS.get('mmrel.ResNet') is MODELS.get('ResNet')
-    assert MODELS.get('mmrel.NoSuchNetwork') is None
+    assert registry.MODELS.get('mmrel.ResNet') is registry.MODELS.get('ResNet')
+    assert registry.MODELS.get('mmrel.NoSuchNetwork') is None
