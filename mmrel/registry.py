@@ -50,8 +50,10 @@ class _FallbackRegistry(Registry):
 
     def get(self, key: str) -> type | None:
         found = super().get(key)
-        if found is None and self._fallback is not None and '.' not in key:
-            found = self._fallback.get(key)
+        # Other packages write `mmrel.ResNet`, which is then valid here too.
+        name = key.removeprefix(f'{self.scope}.')
+        if found is None and self._fallback is not None and '.' not in name:
+            found = self._fallback.get(name)
         return found
 
     def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:

@@ -27,3 +27,8 @@ def test_an_unknown_type_is_named() -> None:
 
 def test_without_a_fallback_a_foreign_scope_is_not_ours() -> None:
     assert registry.MODELS.get('mmengine.ResNet') is None
+
+
+def test_a_name_with_our_scope_falls_back_too() -> None:
+    assert registry.MODELS.get('mmrel.ResNet') is registry.MODELS.get('ResNet')
+    assert registry.MODELS.get('mmrel.NoSuchNetwork') is None

@@ -5,6 +5,8 @@ from typing import Any
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from mmrel.utils.network_record import network_record
+
 from .continuation import Fresh, check_resume, continue_run
 from .global_batch import accumulative_counts, scale_rates
 from .run_record import run_record
@@ -85,6 +87,6 @@ class RunConditions:
     def save_checkpoint(
         self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any
     ) -> None:
-        """Save a checkpoint with a record of its run."""
-        meta = dict(meta or {}, run=run_record(self))
+        """Save a checkpoint with records of its run and of its network."""
+        meta = dict(meta or {}, run=run_record(self), network=network_record(self.cfg))
         super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)

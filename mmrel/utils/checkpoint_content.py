@@ -46,7 +46,9 @@ _META: dict[str, _Check] = dict(
         ('cfg', 'experiment_name', 'time', 'mmengine_version', 'mmrel_version', 'converted_from'),
         (_text, 'a text'),
     ),
-    **dict.fromkeys(('dataset_meta', 'hook_msgs'), (_mapping, 'a dict with texts as keys')),
+    **dict.fromkeys(
+        ('dataset_meta', 'hook_msgs', 'network', 'results'), (_mapping, 'a dict with texts as keys')
+    ),
 )
 _RUNTIME: dict[str, _Check] = dict(
     epoch=_COUNT,

@@ -1,43 +1,158 @@
-"""Making a checkpoint that others load from one that a run goes on from."""
+"""Making a file that others load from a checkpoint that a run resumes from."""
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
+from mmrel.version import __version__
 
 from .files import write_atomically
-from .state_dict import check_finite, weights_of
+from .network_record import read_record
+from .state_dict import check_finite, compare_state_dict, weights_of
 
-_KEPT_META = ('epoch', 'iter', 'converted_from', 'official_epoch', 'dataset_meta', 'mmrel_version')
+_KEPT_META = (
+    'epoch', 'iter', 'converted_from', 'official_epoch', 'dataset_meta', 'mmrel_version', 'network',
+)  # fmt: skip
+# Keys with the prefix ``backbone.``, and keys as torchvision and timm have them.
+_PREFIXED = ('mmrel', 'mmseg', 'mmdet', 'mmpretrain', 'safetensors')
+_BARE = ('torchvision', 'timm')
+TARGETS = (*_PREFIXED, *_BARE)
+_DEPTHS = (18, 34, 50, 101, 152)
 
 
-def publish(checkpoint: Mapping[str, Any], path: str) -> str:
-    """Write the student's backbone alone, with a hash in the file's name.
+def publish(
+    checkpoint: Mapping[str, Any],
+    path: str,
+    target: str = 'mmrel',
+    teacher: bool = False,
+    network: Mapping[str, Any] | None = None,
+    results: Mapping[str, float] | None = None,
+) -> str:
+    """Write the backbone alone, with a hash in the file's name.
 
     Args:
         checkpoint (Mapping): A training checkpoint with ``state_dict``.
         path (str): Where to; ``name.pth`` becomes ``name-1a2b3c4d.pth``.
+        target (str): One of :data:`TARGETS`: who loads the file. For torchvision
+            and timm, which must have the network, the keys have no prefix and the
+            file is the state dict itself. Defaults to 'mmrel'.
+        teacher (bool): The teacher's backbone. Defaults to False: the student's.
+        network (Mapping, optional): From :func:`.network_record.network_record`, for
+            checkpoints that lack it. Defaults to None: the checkpoint's own.
+        results (Mapping[str, float], optional): Scores to note in the file.
 
     Returns:
         str: The path that was written.
 
     Raises:
-        KeyError: If the checkpoint has no ``backbone.`` weights.
+        KeyError: If the checkpoint has no weights of the backbone or of a teacher.
+        ValueError: If it is a supernet, or the target does not have the network.
         RuntimeError: If its values are not tensors, or are NaN or infinite.
     """
+    if target not in TARGETS:
+        raise ValueError(f'the target {target!r} must be one of {", ".join(TARGETS)}')
     state = weights_of(checkpoint, 'the checkpoint')
-    kept = {k: v.detach().cpu().clone() for k, v in state.items() if k.startswith('backbone.')}
-    if not kept:
-        raise KeyError(f"no key starts with 'backbone.'; there are {sorted(state)[:5]}")
-    check_finite(kept, 'the checkpoint')
     meta = {k: v for k, v in (checkpoint.get('meta') or {}).items() if k in _KEPT_META}
-    buffer = io.BytesIO()
-    torch.save(dict(meta=meta, state_dict=kept), buffer)
-    content = buffer.getvalue()
+    meta.setdefault('mmrel_version', __version__)
+    meta['network'] = read_record(meta) if network is None else dict(network)
+    if results is not None:
+        meta['results'] = dict(results)
+    _refuse_supernet(state, meta)
+    kept = _backbone(state, teacher)
+    check_finite(kept, 'the checkpoint')
+    if target in _BARE:
+        kept = {key.removeprefix('backbone.'): value for key, value in kept.items()}
+        torchvision_name(kept, meta['network'])
+        content = _torch_bytes(kept)
+    elif target == 'safetensors':
+        content = _safetensors_bytes(kept, meta)
+    else:
+        content = _torch_bytes(dict(meta=meta, state_dict=kept))
     stem, ending = os.path.splitext(path)
-    path = f'{stem}-{hashlib.sha256(content).hexdigest()[:8]}{ending or ".pth"}'
+    ending = '.safetensors' if target == 'safetensors' else ending or '.pth'
+    path = f'{stem}-{hashlib.sha256(content).hexdigest()[:8]}{ending}'
     write_atomically(content, path)
     return path
+
+
+def _refuse_supernet(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    of_a_space = any(key == 'identity.description' for key in state)
+    if of_a_space or meta['network'].get('supernet'):
+        raise ValueError(
+            'the checkpoint is a supernet, which no other library loads: publish the network of '
+            'one path. tools/search.py writes retrain.py, which trains it (docs/search.md); '
+            'docs/vitas.md cuts one out with its weights'
+        )
+
+
+def _backbone(state: Mapping[str, Tensor], teacher: bool) -> dict[str, Tensor]:
+    """The weights of student or teacher, contiguous, with keys ``backbone.*``."""
+    prefix = 'teacher.backbone.' if teacher else 'backbone.'
+    kept = {
+        f'backbone.{key.removeprefix(prefix)}': value.detach()
+        .cpu()
+        .clone(memory_format=torch.contiguous_format)
+        for key, value in state.items()
+        if key.startswith(prefix)
+    }
+    if not kept:
+        raise KeyError(f'no key starts with {prefix!r}; there are {sorted(state)[:5]}')
+    return kept
+
+
+def torchvision_name(state: Mapping[str, Tensor], network: Mapping[str, Any]) -> str:
+    """The name of a backbone in torchvision and timm.
+
+    Args:
+        state (Mapping[str, Tensor]): Its weights, keys without prefix.
+        network (Mapping): Its record.
+
+    Returns:
+        str: Such as 'resnet50'.
+
+    Raises:
+        ValueError: If neither has this network; with what differs.
+    """
+    import torchvision
+
+    backbone = network.get('backbone') or {}
+    differences = {}
+    for depth in _DEPTHS:
+        with torch.device('meta'):
+            model = getattr(torchvision.models, f'resnet{depth}')(weights=None)
+        model.fc = nn.Identity()
+        differences[depth] = compare_state_dict(model.state_dict(), state)
+        if not differences[depth]:
+            if depth >= 50 and backbone.get('style') == 'caffe':
+                raise ValueError(
+                    "the backbone has style='caffe' (strides in the first 1x1 convolutions), "
+                    'which torchvision and timm do not have: their network would load the weights '
+                    'and give other features'
+                )
+            return f'resnet{depth}'
+
+    def faults(depth: int) -> int:
+        found = differences[depth]
+        return len(found.missing) + len(found.unexpected) + len(found.wrong_shape)
+
+    nearest = min(_DEPTHS, key=faults)
+    title = f'torchvision and timm do not have this backbone; the nearest is resnet{nearest}'
+    raise ValueError(differences[nearest].describe(title))
+
+
+def _torch_bytes(content: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _safetensors_bytes(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> bytes:
+    from safetensors.torch import save
+
+    return save(dict(state), metadata=dict(meta=json.dumps(meta)))

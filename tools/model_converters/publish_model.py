@@ -1,29 +1,65 @@
 #!/usr/bin/env python
-"""Strip a training checkpoint to the student's backbone, for others to load.
+"""Strip a training checkpoint to a backbone, for others to load.
 
-The keys are ``backbone.*``, as mmpretrain's, mmdet's and mmseg's
-``init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')`` expect
-them; the first 8 digits of the file's SHA-256 go into its name.
+    python tools/model_converters/publish_model.py work_dirs/x/epoch_100.pth x.pth --for mmseg
+
+Prints the lines that load the file strictly. The keys are ``backbone.*``; for torchvision
+and timm, which know ResNets, they have no prefix. The first 8 digits of the file's SHA-256
+go into its name. The file's ``meta['network']`` has the backbone's config, mean, std and
+the image size of the evaluation.
 """
 
 import argparse
+import json
 import os
 from collections.abc import Sequence
 
+from mmrel.apis.config import load_config
 from mmrel.utils import load_checkpoint_file
 from mmrel.utils.command_line import run_command
-from mmrel.utils.publish import publish
+from mmrel.utils.network_record import network_record, read_record
+from mmrel.utils.publish import TARGETS, publish
+from mmrel.utils.publish_snippets import snippet
+from mmrel.utils.state_dict import weights_of
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('src', help='a training checkpoint')
     parser.add_argument('dst', help='the file to write; the hash is put before its ending')
-    args = parser.parse_args(argv)
-    path = publish(load_checkpoint_file(args.src), args.dst)
-    print(f'{path}: {os.path.getsize(path) / 2**20:.1f} MiB')
+    parser.add_argument(
+        '--for', dest='target', choices=TARGETS, default='mmrel', help='who loads it (mmrel)'
+    )
+    parser.add_argument('--teacher', action='store_true', help="the teacher's backbone")
+    parser.add_argument(
+        '--config', help="the training's config, for checkpoints of mmrel before 0.2"
+    )
+    parser.add_argument('--results', help='a JSON file of scores (tools/test.py --out) to note')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    content = load_checkpoint_file(args.src)
+    network = network_record(load_config(args.config)) if args.config else None
+    results = None
+    if args.results:
+        with open(args.results) as file:
+            results = json.load(file)
+    path = publish(content, args.dst, args.target, args.teacher, network, results)
+    print(f'{path}: {os.path.getsize(path) / 2**20:.1f} MiB\n')
+    known = network or read_record(content.get('meta'))
+    if not known:
+        print('# The checkpoint has no record of its network: give --config.')
+    print(snippet(path, args.target, known, _written(path)), end='')
+
+
+def _written(path: str) -> dict:
+    if path.endswith('.safetensors'):
+        return {}
+    return weights_of(load_checkpoint_file(path), path)
 
 
 if __name__ == '__main__':

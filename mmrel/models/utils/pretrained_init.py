@@ -3,10 +3,13 @@
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
-from torch import nn
+from torch import Tensor, nn
 
 from mmrel.registry import WEIGHT_INITIALIZERS
+from mmrel.utils.network_record import read_record
 from mmrel.utils.state_dict import adapt_state_dict, check_finite, compare_state_dict, weights_of
+
+from .pretrained_remedies import left_in_parts, other_settings, remedy
 
 
 @WEIGHT_INITIALIZERS.register_module(name='Pretrained')
@@ -15,9 +18,10 @@ class PretrainedInit:
 
     mmengine's initialiser of the same name only warns when keys are missing:
     a wrong prefix then evaluates random features. Here every parameter and
-    buffer of the module must be in the checkpoint with its shape. Keys of the
-    checkpoint that the module lacks are listed in the log (a classifier or a
-    projector that was left behind).
+    buffer of the module must be in the checkpoint with its shape, and a part of
+    the module must not have more layers in the checkpoint. Whole parts that the
+    module lacks are listed in the log (a classifier or a projector that was left
+    behind). In configs of mmseg and mmdet its name is ``mmrel.Pretrained``.
 
     Args:
         checkpoint (str): A path, an http(s) address or ``torchvision://name``.
@@ -45,18 +49,32 @@ class PretrainedInit:
         """Load the weights into ``module``.
 
         Raises:
-            RuntimeError: If a key of the module is missing, has another shape or type, or NaN.
+            RuntimeError: If a key of the module is missing, has another shape or type, or
+                NaN, if a part of the module has more layers in the checkpoint, or if the
+                checkpoint's record names another network. The message has the remedy.
         """
         content = CheckpointLoader.load_checkpoint(self.checkpoint, self.map_location)
-        state = weights_of(content, f'checkpoint {self.checkpoint!r}')
+        everything = state = weights_of(content, f'checkpoint {self.checkpoint!r}')
+        network = read_record(content.get('meta'))
         if self.prefix is not None:
             prefix = self.prefix.rstrip('.') + '.'
             state = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
         where = f'{self.checkpoint!r}' + (f' (prefix {self.prefix!r})' if self.prefix else '')
         state = adapt_state_dict(module, state)
         difference = compare_state_dict(module.state_dict(), state)
-        if difference.missing or difference.wrong_shape or difference.wrong_type:
-            raise RuntimeError(difference.describe(f'{where} does not fit {type(module).__name__}'))
+        lost = left_in_parts(module, difference)
+        name = type(module).__name__
+        if difference.missing or difference.wrong_shape or difference.wrong_type or lost:
+            expected = module.state_dict()
+            fits = sum(
+                isinstance(value, Tensor) and getattr(state.get(key), 'shape', None) == value.shape
+                for key, value in expected.items()
+            )
+            title = f'{where} does not fit {name}, {fits} of {len(expected)} keys do'
+            what = remedy(module, everything, self.prefix, difference, network)
+            raise RuntimeError(difference.describe(title) + (f'\n  {what}' if what else ''))
+        if fault := other_settings(module, network):
+            raise RuntimeError(f'{where} does not fit {name}: {fault}')
         check_finite(state, where)
         if difference.unexpected:
             print_log(

@@ -1,0 +1,147 @@
+"""Why a checkpoint does not fit a backbone, and what to change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmrel.utils.state_dict import StateDictDifference
+
+_STATISTICS = ('running_mean', 'running_var')
+
+
+def left_in_parts(module: nn.Module, difference: StateDictDifference) -> list[str]:
+    """Keys of the checkpoint that a part of the module should have.
+
+    A classifier, a projector or a stage that the module does not build may stay
+    behind. More layers in a part that it has, such as a ResNet-101's, are another network.
+
+    Args:
+        module (nn.Module): What is loaded.
+        difference (StateDictDifference): Its comparison with the checkpoint.
+
+    Returns:
+        list[str]: The keys.
+    """
+    parts = {key.split('.')[0] for key in module.state_dict()}
+    return [key for key in difference.unexpected if key.split('.')[0] in parts]
+
+
+def other_settings(module: nn.Module, network: Mapping[str, Any]) -> str:
+    """How the module differs from the recorded backbone although all weights fit.
+
+    That is the style of a ResNet's blocks. Strides, dilations and the stem's max-pool
+    may differ on purpose.
+
+    Args:
+        module (nn.Module): A backbone.
+        network (Mapping): the checkpoint's record.
+
+    Returns:
+        str: Empty if nothing is known to differ.
+    """
+    backbone = network.get('backbone')
+    if backbone is None:
+        return ''
+    style = getattr(module, 'style', None)
+    if style is not None and _bottlenecks(module) and backbone.get('style', 'pytorch') != style:
+        return (
+            f"the checkpoint's backbone has style={backbone.get('style', 'pytorch')!r}, this one "
+            f'style={style!r}: the weights fit, but the network is another one; set '
+            f'style={backbone.get("style", "pytorch")!r} (and its mean and std)'
+        )
+    return ''
+
+
+def _bottlenecks(module: nn.Module) -> bool:
+    """Whether blocks have three convolutions: only there the style matters."""
+    return any(key.endswith('conv3.weight') for key in module.state_dict())
+
+
+def remedy(
+    module: nn.Module,
+    checkpoint: Mapping[str, Tensor],
+    prefix: str | None,
+    difference: StateDictDifference,
+    network: Mapping[str, Any],
+) -> str:
+    """What to change in the config, as a sentence.
+
+    Args:
+        module (nn.Module): What is loaded.
+        checkpoint (Mapping[str, Tensor]): All weights of the file.
+        prefix (str, optional): The setting.
+        difference (StateDictDifference): What does not fit under that prefix.
+        network (Mapping): the checkpoint's record; may be empty.
+
+    Returns:
+        str: Such as "set prefix='backbone.'"; empty if nothing is known.
+    """
+    expected = module.state_dict()
+    found = _fitting_prefix(expected, checkpoint)
+    now = prefix.rstrip('.') + '.' if prefix else ''
+    if found is not None and found != now:
+        return f'set prefix={found!r} in init_cfg' if found else 'leave out prefix in init_cfg'
+    known = _known_reason(expected, difference)
+    if backbone := network.get('backbone'):
+        known = '; '.join(
+            filter(None, [known, f'the file is of backbone=dict({_settings(backbone)})'])
+        )
+    return known
+
+
+def _settings(backbone: Mapping[str, Any]) -> str:
+    shown = dict(backbone, type=f'mmrel.{backbone["type"]}')
+    text = ', '.join(f'{key}={value!r}' for key, value in shown.items())
+    return text if len(text) <= 300 else text[:300] + '...'
+
+
+def _fitting_prefix(expected: Mapping[str, Tensor], checkpoint: Mapping[str, Tensor]) -> str | None:
+    """The prefix under which every weight of the module is in the file, '' for none."""
+    weights = {k: v.shape for k, v in expected.items() if not k.endswith('num_batches_tracked')}
+    first = next(iter(weights), None)
+    if first is None:
+        return None
+    for key in checkpoint:
+        if key == first or key.endswith(f'.{first}'):
+            start = key.removesuffix(first)
+            if all(
+                getattr(checkpoint.get(start + name), 'shape', None) == shape
+                for name, shape in weights.items()
+            ):
+                return start
+    return None
+
+
+def _known_reason(expected: Mapping[str, Tensor], difference: StateDictDifference) -> str:
+    missing, unexpected = difference.missing, difference.unexpected
+    shapes = ' '.join(difference.wrong_shape)
+    if any(key.startswith('stem.') for key in missing) and 'conv1.weight' in unexpected:
+        return (
+            'this backbone has a deep stem (ResNetV1c, ResNetV1d) and the file a plain one: use '
+            "type='mmrel.ResNet', or deep_stem=False and avg_down=False"
+        )
+    if any(_is_statistic(key) for key in unexpected) and not any(map(_is_statistic, expected)):
+        return (
+            'the file has batch norms and this backbone another norm: use '
+            "norm_cfg=dict(type='BN') or 'SyncBN'"
+        )
+    if any(map(_is_statistic, missing)) and not any(map(_is_statistic, unexpected)):
+        return 'this backbone has batch norms and the file another norm: use its norm_cfg'
+    if shapes.startswith('conv1.weight'):
+        return (
+            'the stems differ: a 3x3 stem is of small images '
+            "(type='mmrel.ResNetSmallImage'), a 7x7 one of photographs (type='mmrel.ResNet')"
+        )
+    if any('.conv.0.conv.' in key for key in unexpected) and any(
+        'expand_conv' in key or 'depthwise_conv' in key for key in missing
+    ):
+        return (
+            "the keys are of mmpretrain's MobileNetV2, and mmdet and mmseg have one of their own: "
+            "use type='mmrel.MobileNetV2'"
+        )
+    return ''
+
+
+def _is_statistic(key: str) -> bool:
+    return key.endswith(_STATISTICS)

@@ -1,0 +1,81 @@
+"""What a checkpoint says about its network, under ``meta['network']``."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_PREPROCESSOR = ('mean', 'std')
+
+
+def _plain(value: Any) -> Any:
+    """A config's value as a checkpoint may hold it; other values become their text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, bool | int | float | str | type(None)) else str(value)
+
+
+def _evaluation_view(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """How the config's evaluation cuts images: ``size`` and ``resize`` in pixels."""
+    for part in ('val_dataloader', 'test_dataloader'):
+        dataset = (cfg.get(part) or {}).get('dataset') or {}
+        for step in dataset.get('pipeline') or []:
+            if isinstance(step, Mapping) and step.get('type') == 'CentralView':
+                size = step.get('size')
+                return dict(input_size=size, resize=step.get('resize') or size)
+    return {}
+
+
+def network_record(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that a user of the weights needs.
+
+    Args:
+        cfg (Mapping): The config of a training.
+
+    Returns:
+        dict[str, Any]: In plain values, where the config has them: ``method`` (the
+        model's type), ``backbone`` (its config without ``init_cfg``), ``supernet``
+        (whether the weights are of a whole search space), ``mean`` and ``std`` (of
+        RGB from 0 to 255), ``input_size`` and ``resize`` (pixels, of evaluation).
+    """
+    model = cfg.get('model') or {}
+    record: dict[str, Any] = dict(method=_plain(model.get('type')), supernet='space' in model)
+    if isinstance(model.get('backbone'), Mapping):
+        backbone = {k: v for k, v in model['backbone'].items() if k != 'init_cfg'}
+        record['backbone'] = _plain(backbone)
+    preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
+    record |= {k: _plain(preprocessor[k]) for k in _PREPROCESSOR if preprocessor.get(k)}
+    return record | _plain(_evaluation_view(cfg))
+
+
+def read_record(meta: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The record of a checkpoint, as far as it is one.
+
+    A file may come from anybody, and its record ends up in lines that people paste.
+
+    Args:
+        meta (Mapping, optional): ``meta`` of a checkpoint.
+
+    Returns:
+        dict[str, Any]: As :func:`network_record`; without the entries that it cannot
+        have written.
+    """
+    record = (meta or {}).get('network')
+    if not isinstance(record, Mapping):
+        return {}
+    kept = {}
+    backbone = record.get('backbone')
+    if (
+        isinstance(backbone, Mapping)
+        and all(isinstance(key, str) and key.isidentifier() for key in backbone)
+        and re.fullmatch(r'\w+(\.\w+)*', str(backbone.get('type')), re.ASCII)
+    ):
+        kept['backbone'] = dict(backbone)
+    for key in _PREPROCESSOR:
+        value = record.get(key)
+        if isinstance(value, list) and value and all(type(v) in (int, float) for v in value):
+            kept[key] = value
+    kinds = dict(method=str, supernet=bool, input_size=int, resize=int)
+    kept |= {key: record[key] for key, kind in kinds.items() if type(record.get(key)) is kind}
+    return kept

@@ -1,0 +1,89 @@
+"""What to paste into a config or a program that loads a published file."""
+
+from collections.abc import Mapping
+from pprint import pformat
+from typing import Any
+
+from torch import Tensor
+
+_MAPS = dict(mmseg=True, mmdet=True)
+
+
+def snippet(path: str, target: str, network: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
+    """The lines that load a published file strictly.
+
+    Args:
+        path (str): The file.
+        target (str): One of :data:`.publish.TARGETS`.
+        network (Mapping): Its record, :func:`.network_record.network_record`.
+        state (Mapping[str, Tensor]): Its weights.
+
+    Returns:
+        str: Python; settings that the record lacks are left to the reader, as a comment.
+    """
+    if target in ('torchvision', 'timm'):
+        return _program(path, target, network, state)
+    if target == 'safetensors':
+        return (
+            'from safetensors.torch import load_file\n'
+            f"state = load_file({path!r})  # keys begin with 'backbone.'\n"
+        )
+    return _config(path, target, network)
+
+
+def _backbone(path: str, target: str, network: Mapping[str, Any]) -> str:
+    settings = dict(network.get('backbone') or {})
+    kind = settings.pop('type', None)
+    words = []
+    if target in _MAPS:
+        words.append('_delete_=True')
+        settings.pop('out_indices', None)
+        settings.pop('out_type', None)
+    words.append(f"type='mmrel.{kind}'" if kind else "type='...',  # that of the training's config")
+    words += [f'{key}={pformat(value, compact=True, width=70)}' for key, value in settings.items()]
+    if target in _MAPS and str(kind).startswith('ResNet'):
+        words.append('out_indices=(0, 1, 2, 3)')
+    elif target in _MAPS:
+        words.append('# out_indices=...: the stages or blocks that your decoder takes')
+    init = f"init_cfg=dict(type='mmrel.Pretrained', checkpoint={path!r}, prefix='backbone.')"
+    lines = [*words, init]
+    return ''.join(
+        f'        {line}\n' if line.startswith('#') else f'        {line},\n' for line in lines
+    )
+
+
+def _config(path: str, target: str, network: Mapping[str, Any]) -> str:
+    lines = "custom_imports = dict(imports=['mmrel'], allow_failed_imports=False)\n"
+    preprocessor = ''
+    if network.get('mean') and network.get('std'):
+        # OpenCV reads BGR; the statistics are of RGB.
+        order = 'to_rgb' if target in ('mmpretrain', 'mmrel') else 'bgr_to_rgb'
+        preprocessor = f'mean={network["mean"]}, std={network["std"]}, {order}=True'
+    lines += 'model = dict(\n'
+    if target == 'mmseg':
+        lines += '    pretrained=None,  # set by the base configs of mmseg\n'
+    if preprocessor and target in _MAPS:
+        lines += f'    data_preprocessor=dict({preprocessor}),\n'
+    lines += f'    backbone=dict(\n{_backbone(path, target, network)}    ),\n)\n'
+    if preprocessor and target not in _MAPS:
+        lines += f'data_preprocessor = dict({preprocessor})\n'
+    return lines
+
+
+def _program(
+    path: str, target: str, network: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> str:
+    from .publish import torchvision_name
+
+    name = torchvision_name(state, network)
+    if target == 'timm':
+        start = f"import timm, torch\nmodel = timm.create_model('{name}', num_classes=0)\n"
+    else:
+        start = (
+            f'import torch, torchvision\nmodel = torchvision.models.{name}(weights=None)\n'
+            'model.fc = torch.nn.Identity()\n'
+        )
+    text = start + f'model.load_state_dict(torch.load({path!r}, weights_only=True), strict=True)\n'
+    if network.get('mean') and network.get('std'):
+        text += f'# RGB from 0 to 255: mean {network["mean"]}, std {network["std"]}\n'
+    return text
