@@ -54,7 +54,7 @@ class PatchStem(nn.Module):
         """Images (B, C, H, W) to tokens (B, 1 + h * w, D) and (h, w)."""
         x, grid = self.patch_embed(x)
         positions = resize_pos_embed(self.pos_embed, self.grid, grid, mode)
-        return torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + positions, grid
+        return torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + positions, grid
 
 
 class _Attention(nn.Module):

@@ -29,7 +29,7 @@ class _SupernetStem(PatchStem):
         token, positions = (
             cut(p, (None, None, width), side) for p in (self.cls_token, self.pos_embed)
         )
-        x = torch.cat([token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
+        x = torch.cat([token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
         return x + resize_pos_embed(positions, self.grid, grid)
 
 
