@@ -192,6 +192,29 @@ def test_images_features_and_labels_must_be_equally_many(tmp_path: Path) -> None
         plot_tsne(torch.ones(5, 2), torch.zeros(4), None, tmp_path / 'x.png')
 
 
+def test_images_without_classes_have_no_frames_and_one_color(tmp_path: Path) -> None:
+    images = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
+    features = torch.randn(12, 5)
+    queries = choose_queries(12, 4)
+    assert len(set(queries)) == 4
+    assert max(queries) < 12
+    assert queries != choose_queries(12, 4, seed=1)
+    plot_neighbours(images, features, None, queries, tmp_path / 'neighbours.png', k=3)
+    pixels = _picture(tmp_path / 'neighbours.png')
+    assert not any(_has_colour(pixels, c) for c in ('1a7f37', 'c62828'))
+    plot_tsne(features, None, None, tmp_path / 'tsne.png')
+    pixels = _picture(tmp_path / 'tsne.png')
+    assert abs(pixels.shape[1] - pixels.shape[0]) < 5  # no legend beside the map
+    hues = {
+        tuple(c) for c in np.unique(pixels.reshape(-1, 3), axis=0) if np.ptp(c.astype(int)) > 90
+    }
+    strongest = [max(c) - min(c) for c in hues]
+    assert strongest
+    assert len({int(np.argmax(c)) for c in hues}) == 1
+    with pytest.raises(ValueError, match=r'12 images, 5 features must be'):
+        plot_neighbours(images, features[:5], None, [0], tmp_path / 'x.png')
+
+
 def _clusters(each: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
     labels = torch.arange(3).repeat_interleave(each)
     return 10 * torch.eye(3, 16)[labels] + torch.randn(3 * each, 16), labels
