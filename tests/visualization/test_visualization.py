@@ -21,6 +21,7 @@ from mmrel.visualization import (
     plot_tsne,
     read_scalars,
 )
+from mmrel.visualization.curves import top1_curves
 
 
 def _train(iteration: int, epoch: int, loss: float) -> dict:
@@ -130,6 +131,16 @@ def test_curves_are_two_panels_or_the_one_that_there_is(tmp_path: Path) -> None:
     assert pixels.shape[1] == 2 * _picture(tmp_path / 'one.png').shape[1] > 1500
     for half in np.array_split(pixels, 2, axis=1):
         assert _has_colour(half, 'ff7f0e')  # the epochs' mean, and the second kNN curve
+
+
+def test_the_teachers_curves_have_names_of_their_own(tmp_path: Path) -> None:
+    line = {'knn200/top1': 3.0, 'teacher/knn20/top1': 1.0, 'teacher/top1': 2.0, 'step': 1}
+    curves = top1_curves(read_scalars(_log(tmp_path, '20260101_000000', [line])))
+    assert curves == {
+        'teacher': ([1], [2.0]),
+        'teacher, kNN, k = 20': ([1], [1.0]),
+        'kNN, k = 200': ([1], [3.0]),
+    }
 
 
 @pytest.mark.parametrize('k', [1, 8, 29, 100])
