@@ -56,7 +56,8 @@ setup(
         'onedl': requirements('mminstall'),
         'openmmlab': requirements('openmmlab'),
         'parquet': requirements('parquet'),
-        'tests': requirements('tests') + requirements('parquet'),
+        'export': requirements('export'),
+        'tests': requirements('tests') + requirements('parquet') + requirements('export'),
         'visualization': requirements('visualization'),
     },
 )

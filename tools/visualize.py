@@ -2,6 +2,7 @@
 """Draw a checkpoint's nearest neighbours, its t-SNE map and its training curves."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from torch.utils.data import DataLoader, Subset
 
 from mmrel.apis import build_runner, load_config
 from mmrel.apis.features import ImageFeatures, extract_features
+from mmrel.datasets import ImageFolder
+from mmrel.datasets.folder_scan import is_hidden
+from mmrel.engine.distributed import unwrap
+from mmrel.models.utils import network
+from mmrel.registry import DATASETS
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.leftovers import scratch_folder
 from mmrel.visualization import (
@@ -33,6 +39,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--max-images', type=int, default=2000, help='a random choice of so many (2000)'
     )
     parser.add_argument(
+        '--unlabeled', action='store_true',
+        help='all images below the folder of val_dataloader, without classes; a folder without '
+        'sub-folders is taken so by itself',
+    )  # fmt: skip
+    parser.add_argument(
+        '--teacher', action='store_true', help="the momentum teacher's features (ReSSL, SimMatch)"
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
     )
     args = parser.parse_args(argv)
@@ -41,11 +55,44 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def extract(cfg: Config, max_images: int) -> tuple[ImageFeatures, list[str] | None]:
-    """Features of images of the config's val_dataloader, and the classes' names."""
+def _has_folders(root: str) -> bool:
+    with os.scandir(root) as entries:
+        return any(entry.is_dir() and not is_hidden(entry.name) for entry in entries)
+
+
+def without_labels(cfg: Config, unlabeled: bool) -> bool:
+    """Whether the images have no classes; a data set of a plain folder then leaves them out."""
     if not cfg.get('val_dataloader'):
         raise KeyError('the config has no val_dataloader, which gives the images to draw')
+    dataset = cfg.val_dataloader.dataset
+    folder = DATASETS.get(dataset.get('type'))
+    if not (isinstance(folder, type) and issubclass(folder, ImageFolder)):
+        if unlabeled:
+            raise ValueError(
+                f'--unlabeled is for images in folders, not for {dataset.get("type")}: set '
+                'val_dataloader.dataset.type=ImageFolder and its data_root'
+            )
+        return False
+    if not dataset.get('with_label', True):
+        return True
+    if not unlabeled and not dataset.get('ann_file'):
+        prefix = dataset.get('data_prefix') or ''
+        prefix = prefix.get('img_path', '') if isinstance(prefix, dict) else prefix
+        root = os.path.join(dataset.get('data_root') or '', prefix)
+        unlabeled = os.path.isdir(root) and not _has_folders(root)
+    if unlabeled:
+        dataset.update(with_label=False, ann_file='')
+        dataset.pop('classes', None)
+    return unlabeled
+
+
+def extract(
+    cfg: Config, max_images: int, unlabeled: bool = False, teacher: bool = False
+) -> tuple[ImageFeatures, list[str] | None]:
+    """Features of images of the config's val_dataloader, and the classes' names."""
+    unlabeled = without_labels(cfg, unlabeled)
     runner = build_runner(cfg)
+    network(unwrap(runner.model), teacher)
     runner.load_or_resume()
     loader = runner.build_dataloader(cfg.val_dataloader)
     dataset = loader.dataset
@@ -57,7 +104,8 @@ def extract(cfg: Config, max_images: int) -> tuple[ImageFeatures, list[str] | No
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
     )
-    return extract_features(runner.model, chosen), dataset.metainfo.get('classes')
+    data = extract_features(unwrap(runner.model), chosen, not unlabeled, teacher)
+    return data, dataset.metainfo.get('classes')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -74,8 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         cfg.load_from = args.checkpoint
         cfg.resume = False
         cfg.log_level = 'WARNING'
-        data, classes = extract(cfg, args.max_images)
-    queries = choose_queries(data.labels)
+        data, classes = extract(cfg, args.max_images, args.unlabeled, args.teacher)
+    queries = choose_queries(len(data.images) if data.labels is None else data.labels)
     plot_neighbours(data.images, data.features, data.labels, queries, written[0], classes=classes)
     plot_tsne(data.features, data.labels, classes, written[1])
     for path in written:

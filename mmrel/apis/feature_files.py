@@ -8,42 +8,21 @@ import numpy as np
 
 from mmrel.utils.files import write_together
 
+from .output_files import check_ending, check_texts, check_writable
+
 ENDINGS = ('.npy', '.parquet')
-
-
-def _ending(path: str) -> str:
-    ending = os.path.splitext(path)[1]
-    if ending not in ENDINGS:
-        raise ValueError(
-            f'features cannot be written to {path!r}: the ending must be {" or ".join(ENDINGS)}'
-        )
-    return ending
 
 
 def check_feature_file(path: str) -> None:
     """Whether features can be written to a file, asked before there are any.
 
     Args:
-        path (str): The file to be; its folder is made if needed.
+        path (str): As :func:`.check_writable`.
 
     Raises:
-        ValueError: If the ending is not supported.
-        ImportError: If it needs a package that is missing.
-        OSError: If the folder cannot be made or written, or the path is one.
+        ValueError, ImportError, OSError: As there.
     """
-    if _ending(path) == '.parquet':
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError as error:
-            raise ImportError(
-                f'{path!r} needs pyarrow ({error}): pip install pyarrow, or write a .npy file'
-            ) from error
-    folder = os.path.dirname(path) or '.'
-    os.makedirs(folder, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f'folder {folder!r} cannot be written')
-    if os.path.isdir(path):
-        raise IsADirectoryError(f'{path!r} is a folder: give the name of a file')
+    check_writable(path, ENDINGS, 'features')
 
 
 def check_paths(path: str, names: Sequence[str]) -> None:
@@ -57,25 +36,15 @@ def check_paths(path: str, names: Sequence[str]) -> None:
         ValueError: If one cannot be told apart in a list with a path a line, or
             is no text for Parquet.
     """
+    check_texts(path, names, '.npy')
     for name in names:
-        if _ending(path) == '.npy' and ('\n' in name or '\r' in name):
+        if path.endswith('.npy') and ('\n' in name or '\r' in name):
             raise ValueError(f'path {name!r} has a line break: rename it, or write .parquet')
-        if _ending(path) == '.parquet' and not name.isprintable():
-            try:
-                name.encode()
-            except UnicodeEncodeError:
-                raise ValueError(f'path {name!r} is no UTF-8: rename it, or write .npy') from None
 
 
 def paths_file(path: str) -> str:
     """The list of paths beside a .npy file: features.npy -> features.paths.txt."""
     return f'{os.path.splitext(path)[0]}.paths.txt'
-
-
-def partial_file(path: str) -> str:
-    """Where finished rows go if the rest fails: features.npy -> features.partial.npy."""
-    stem, ending = os.path.splitext(path)
-    return f'{stem}.partial{ending}'
 
 
 def write_features(path: str, features: np.ndarray, names: Sequence[str]) -> None:
@@ -93,7 +62,7 @@ def write_features(path: str, features: np.ndarray, names: Sequence[str]) -> Non
     """
     if len(features) != len(names):
         raise ValueError(f'{len(features)} features of {len(names)} images')
-    if _ending(path) == '.npy':
+    if check_ending(path, ENDINGS, 'features') == '.npy':
         lines = ''.join(f'{name}\n' for name in names).encode(errors='surrogateescape')
         write_together(
             {

@@ -141,22 +141,38 @@ class ImageReader:
             cause, reason = error, 'it is a link to a file that does not exist'
         except Exception as error:  # Pillow's plugins raise whatever a damaged file leads to
             cause, reason = error, self._reason(error)
-        raise BrokenImageError(
-            f'image {path!r} cannot be decoded ({reason}); repair or remove it, or set '
-            'dataset.skip_broken=True to leave broken images out',
-            reason,
-        ) from cause
+        raise self._broken(path, reason) from cause
 
-    def from_array(self, array: np.ndarray) -> Image.Image:
-        """The picture of an array, by the same rules.
+    def from_memory(self, image: np.ndarray | Image.Image) -> Image.Image:
+        """The picture of an array or a Pillow image, by the same rules.
 
         Args:
-            array (ndarray): (H, W, 3) uint8 RGB, or another array that Pillow accepts.
+            image (ndarray | Image.Image): (H, W, 3) uint8 RGB, or another array that
+                Pillow accepts; or an image of any mode, which is turned upright by its
+                EXIF data.
 
         Returns:
             Image.Image: RGB.
+
+        Raises:
+            BrokenImageError: If a Pillow image cannot be decoded or is refused
+                because of a setting.
         """
-        return to_rgb(Image.fromarray(array), self.background, self.value_range)
+        if isinstance(image, np.ndarray):
+            return to_rgb(Image.fromarray(image), self.background, self.value_range)
+        path = getattr(image, 'filename', '') or 'in memory'
+        try:
+            return self._picture(image, path)
+        except Exception as error:
+            raise self._broken(path, self._reason(error)) from error
+
+    @staticmethod
+    def _broken(path: str, reason: str) -> BrokenImageError:
+        return BrokenImageError(
+            f'image {path!r} cannot be decoded ({reason}); repair or remove it, or set '
+            'dataset.skip_broken=True to leave broken images out',
+            reason,
+        )
 
     def _open(self, path: str) -> IO[bytes]:
         if self.backend_args is not None or '://' in path:
@@ -172,7 +188,9 @@ class ImageReader:
     def _decode(self, file: IO[bytes], path: str) -> Image.Image:
         if Image.MAX_IMAGE_PIXELS is not None and self.max_pixels > Image.MAX_IMAGE_PIXELS:
             Image.MAX_IMAGE_PIXELS = self.max_pixels
-        image = Image.open(file, formats=image_formats())
+        return self._picture(Image.open(file, formats=image_formats()), path)
+
+    def _picture(self, image: Image.Image, path: str) -> Image.Image:
         self._check_size(image)
         correct_transparent_key(image)
         self._load(image)

@@ -1,4 +1,4 @@
-"""Images as a user names them: paths, folders or arrays."""
+"""Images as a user gives them: paths, folders, arrays or Pillow images."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.dataset import default_collate
+from PIL import Image
 from torch.utils.data import Dataset
 
 from .folder_scan import log_found, no_image_message, scan_folder, unreadable_error
 from .image_file import BrokenImageError
 from .image_formats import check_extensions
+from .image_modes import correct_transparent_key
 
-ImageInput = str | os.PathLike | np.ndarray
+ImageInput = str | os.PathLike | np.ndarray | Image.Image
 
 
 def _check_array(image: np.ndarray, where: str) -> np.ndarray:
@@ -20,6 +22,14 @@ def _check_array(image: np.ndarray, where: str) -> np.ndarray:
         raise ValueError(
             f'{where} is an array of shape {image.shape} and dtype {image.dtype}; an image must be '
             'RGB, (H, W, 3), uint8'
+        )
+    return image
+
+
+def _check_picture(image: Image.Image, where: str) -> Image.Image:
+    if not image.width or not image.height:
+        raise ValueError(
+            f'{where} is a Pillow image without pixels: {image.width} x {image.height}'
         )
     return image
 
@@ -39,9 +49,10 @@ class ImageList:
     """Images in the order in which they were named, checked to be there.
 
     Args:
-        inputs (str | PathLike | ndarray | Iterable): A path, a folder (all
-            images below it, sorted), an RGB array (H, W, 3) uint8, or several
-            of them; an array (N, H, W, 3) is N images.
+        inputs (str | PathLike | ndarray | Image.Image | Iterable): A path, a
+            folder (all images below it, sorted), an RGB array (H, W, 3) uint8, a
+            Pillow image of any mode, or several of them; an array (N, H, W, 3)
+            is N images.
         extensions (str | Sequence[str], optional): Extensions of images in
             folders; a file given by name may have any. Defaults to None: those
             of all formats that the installed Pillow reads.
@@ -49,7 +60,8 @@ class ImageList:
             False.
 
     Attributes:
-        items (list[str | ndarray]): One entry an image.
+        items (list[str | ndarray | Image.Image]): One entry an image.
+        names (list[str]): How an error names each image: its path, or its place.
 
     Raises:
         FileNotFoundError: If a path does not exist.
@@ -66,22 +78,25 @@ class ImageList:
         skip_broken: bool = False,
     ) -> None:
         extensions = check_extensions(extensions)
-        self.items: list[str | np.ndarray] = []
+        self.items: list[str | np.ndarray | Image.Image] = []
+        self.names: list[str] = []
         missing = []
         for entry, where in self._entries(inputs):
-            if isinstance(entry, np.ndarray):
-                self.items.append(_check_array(entry, where))
+            if isinstance(entry, np.ndarray | Image.Image):
+                check = _check_array if isinstance(entry, np.ndarray) else _check_picture
+                self._add(where, check(entry, where))
                 continue
             if not isinstance(entry, str | os.PathLike):
                 raise TypeError(
-                    f'{where} is a {type(entry).__name__}; expected a path or an RGB array '
-                    '(H, W, 3), uint8'
+                    f'{where} is a {type(entry).__name__}; expected a path, an RGB array '
+                    '(H, W, 3), uint8, or a Pillow image'
                 )
             path = os.path.expanduser(os.fspath(entry))
             if os.path.isdir(path):
-                self.items += _in_folder(path, extensions, skip_broken)
+                for file in _in_folder(path, extensions, skip_broken):
+                    self._add(file, file)
             elif '://' in path or os.path.lexists(path):  # a broken link is a broken image
-                self.items.append(path)
+                self._add(path, path)
             else:
                 missing.append(path)
         if missing:
@@ -91,6 +106,10 @@ class ImageList:
             )
         if not self.items:
             raise ValueError('there is no image to read: the list of inputs is empty')
+
+    def _add(self, name: str, item: str | np.ndarray | Image.Image) -> None:
+        self.names.append(name)
+        self.items.append(item)
 
     @staticmethod
     def _entries(inputs: Any) -> list[tuple[Any, str]]:
@@ -105,12 +124,12 @@ class ImageList:
         return len(self.items)
 
     @property
-    def has_arrays(self) -> bool:
-        """Whether an image is given as an array."""
-        return any(isinstance(item, np.ndarray) for item in self.items)
+    def in_memory(self) -> bool:
+        """Whether an image is given as an array or a Pillow image."""
+        return any(not isinstance(item, str) for item in self.items)
 
     def path(self, row: int) -> str | None:
-        """The path of an image, None for an array."""
+        """The path of an image, None for an array or a Pillow image."""
         item = self.items[row]
         return item if isinstance(item, str) else None
 
@@ -143,11 +162,22 @@ class ImageListDataset(Dataset):
     def __init__(self, images: ImageList, pipeline: Callable[[dict], dict]) -> None:
         self.images = images
         self.pipeline = pipeline
+        self._broken: dict[int, str] = {}
+        for row, item in enumerate(images.items):
+            # Decode now: workers would share an open file and its position.
+            if isinstance(item, Image.Image):
+                try:
+                    correct_transparent_key(item)
+                    item.load()
+                except Exception as error:  # whatever a damaged file leads to
+                    self._broken[row] = ' '.join(str(error).split()) or type(error).__name__
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, row: int) -> tuple[int, dict | str]:
+        if row in self._broken:
+            return row, self._broken[row]
         item = self.images.items[row]
         results = dict(img_path=item) if isinstance(item, str) else dict(img=item)
         try:

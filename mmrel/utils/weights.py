@@ -1,5 +1,7 @@
 """Loading a checkpoint into a built model, completely or not at all."""
 
+from collections.abc import Mapping
+
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
@@ -20,6 +22,9 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
     A file whose keys all start with ``backbone.`` (:func:`.publish.publish`)
     fills the backbone and leaves the rest as it is; any other file must fit the
     whole model.
+
+    As mmpretrain does, it keeps the checkpoint's ``dataset_meta`` as ``_dataset_meta`` of
+    the model, and as ``_backbone_alone`` whether the file had nothing but a backbone.
 
     Args:
         model (nn.Module): No wrapper around it. It is changed only if the file
@@ -56,3 +61,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         raise RuntimeError(difference.describe(title) + remedy)
     # Not strict: files of old torch lack num_batches_tracked, all else was compared.
     model.load_state_dict(state, strict=False)
+    model._backbone_alone = backbone_alone
+    meta = content.get('meta')
+    known = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    model._dataset_meta = dict(known) if isinstance(known, Mapping) else {}

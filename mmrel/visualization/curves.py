@@ -112,10 +112,11 @@ def top1_curves(run: Scalars) -> dict[str, tuple[list[float], list[float]]]:
     keys = {key for line in run.val for key in line if key.split('/')[-1] == 'top1'}
     named = []
     for key in keys:
-        knn = re.match(r'knn(\d+)/', key)
-        k = int(knn[1]) if knn else 0
+        knn = re.match(r'(teacher/)?knn(\d+)/', key)
+        k = int(knn[2]) if knn else 0
         points = [(line['step'], line[key]) for line in run.val if key in line]
-        name = f'kNN, k = {k}' if knn else key.rpartition('/')[0] or key
+        whose = 'teacher, ' if knn and knn[1] else ''
+        name = f'{whose}kNN, k = {k}' if knn else key.rpartition('/')[0] or key
         named.append((k, name, tuple(map(list, zip(*points, strict=True)))))
     return {name: points for _, name, points in sorted(named)}
 

@@ -45,16 +45,16 @@ def embed_tsne(features: Tensor, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
 
 def plot_tsne(
     features: Tensor,
-    labels: Tensor,
+    labels: Tensor | None,
     classes: Sequence[str] | None,
     out: str | PathLike,
     seed: int = 0,
 ) -> None:
-    """Draw the t-SNE map, one colour a class.
+    """Draw the t-SNE map, one colour a class; images without classes have one color.
 
     Args:
         features (Tensor): One row an image, (N, D).
-        labels (Tensor): Their classes, (N,).
+        labels (Tensor, optional): Their classes, (N,); None: they have none.
         classes (Sequence[str], optional): The classes' names; None: their
             numbers. There is a legend for up to 30 classes.
         out (str | PathLike): The PNG to write.
@@ -67,12 +67,13 @@ def plot_tsne(
     import matplotlib
     from matplotlib.figure import Figure
 
-    if len(features) != len(labels):
+    if labels is not None and len(features) != len(labels):
         raise ValueError(f'{len(features)} features and {len(labels)} labels')
     points, rows = embed_tsne(features, seed)
-    shown = labels.cpu().numpy()[rows]
+    shown = np.zeros(len(rows)) if labels is None else labels.cpu().numpy()[rows]
     present = np.unique(shown)
-    columns = -(-len(present) // 16) if len(present) <= _MAX_LEGEND else 0
+    legend = labels is not None and len(present) <= _MAX_LEGEND
+    columns = -(-len(present) // 16) if legend else 0
     figure = Figure(figsize=(6 + 1.2 * columns, 6), layout='constrained')
     axes = figure.subplots()
     if len(present) <= 20:
@@ -81,12 +82,13 @@ def plot_tsne(
         colours = matplotlib.colormaps['gist_rainbow'].resampled(len(present))
     for i, label in enumerate(present):
         x, y = points[shown == label].T
-        name = str(label) if classes is None else classes[label][:24]
+        name = str(label) if labels is None or classes is None else classes[label][:24]
         axes.scatter(x, y, s=14, color=colours(i), alpha=0.8, linewidths=0, label=name)
     if columns:
         figure.legend(
             loc='outside right upper', ncols=columns, markerscale=2, frameon=False, title='class'
         )
-    axes.set(xticks=[], yticks=[], title=f't-SNE of {len(rows):,} images, {len(present)} classes')
+    counted = '' if labels is None else f', {len(present)} classes'
+    axes.set(xticks=[], yticks=[], title=f't-SNE of {len(rows):,} images{counted}')
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=150, format='png')

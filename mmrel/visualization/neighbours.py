@@ -45,17 +45,20 @@ def find_neighbours(features: Tensor, queries: Sequence[int], k: int = 8) -> tup
     return similarity[~itself].view(shape), index[~itself].view(shape)
 
 
-def choose_queries(labels: Tensor, count: int = 10, seed: int = 0) -> list[int]:
+def choose_queries(labels: Tensor | int, count: int = 10, seed: int = 0) -> list[int]:
     """Images at random, from as many classes as possible.
 
     Args:
-        labels (Tensor): The images' classes, (N,).
+        labels (Tensor | int): The images' classes, (N,), or N for images
+            without classes.
         count (int): At most N are chosen. Defaults to 10.
         seed (int): Of the choice. Defaults to 0.
 
     Returns:
         list[int]: Rows, ordered by class.
     """
+    if isinstance(labels, int):
+        labels = torch.zeros(labels, dtype=torch.long)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
     seen: Counter = Counter()
     rounds = {}
@@ -74,7 +77,7 @@ def _short(name: str, length: int = 12) -> str:
 def plot_neighbours(
     images: Tensor,
     features: Tensor,
-    labels: Tensor,
+    labels: Tensor | None,
     queries: Sequence[int],
     out: str | PathLike,
     k: int = 8,
@@ -82,13 +85,13 @@ def plot_neighbours(
 ) -> None:
     """Draw a row for each query: the image, then its nearest neighbours.
 
-    A neighbour's frame is green if its class is the query's, else red. The
-    cosine similarity stands below it.
+    A neighbour's frame is green if its class is the query's, else red; images
+    without classes have no frames. The cosine similarity stands below it.
 
     Args:
         images (Tensor): RGB, uint8, (N, 3, H, W).
         features (Tensor): Their features, (N, D).
-        labels (Tensor): Their classes, (N,).
+        labels (Tensor, optional): Their classes, (N,); None: they have none.
         queries (Sequence[int]): The rows' queries.
         out (str | PathLike): The PNG to write.
         k (int): Neighbours a row. Defaults to 8.
@@ -101,14 +104,15 @@ def plot_neighbours(
     """
     from matplotlib.figure import Figure
 
-    if not len(images) == len(features) == len(labels):
+    if len(images) != len(features) or (labels is not None and len(labels) != len(images)):
+        classed = '' if labels is None else f' and {len(labels)} labels'
         raise ValueError(
-            f'{len(images)} images, {len(features)} features and {len(labels)} labels must be '
-            'equally many'
+            f'{len(images)} images, {len(features)} features{classed} must be equally many'
         )
     similarity, index = find_neighbours(features, queries, k)
     # All lengths are in inches: a row has the image, its class above and the similarity below.
-    height, above, below, gap, header = images.shape[2] / images.shape[3], 0.2, 0.24, 0.06, 0.4
+    height, below, gap, header = images.shape[2] / images.shape[3], 0.24, 0.06, 0.4
+    above = gap if labels is None else 0.2
     row_height = height + above + below
     width = max(5.1, 1.3 + (1 + gap) * index.shape[1] + gap)
     total = header + row_height * len(queries)
@@ -122,17 +126,23 @@ def plot_neighbours(
         axes.imshow(images[row].permute(1, 2, 0).cpu().numpy())
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(visible=colour is not None, color=colour, linewidth=3)
+        if labels is None:
+            return
         name = str(int(labels[row])) if classes is None else classes[int(labels[row])]
         write(x + 0.5, y - 0.06, _short(name), ha='center', color=colour or 'black')
 
     write(gap + 0.5, 0.2, 'query', ha='center', weight='bold')
-    write(1.3, 0.2, 'nearest neighbours, by cosine (green: same class)', weight='bold')
+    colours = '' if labels is None else ' (green: same class)'
+    write(1.3, 0.2, f'nearest neighbours, by cosine{colours}', weight='bold')
     for i, query in enumerate(queries):
         y = header + i * row_height + above
         draw(gap, y, query, None)
         for j, row in enumerate(index[i].tolist()):
             x = 1.3 + (1 + gap) * j
-            draw(x, y, row, _RIGHT if labels[row] == labels[query] else _WRONG)
+            colour = None
+            if labels is not None:
+                colour = _RIGHT if labels[row] == labels[query] else _WRONG
+            draw(x, y, row, colour)
             write(x + 0.5, y + height + 0.15, f'{similarity[i, j]:.2f}', ha='center')
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=150, format='png')

@@ -192,3 +192,18 @@ def test_command_and_extractor_take_extensions(
     extractor = FeatureExtractor(model, progress=False, extensions='.png')
     found = extractor.extract(images).paths
     assert found == [path for path in paths if path.endswith('.png')]
+
+
+def test_command_takes_the_teacher_and_half_precision(
+    paths: list[str], checkpoint: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / 'features.npy'
+    main([
+        str(TINY), *paths, '--pretrained', str(checkpoint), '--out', str(out), '--no-progress',
+        '--num-workers', '0', '--teacher', '--dtype', 'bfloat16', '--channels-last',
+    ])  # fmt: skip
+    settings = dict(teacher=True, dtype='bfloat16', channels_last=True, progress=False)
+    expected = FeatureExtractor(TINY, checkpoint, **settings)(paths)
+    np.testing.assert_array_equal(np.load(out), expected)
+    exact = FeatureExtractor(TINY, checkpoint, teacher=True, progress=False)(paths)
+    assert 0 < np.abs(expected - exact).max() < 0.05 * np.abs(exact).max()

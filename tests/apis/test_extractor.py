@@ -143,6 +143,26 @@ def test_a_model_that_is_there_already(checkpoint: Path, paths: list[str]) -> No
         FeatureExtractor(model, pipeline=pipeline[1:])(np.zeros((1, 32, 32, 3), np.uint8))
 
 
+def test_features_of_the_teacher(checkpoint: Path, paths: list[str]) -> None:
+    model = get_model(TINY, checkpoint)
+    expected = np.stack([_reference(model.teacher, path) for path in paths])
+    features = FeatureExtractor(TINY, checkpoint, teacher=True, progress=False)(paths)
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(features - FeatureExtractor(model, progress=False)(paths)).max() > 1e-3
+    # A step that the teacher has still to make is made first.
+    for parameter in model.parameters():
+        parameter.data.add_(0.01)
+    model.teacher._due.append((model._student(), 0.0))  # becomes the student
+    moved = FeatureExtractor(model, teacher=True, progress=False)(paths)
+    student = get_model(TINY)
+    student.load_state_dict(model.state_dict())
+    student.backbone.load_state_dict(model.teacher.backbone.state_dict())
+    np.testing.assert_allclose(
+        moved, FeatureExtractor(student, progress=False)(paths), rtol=1e-4, atol=1e-5
+    )
+    assert torch.equal(model.teacher.backbone.conv1.weight, model.backbone.conv1.weight)
+
+
 def test_a_bar_that_can_be_switched_off(
     model: nn.Module, paths: list[str], capfd: pytest.CaptureFixture
 ) -> None:

@@ -21,6 +21,7 @@ from mmrel.visualization import (
     plot_tsne,
     read_scalars,
 )
+from mmrel.visualization.curves import top1_curves
 
 
 def _train(iteration: int, epoch: int, loss: float) -> dict:
@@ -132,6 +133,16 @@ def test_curves_are_two_panels_or_the_one_that_there_is(tmp_path: Path) -> None:
         assert _has_colour(half, 'ff7f0e')  # the epochs' mean, and the second kNN curve
 
 
+def test_the_teachers_curves_have_names_of_their_own(tmp_path: Path) -> None:
+    line = {'knn200/top1': 3.0, 'teacher/knn20/top1': 1.0, 'teacher/top1': 2.0, 'step': 1}
+    curves = top1_curves(read_scalars(_log(tmp_path, '20260101_000000', [line])))
+    assert curves == {
+        'teacher': ([1], [2.0]),
+        'teacher, kNN, k = 20': ([1], [1.0]),
+        'kNN, k = 200': ([1], [3.0]),
+    }
+
+
 @pytest.mark.parametrize('k', [1, 8, 29, 100])
 def test_neighbours_equal_brute_force(k: int) -> None:
     features = torch.randn(30, 6) * torch.rand(30, 1) * 10
@@ -190,6 +201,29 @@ def test_images_features_and_labels_must_be_equally_many(tmp_path: Path) -> None
         plot_neighbours(images, torch.ones(5, 2), torch.zeros(5), [0], tmp_path / 'x.png')
     with pytest.raises(ValueError, match='5 features and 4 labels'):
         plot_tsne(torch.ones(5, 2), torch.zeros(4), None, tmp_path / 'x.png')
+
+
+def test_images_without_classes_have_no_frames_and_one_color(tmp_path: Path) -> None:
+    images = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
+    features = torch.randn(12, 5)
+    queries = choose_queries(12, 4)
+    assert len(set(queries)) == 4
+    assert max(queries) < 12
+    assert queries != choose_queries(12, 4, seed=1)
+    plot_neighbours(images, features, None, queries, tmp_path / 'neighbours.png', k=3)
+    pixels = _picture(tmp_path / 'neighbours.png')
+    assert not any(_has_colour(pixels, c) for c in ('1a7f37', 'c62828'))
+    plot_tsne(features, None, None, tmp_path / 'tsne.png')
+    pixels = _picture(tmp_path / 'tsne.png')
+    assert abs(pixels.shape[1] - pixels.shape[0]) < 5  # no legend beside the map
+    hues = {
+        tuple(c) for c in np.unique(pixels.reshape(-1, 3), axis=0) if np.ptp(c.astype(int)) > 90
+    }
+    strongest = [max(c) - min(c) for c in hues]
+    assert strongest
+    assert len({int(np.argmax(c)) for c in hues}) == 1
+    with pytest.raises(ValueError, match=r'12 images, 5 features must be'):
+        plot_neighbours(images, features[:5], None, [0], tmp_path / 'x.png')
 
 
 def _clusters(each: int = 40) -> tuple[torch.Tensor, torch.Tensor]:

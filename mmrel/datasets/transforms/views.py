@@ -32,7 +32,7 @@ def _check_probability(name: str, value: float) -> float:
 class LoadImage(BaseTransform):
     """Give the image as an upright Pillow image in 8-bit RGB.
 
-    Reads ``img_path``, or takes ``img`` if the data set holds arrays. A file that
+    Reads ``img_path``, or takes ``img``, an array or a Pillow image. A file that
     cannot be read stops the run with an error that names it. See docs/images.md
     for how each kind of image is read.
 
@@ -60,7 +60,7 @@ class LoadImage(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Fill in ``img`` (Pillow, RGB) and ``ori_shape`` (H, W)."""
         if 'img' in results:
-            img = self.reader.from_array(results['img'])
+            img = self.reader.from_memory(results['img'])
         else:
             img = self.reader.read(results['img_path'])
         results['img'] = img

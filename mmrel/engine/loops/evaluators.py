@@ -1,10 +1,33 @@
 """The same metrics of several predictions."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
+
+NETWORKS = ('student', 'teacher')
+
+
+def check_networks(networks: Sequence[str], mode: str) -> tuple[str, ...]:
+    """Whether a loop's setting names networks.
+
+    Args:
+        networks (Sequence[str]): The setting.
+        mode (str): 'val' or 'test', for the message.
+
+    Returns:
+        tuple[str, ...]: The networks.
+
+    Raises:
+        ValueError: If one is unknown, or there is none.
+    """
+    if isinstance(networks, str) or not networks or not set(networks) <= set(NETWORKS):
+        shown = repr(networks) if isinstance(networks, str) else tuple(networks)
+        raise ValueError(
+            f"{mode}_cfg.networks={shown} must be a list of 'student', 'teacher' or both"
+        )
+    return tuple(networks)
 
 
 def evaluators_by_name(

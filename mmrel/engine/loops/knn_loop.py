@@ -15,29 +15,36 @@ from mmrel.engine.distributed import unwrap
 from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.evaluation.knn import knn_scores
 from mmrel.evaluation.knn_checks import check_labels, check_settings
-from mmrel.models.utils.features import batch_features
+from mmrel.models.utils.features import network, pool_features
 from mmrel.registry import LOOPS
 
-from .evaluators import evaluators_by_name
+from .evaluators import check_networks, evaluators_by_name
 
 
 class _KNNLoop(BaseLoop):
     """Extract the features of a bank and of the queries, let the bank vote.
 
-    The features are the backbone's, pooled; the backbone is the student's. Both
-    loaders should use a pipeline without augmentation.
+    The features are the backbone's, pooled. Both loaders should use a pipeline
+    without augmentation; with both networks the images are read once.
 
     Args:
         runner (Runner): The runner.
         dataloader (DataLoader | dict): The queries (a test set).
         evaluator (Evaluator | dict | list): Metrics of the class scores. They
-            are computed for each k, with the prefix ``knn{k}``.
+            are computed for each k, with the prefix ``knn{k}``, for the teacher
+            ``teacher/knn{k}``.
         bank_dataloader (DataLoader | dict, optional): The bank. A dict is
             merged into what it is by default: the config's training set, read
             as ``dataloader`` reads the queries (same pipeline and batch), every
             sample once. Defaults to None: just that.
         k (int | Sequence[int]): Neighbours that vote. Defaults to (20, 100, 200).
         temperature (float): Of the votes. Defaults to 0.07.
+        networks (Sequence[str]): Whose backbone: 'student', 'teacher' or both.
+            Defaults to ('student',).
+
+    Raises:
+        ValueError: If a setting is not valid, the model has no teacher that is
+            asked for, or there is nothing to make the bank from.
     """
 
     mode: str
@@ -50,7 +57,14 @@ class _KNNLoop(BaseLoop):
         bank_dataloader: DataLoader | dict | None = None,
         k: int | Sequence[int] = (20, 100, 200),
         temperature: float = 0.07,
+        networks: Sequence[str] = ('student',),
     ) -> None:
+        self.networks = check_networks(networks, self.mode)
+        if 'teacher' in self.networks:
+            try:
+                network(unwrap(runner.model), teacher=True)
+            except ValueError as error:
+                raise ValueError(f'{self.mode}_cfg.networks={self.networks}: {error}') from None
         if not isinstance(bank_dataloader, DataLoader):
             if not isinstance(dataloader, dict) or not runner.cfg.get('train_dataloader'):
                 raise ValueError(
@@ -68,8 +82,12 @@ class _KNNLoop(BaseLoop):
         self.temperature = temperature
         self.classes = self._match_classes()
         metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
-        built = evaluators_by_name(runner, evaluator, [f'knn{n}' for n in self.k], metainfo)
-        self.evaluators = dict(zip(self.k, built, strict=True))
+        self.evaluators: dict[tuple[str, int], Evaluator] = {}
+        for name in self.networks:
+            prefix = 'teacher/' if name == 'teacher' else ''
+            prefixes = [f'{prefix}knn{n}' for n in self.k]
+            built = evaluators_by_name(runner, evaluator, prefixes, metainfo)
+            self.evaluators.update(zip([(name, n) for n in self.k], built, strict=True))
 
     def _match_classes(self) -> tuple[str, ...] | None:
         """Number the queries' classes like the bank's."""
@@ -81,8 +99,18 @@ class _KNNLoop(BaseLoop):
 
     @property
     def evaluator(self) -> Evaluator:
-        """The evaluator of the first k (what mmengine's hooks look at)."""
-        return self.evaluators[self.k[0]]
+        """The first network's evaluator of the first k (what mmengine's hooks look at)."""
+        return next(iter(self.evaluators.values()))
+
+    def _extract(self, batch: dict) -> tuple[list[Tensor], list[BaseDataElement]]:
+        """Features of each network, (B, C), and the samples."""
+        model = unwrap(self.runner.model)
+        data = model.data_preprocessor(batch, False)
+        features = [
+            pool_features(network(model, name == 'teacher').backbone(data['inputs']))
+            for name in self.networks
+        ]
+        return features, data['data_samples']
 
     def _labels(self, samples: list[BaseDataElement], loader: DataLoader) -> Tensor:
         if any('gt_label' not in sample for sample in samples):
@@ -102,28 +130,32 @@ class _KNNLoop(BaseLoop):
         call = self.runner.call_hook
         call(f'before_{self.mode}')
         call(f'before_{self.mode}_epoch')
-        model = unwrap(self.runner.model)
-        model.eval()
+        unwrap(self.runner.model).eval()
         bank, bank_labels = [], []
         for batch in self.bank_dataloader:
-            features, samples = batch_features(model, batch)
+            features, samples = self._extract(batch)
             bank.append(features)
             bank_labels.append(self._labels(samples, self.bank_dataloader))
         queries, query_labels, query_samples = [], [], []
         for i, batch in enumerate(self.dataloader):
             call(f'before_{self.mode}_iter', batch_idx=i, data_batch=batch)
-            features, samples = batch_features(model, batch)
+            features, samples = self._extract(batch)
             query_labels.append(self._labels(samples, self.dataloader))
             queries.append(features)
             query_samples += samples
             call(f'after_{self.mode}_iter', batch_idx=i, data_batch=batch, outputs=samples)
         if not queries:
             raise ValueError(f'{self.mode}_dataloader.dataset has no image to classify by kNN')
-        features = torch.cat(queries)
-        # A rank has no part of a bank that is smaller than the number of ranks.
-        part = torch.cat([features[:0], *bank])
-        labels = torch.cat([torch.zeros(0, dtype=torch.long), *bank_labels]).to(features.device)
-        metrics = self._score(features, part, labels, query_samples, torch.cat(query_labels))
+        labels = torch.cat([torch.zeros(0, dtype=torch.long), *bank_labels])
+        metrics = {}
+        for i, name in enumerate(self.networks):
+            features = torch.cat([batch[i] for batch in queries])
+            # A rank has no part of a bank that is smaller than the number of ranks.
+            part = torch.cat([features[:0], *(batch[i] for batch in bank)])
+            own = labels.to(features.device)
+            metrics.update(
+                self._score(name, features, part, own, query_samples, torch.cat(query_labels))
+            )
         call(f'after_{self.mode}_epoch', metrics=metrics)
         call(f'after_{self.mode}')
         return metrics
@@ -138,6 +170,7 @@ class _KNNLoop(BaseLoop):
 
     def _score(
         self,
+        name: str,
         queries: Tensor,
         bank: Tensor,
         labels: Tensor,
@@ -150,7 +183,8 @@ class _KNNLoop(BaseLoop):
         what = f'the labels of {self.mode}_dataloader.dataset'
         check_labels(query_labels, num_classes, what, together=True)
         metrics = {}
-        for n, evaluator in self.evaluators.items():
+        for n in self.k:
+            evaluator = self.evaluators[name, n]
             for sample, score in zip(samples, scores[n].cpu(), strict=True):
                 sample.set_pred_score(score).set_pred_label(score.argmax())
             evaluator.process(data_samples=samples, data_batch=None)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from mmrel.engine.distributed import unwrap
 from mmrel.registry import LOOPS
 
-from .evaluators import evaluators_by_name
+from .evaluators import check_networks, evaluators_by_name
 
 
 class _StudentTeacherLoop(BaseLoop):
@@ -38,10 +38,7 @@ class _StudentTeacherLoop(BaseLoop):
         evaluator: Evaluator | dict | list,
         networks: Sequence[str] = ('student', 'teacher'),
     ) -> None:
-        if not networks or not set(networks) <= {'student', 'teacher'}:
-            raise ValueError(
-                f"{self.mode}_cfg.networks={tuple(networks)} must be 'student', 'teacher' or both"
-            )
+        networks = check_networks(networks, self.mode)
         super().__init__(runner, dataloader)
         metainfo = getattr(self.dataloader.dataset, 'metainfo', {})
         built = evaluators_by_name(runner, evaluator, networks, metainfo)

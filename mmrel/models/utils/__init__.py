@@ -1,6 +1,6 @@
 from .attention import attend
 from .data_preprocessor import SemiSupervisedDataPreprocessor
-from .features import batch_features, feature_dim, pool_features
+from .features import batch_features, feature_dim, network, pool_features
 from .gather import gather
 from .gradient import scale_gradient
 from .graph import (
@@ -39,6 +39,7 @@ __all__ = [
     'batch_features',
     'connected_components',
     'feature_dim',
+    'network',
     'full_precision',
     'gather',
     'label_purity',

@@ -33,20 +33,49 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
     )
 
 
-def batch_features(model: BaseModel, batch: dict) -> tuple[Tensor, list[BaseDataElement]]:
+def network(model: nn.Module, teacher: bool = False) -> nn.Module:
+    """The network of a model that gives features: its own, or its teacher's.
+
+    Args:
+        model (nn.Module): With ``backbone``; no wrapper around it.
+        teacher (bool): Take the momentum teacher. Defaults to False.
+
+    Returns:
+        nn.Module: With ``backbone``; a teacher that has made all its steps.
+
+    Raises:
+        ValueError: If the model has no teacher.
+    """
+    if not teacher:
+        return model
+    found = getattr(model, 'teacher', None)
+    if found is None:
+        raise ValueError(
+            f'{type(model).__name__} has no teacher: leave out teacher=True (--teacher); ReSSL '
+            'and SimMatch have one'
+        )
+    found.catch_up()
+    return found
+
+
+def batch_features(
+    model: BaseModel, batch: dict, teacher: bool = False
+) -> tuple[Tensor, list[BaseDataElement]]:
     """Pooled backbone features of one batch.
 
     Args:
         model (BaseModel): With ``data_preprocessor`` and ``backbone``; no
             wrapper around it.
         batch (dict): From a data loader.
+        teacher (bool): As :func:`network`. Defaults to False.
 
     Returns:
         tuple[Tensor, list[BaseDataElement]]: Features (B, C), and the
         samples.
     """
     data = model.data_preprocessor(batch, False)
-    return pool_features(model.backbone(data['inputs'])), data['data_samples']
+    features = pool_features(network(model, teacher).backbone(data['inputs']))
+    return features, data['data_samples']
 
 
 @torch.no_grad()

@@ -115,3 +115,33 @@ def test_weights_that_are_not_finite_are_said(
         parameter.data.fill_(torch.nan)
     with pytest.raises(ValueError, match='6 of 6 bank images and of 6 of 6 queries are not finite'):
         runner.test()
+
+
+def test_the_teacher_is_scored_beside_the_student(images: Path, tmp_path: Path) -> None:
+    runner = _runner(
+        images, images, tmp_path / 'both', **{'val_cfg.networks': ('student', 'teacher')}
+    )
+    generator = torch.Generator().manual_seed(1)
+    for parameter in runner.model.teacher.parameters():
+        parameter.data.copy_(torch.randn(parameter.shape, generator=generator))
+    both = runner.test()
+    assert set(both) == {f'{p}knn3/top{n}' for p in ('', 'teacher/') for n in (1, 5)}
+    alone = _runner(images, images, tmp_path / 'student')
+    assert alone.test()['knn3/top1'] == both['knn3/top1']
+    # The student with the teacher's weights scores as the teacher does.
+    alone.model.backbone.load_state_dict(runner.model.teacher.backbone.state_dict())
+    assert alone.test()['knn3/top1'] == both['teacher/knn3/top1'] != both['knn3/top1']
+
+
+@pytest.mark.parametrize('networks', [('mentor',), (), 'teacher'])
+def test_networks_that_do_not_exist(images: Path, tmp_path: Path, networks: object) -> None:
+    runner = _runner(images, images, tmp_path / 'work', **{'val_cfg.networks': networks})
+    with pytest.raises(ValueError, match=r"test_cfg.networks=.* must be a list of 'student'"):
+        _ = runner.test_loop
+
+
+def test_a_model_without_a_teacher(images: Path, tmp_path: Path) -> None:
+    runner = _runner(images, images, tmp_path / 'work', **{'val_cfg.networks': ('teacher',)})
+    del runner.model.teacher
+    with pytest.raises(ValueError, match=r"test_cfg.networks=\('teacher',\): ReSSL has no teacher"):
+        _ = runner.test_loop
