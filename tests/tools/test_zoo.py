@@ -1,0 +1,57 @@
+"""The tools of the zoo: figures and entries of the metafiles, and the table."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mmrel.utils.metafile import read_index, set_fields
+from tests.commands import ROOT, call
+
+DIGITS = 'ressl_demo_digits'
+
+
+def small_zoo(root: Path, *names: str) -> Path:
+    """An index of some of the entries; returns its metafile."""
+    (root / 'model-index.yml').write_text('Import:\n  - metafile.yml\n')
+    text = 'Models:\n'
+    for entries in read_index(ROOT).values():
+        for entry in entries:
+            if entry['Name'] in names:
+                entry['Config'] = str(ROOT / entry['Config'])
+                block = yaml.safe_dump([entry], sort_keys=False)
+                text += ''.join(f'  {line}\n' for line in block.splitlines())
+    (root / 'metafile.yml').write_text(text)
+    return root / 'metafile.yml'
+
+
+def test_every_entry_has_flops_and_parameters() -> None:
+    for entries in read_index(ROOT).values():
+        for entry in entries:
+            figures = entry['Metadata'].get('FLOPs'), entry['Metadata'].get('Parameters')
+            assert all(type(value) is int and value > 1000 for value in figures), entry['Name']
+
+
+def test_figures_are_checked_and_written(tmp_path: Path) -> None:
+    linear = 'resnet18-w16_1xb64-linear-coslr-20e_digits'
+    metafile = small_zoo(tmp_path, DIGITS, linear)
+    whole = metafile.read_text()
+    assert '2 entries, 0 changed' in call('zoo/complexity.py', '--root', tmp_path, '--check')
+    for old in (
+        set_fields(whole, linear, {'Metadata.FLOPs': 1}),
+        whole.replace('      Parameters: 700176\n', '', 1),
+    ):
+        assert old != whole
+        metafile.write_text(old)
+        with pytest.raises(ValueError, match='FLOPs or Parameters are out of date'):
+            call('zoo/complexity.py', '--root', tmp_path, '--check')
+        assert metafile.read_text() == old
+        call('zoo/complexity.py', '--root', tmp_path)
+        assert metafile.read_text() == whole
+    with pytest.raises(ValueError, match='no entry of the zoo matches nothing'):
+        call('zoo/complexity.py', 'nothing', '--root', tmp_path)
+
+
+@pytest.mark.slow
+def test_all_figures_are_up_to_date() -> None:
+    call('zoo/complexity.py', '--check')
