@@ -82,6 +82,26 @@ def set_fields(text: str, name: str, fields: Mapping[str, Any]) -> str:
     return changed
 
 
+def add_entry(text: str, entry: Mapping[str, Any]) -> str:
+    """Add an entry at the end of a metafile's ``Models``.
+
+    Args:
+        text (str): A metafile whose last part is ``Models``.
+        entry (Mapping[str, Any]): With ``Name`` first.
+
+    Returns:
+        str: The changed metafile.
+
+    Raises:
+        ValueError: If ``Models`` is not the last part, or has an entry of this name.
+    """
+    expected = yaml.safe_load(text)
+    if list(expected)[-1] != 'Models' or entry['Name'] in [e['Name'] for e in expected['Models']]:
+        raise ValueError(f'{entry["Name"]} cannot be added: it is there, or Models is not last')
+    lines = yaml.dump([dict(entry)], Dumper=_Dumper, sort_keys=False, width=10**6).splitlines()
+    return text.rstrip('\n') + '\n' + ''.join(f'{" " * _ITEM}{line}\n' for line in lines)
+
+
 def _written(key: str, value: Any, indent: int) -> list[str]:
     dumped = yaml.dump(
         {key: value}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6

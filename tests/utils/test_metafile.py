@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from mmrel.utils.metafile import read_index, set_fields
+from mmrel.utils.metafile import add_entry, read_index, set_fields
 from tests.commands import ROOT
 
 TEXT = """\
@@ -78,6 +78,16 @@ def test_what_cannot_be_changed_is_named(
 def test_every_metafile_can_be_changed() -> None:
     for file, entries in read_index(ROOT).items():
         text = file.read_text()
-        for entry in entries:
+        for entry in (entries[0], entries[len(entries) // 2], entries[-1]):
             fields = {key: value for key, value in entry.items() if key != 'Name'}
             assert set_fields(text, entry['Name'], fields) == text
+
+
+def test_an_entry_is_added_at_the_end() -> None:
+    entry = {'Name': 'new', 'Metadata': {'Epochs': 1}, 'Results': None, 'Config': 'new.py'}
+    text = add_entry(TEXT, entry)
+    assert text.startswith(TEXT)
+    assert yaml.safe_load(text)['Models'][2] == entry
+    for odd in (text, 'Models: []\nOther: 1\n'):
+        with pytest.raises(ValueError, match='new cannot be added'):
+            add_entry(odd, entry)
