@@ -55,3 +55,43 @@ def test_figures_are_checked_and_written(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_all_figures_are_up_to_date() -> None:
     call('zoo/complexity.py', '--check')
+
+
+def test_the_table_is_up_to_date() -> None:
+    call('zoo/table.py', '--check')
+
+
+def test_rows_of_the_table(tmp_path: Path) -> None:
+    results = [
+        {'Task': 'kNN', 'Dataset': 'd', 'Metrics': {'Top 1 Accuracy (k = 20)': 61.2, 'x': 1}},
+        {'Task': 'Linear', 'Dataset': 'd', 'Metrics': {'Top 1 Accuracy': 70}},
+    ]
+    link = 'https://drive.google.com/file/d/1/view'
+    entries = [
+        dict(
+            Name='ours', Config='configs/a/ours.py', Results=results,
+            Weights='zoo/ours/model.safetensors',
+            Metadata={'Training Data': 'x|y', 'FLOPs': 4_087_136_256, 'Parameters': 999_600},
+        ),
+        dict(
+            Name='theirs', Config='b.py', Results=results[1:], Weights=link,
+            Metadata={'FLOPs': 12_673_024, 'Parameters': 803_904},
+            **{'Converted From': {'Weights': link, 'Code': 'https://github.com'}},
+        ),
+        dict(Name='none', Config='c.py', Results=None, Metadata={'FLOPs': 555_417_600}),
+    ]  # fmt: skip
+    (tmp_path / 'model-index.yml').write_text('Import:\n  - metafile.yml\n')
+    (tmp_path / 'metafile.yml').write_text(yaml.safe_dump(dict(Models=entries[::-1])))
+    with pytest.raises(ValueError, match=r'model_zoo\.md is out of date'):
+        call('zoo/table.py', '--check', '--root', tmp_path)
+    assert '3 models' in call('zoo/table.py', '--root', tmp_path)
+    call('zoo/table.py', '--check', '--root', tmp_path)
+    rows = (tmp_path / 'docs/model_zoo.md').read_text().splitlines()[-3:]
+    assert rows == [
+        r'| [ours](../configs/a/ours.py) | x\|y | 4.09 G | 1.00 M | kNN, top-1 (k = 20) 61.2; '
+        'Linear, top-1 70 | run here | [file](../zoo/ours/model.safetensors), '
+        '[commands](../zoo/ours/README.md) |',
+        '| [theirs](../b.py) |  | 12.7 M | 804 k | Linear, top-1 70 | reported | '
+        f'[the authors]({link}) |',
+        '| [none](../c.py) |  | 555 M |  |  |  |  |',
+    ]
