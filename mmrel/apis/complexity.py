@@ -21,7 +21,15 @@ from mmrel.search.space import SearchSpace
 
 
 def image_size(cfg: Config) -> tuple[int, int]:
-    """Height and width of the images that a config evaluates."""
+    """Height and width of the images that a config evaluates.
+
+    Raises:
+        ValueError: If the config has no ``val_dataloader``.
+    """
+    if not cfg.get('val_dataloader'):
+        raise ValueError(
+            f'{cfg.filename} has no val_dataloader, whose pipeline sets the image size'
+        )
     steps = inner_dataset(cfg.val_dataloader.dataset).pipeline
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'image.png'

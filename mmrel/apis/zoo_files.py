@@ -15,7 +15,7 @@ from torch import Tensor
 from mmrel.utils.safetensors_file import save_safetensors
 from mmrel.utils.state_dict import check_finite, weights_of
 from mmrel.version import __version__
-from mmrel.visualization.curves import Scalars
+from mmrel.visualization.curves import Scalars, find_scalars, read_scalars
 
 from .complexity import image_size
 
@@ -86,6 +86,25 @@ def write_shipped(
     )
 
 
+def check_total(zoo: Path, name: str, size: int) -> None:
+    """Check that the zoo does not become too large.
+
+    Args:
+        zoo (Path): Its folder.
+        name (str): The model that is added or replaced.
+        size (int): Its number of bytes.
+
+    Raises:
+        ValueError: If all weights together would be too large.
+    """
+    others = [p.stat().st_size for p in zoo.glob('*/model.safetensors') if p.parent.name != name]
+    if sum(others) + size > MAX_TOTAL_BYTES:
+        raise ValueError(
+            f'{str(zoo)!r} would have {(sum(others) + size) / 1e6:.1f} MB of weights, more than '
+            f'{MAX_TOTAL_BYTES / 1e6:.0f} MB: remove another model first'
+        )
+
+
 def shipped_meta(cfg: Config, name: str, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """What a shipped file says of itself.
 
@@ -132,28 +151,46 @@ def _metric_name(key: str) -> str:
 
 
 def read_metrics(path: str | os.PathLike) -> dict[str, float]:
-    """The metrics of a file that ``tools/test.py --out`` wrote, by their names in the zoo.
+    """The metrics of a run, by their names in the zoo.
 
     Args:
-        path (str | PathLike): A .json file.
+        path (str | PathLike): The .json file of ``tools/test.py --out``, or the work dir of a
+            training, such as a linear evaluation, whose last validation counts.
 
     Returns:
         dict[str, float]: With two decimals, top-1 accuracies first.
 
     Raises:
+        FileNotFoundError: If there is no such file, or no log in the folder.
         ValueError: If the file has no metrics, or one is not a finite number.
     """
-    try:
-        content = json.loads(Path(path).read_text())
-    except ValueError as error:
-        raise ValueError(f'{str(path)!r} is not JSON: {error}') from None
-    if not isinstance(content, dict) or not content:
-        raise ValueError(f'{str(path)!r} has no metrics: give the file of tools/test.py --out')
+    content = _last_validation(path) if Path(path).is_dir() else _parsed(path)
     for key, value in content.items():
         if type(value) not in (int, float) or not math.isfinite(value):
             raise ValueError(f'{str(path)!r}: {key}={value!r} is not a finite number')
     ordered = sorted(content, key=lambda key: not key.endswith('top1'))
     return {_metric_name(key): round(content[key], 2) for key in ordered}
+
+
+def _parsed(path: str | os.PathLike) -> dict[str, Any]:
+    try:
+        content = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(
+            f'{str(path)!r} is not JSON ({error}): give the file of tools/test.py --out, or a '
+            'work dir'
+        ) from None
+    if not isinstance(content, dict) or not content:
+        raise ValueError(f'{str(path)!r} has no metrics: give the file of tools/test.py --out')
+    return content
+
+
+def _last_validation(work_dir: str | os.PathLike) -> dict[str, Any]:
+    run = read_scalars(*find_scalars(work_dir))
+    if not run.val:
+        raise ValueError(f'{str(work_dir)!r} has no validation in its log')
+    aside = ('step', 'time', 'data_time')
+    return {key: value for key, value in run.val[-1].items() if key not in aside}
 
 
 def readme(name: str, entry: Mapping[str, Any]) -> str:

@@ -8,11 +8,11 @@ import pytest
 import torch
 import yaml
 
-from mmrel.apis import FeatureExtractor, zoo_files
+from mmrel.apis import FeatureExtractor, get_model, zoo_files
 from mmrel.apis.zoo_files import log_lines, read_metrics, shipped_state, write_shipped
 from mmrel.utils import load_checkpoint_file
 from mmrel.visualization.curves import find_scalars, read_scalars
-from tests.commands import TINY, call, folders
+from tests.commands import TINY, TINY_LINEAR, call, folders
 
 METAFILE = """\
 Collections:
@@ -153,6 +153,39 @@ def test_what_does_not_fit_is_not_shipped(
         _add(root, trained, *arguments)
     assert not (root / 'zoo').exists()
     assert (root / 'configs/tiny/metafile.yml').read_text() == METAFILE
+
+
+def test_a_whole_classifier_is_shipped(root: Path, trained: Path, tmp_path: Path) -> None:
+    """With the head, in the place of an entry; its result is a work dir's last validation."""
+    config = root / 'configs/tiny/other.py'
+    config.write_text(f'_base_ = [{str(TINY_LINEAR)!r}]\n')
+    model, file = get_model(config), tmp_path / 'linear.pth'
+    torch.save(dict(state_dict=model.state_dict()), file)
+    call('zoo/add_entry.py', config, file, '--root', root, '--data', 'x', '--command', 'y',
+         '--work-dir', trained, '--keys', '=', '--result', 'kNN', 'd', trained, 'z')  # fmt: skip
+    shipped = root / 'zoo/other/model.safetensors'
+    assert load_checkpoint_file(shipped)['state_dict'].keys() == model.state_dict().keys()
+    loaded = get_model(config, shipped).state_dict()
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(loaded[key], value, rtol=0, atol=0)
+    text = (root / 'configs/tiny/metafile.yml').read_text()
+    assert 'Epochs: 1  # as it is' in text
+    (result,) = yaml.safe_load(text)['Models'][0]['Results']
+    last = read_scalars(*find_scalars(trained)).val[-1]
+    assert result['Metrics']['Top 1 Accuracy (k = 3)'] == round(last['knn3/top1'], 2)
+    assert len(result['Metrics']) == 4
+
+
+def test_the_zoo_stays_small(root: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = root / 'zoo/other/model.safetensors'
+    other.parent.mkdir(parents=True)
+    other.write_bytes(bytes(1000))
+    monkeypatch.setattr(zoo_files, 'MAX_TOTAL_BYTES', 10**5)
+    with pytest.raises(ValueError, match=r'would have 0\.\d MB of weights, more than 0 MB'):
+        _add(root, trained)
+    assert [p.name for p in (root / 'zoo').iterdir()] == ['other']
+    monkeypatch.setattr(zoo_files, 'MAX_TOTAL_BYTES', 10**6)
+    _add(root, trained)
 
 
 def test_a_config_elsewhere_is_refused(root: Path, trained: Path) -> None:

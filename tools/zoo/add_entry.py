@@ -28,6 +28,7 @@ from mmengine.registry import init_default_scope
 from mmrel.apis import get_model, load_config
 from mmrel.apis.complexity import complexity
 from mmrel.apis.zoo_files import (
+    check_total,
     log_lines,
     read_metrics,
     readme,
@@ -59,7 +60,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action='append',
         default=[],
         metavar=('TASK', 'DATASET', 'JSON', 'COMMAND'),
-        help='metrics of tools/test.py --out, and the command that made them',
+        help='metrics: the file of tools/test.py --out or the work dir of a training (its last '
+        'validation); and the command that made them',
     )
     parser.add_argument(
         '--keys',
@@ -158,6 +160,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         weights, curves = Path(temporary) / 'model.safetensors', Path(temporary) / 'curves.png'
         dtype = write_shipped(state, meta, weights)
+        check_total(root / 'zoo', name, weights.stat().st_size)
         get_model(cfg, weights)  # strict: what is shipped fits its config
         plot_curves(run, curves)
         contents = {
