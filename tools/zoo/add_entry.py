@@ -13,6 +13,10 @@ Evaluate the file that is shipped:
     python tools/zoo/add_entry.py CONFIG CHECKPOINT --data 'CIFAR-10' --command '...' \
         --result kNN 'CIFAR-10, test' knn.json 'python tools/test.py ...'
     python tools/zoo/table.py
+
+A classifier is shipped whole by --keys =. SimMatch's teacher fits the config of a classifier:
+
+    --keys teacher.backbone.=backbone. teacher.classifier.=head.fc.
 """
 
 import argparse
