@@ -143,9 +143,9 @@ def save_safetensors(content: Mapping[str, Any], path: str | os.PathLike) -> Non
 def _packed(key: str, value: Any) -> Tensor:
     """A tensor with its own memory, in the order that the format asks for."""
     if not isinstance(value, Tensor):
-        raise ValueError(f'safetensors holds tensors alone, but {key} is a {type(value).__name__}')
+        raise ValueError(f'safetensors holds only tensors; {key} is of type {type(value).__name__}')
     if value.layout != torch.strided or value.is_quantized:
-        raise ValueError(f'safetensors holds dense tensors alone, but {key} is not one')
+        raise ValueError(f'safetensors holds only dense tensors; {key} is sparse or quantized')
     return value.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 

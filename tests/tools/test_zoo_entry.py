@@ -128,13 +128,17 @@ def test_a_run_becomes_an_entry(
     np.testing.assert_array_equal(features, whole)
 
 
-def test_a_training_does_not_start_from_a_backbone_alone(
+def test_only_knn_takes_a_backbone_alone(
     root: Path, trained: Path, images: Path, tmp_path: Path
 ) -> None:
     _add(root, trained)
+    shipped = root / 'zoo/tiny_shipped/model.safetensors'
+    with pytest.raises(RuntimeError, match='does not fit LinearClassifier'):
+        call('test.py', TINY_LINEAR, shipped, '--work-dir', tmp_path / 'l', *folders(images),
+             f'model.backbone.init_cfg.checkpoint={shipped}')  # fmt: skip
     with pytest.raises(RuntimeError, match='does not fit ReSSL'):
         call('train.py', TINY, '--work-dir', tmp_path / 'w', *folders(images),
-             f'load_from={root}/zoo/tiny_shipped/model.safetensors')  # fmt: skip
+             f'load_from={shipped}')  # fmt: skip
 
 
 @pytest.mark.parametrize(

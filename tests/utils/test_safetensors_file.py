@@ -108,8 +108,8 @@ def test_bools_are_true_or_false() -> None:
 @pytest.mark.parametrize(
     ('state', 'meta', 'message'),
     [
-        ({'x': 3}, {}, 'tensors alone, but x is a int'),
-        ({'x': torch.eye(2).to_sparse()}, {}, 'dense tensors alone, but x is not one'),
+        ({'x': 3}, {}, 'only tensors; x is of type int'),
+        ({'x': torch.eye(2).to_sparse()}, {}, 'only dense tensors; x is sparse'),
         ({'x': torch.zeros(2, dtype=torch.complex128)}, {}, 'cannot be written as safetensors'),
         ({}, dict(x=dict(y={1: 2})), r'meta\.x\.y: the key 1 must be a text'),
         ({}, dict(x=float('nan')), 'cannot be written as safetensors: .*not JSON compliant'),
