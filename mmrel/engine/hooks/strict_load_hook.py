@@ -30,10 +30,10 @@ class StrictLoadHook(Hook):
         """
         model = unwrap(runner.model)
         given = weights_of(checkpoint, 'the checkpoint')
-        let_modules_check(model, given)
         if _tests_backbone(runner) and all(key.startswith('backbone.') for key in given):
             rest = {k: v for k, v in model.state_dict().items() if not k.startswith('backbone.')}
             checkpoint['state_dict'] = given = rest | given
+        let_modules_check(model, given)
         difference = compare_state_dict(model.state_dict(), given)
         if difference:
             raise RuntimeError(
