@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tests.distributed import free_port
 from tests.process_state import as_in_a_new_process
 
 ROOT = Path(__file__).parents[1]
@@ -27,13 +28,14 @@ TINY_SEARCH = ROOT / 'tests' / 'data' / 'tiny_search.py'
 
 
 def environment(paths: Sequence[Path] = ()) -> dict[str, str]:
-    """One thread a process, the tests' own `python`; modules in `paths` go first."""
+    """One thread a process, our own `python`, a free port; modules in `paths` go first."""
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     return dict(
         os.environ,
         PATH=path,
         PYTHONPATH=os.pathsep.join(map(str, [*paths, ROOT])),
         OMP_NUM_THREADS='1',
+        PORT=str(free_port()),  # two test processes may start ranks at once
     )
 
 
@@ -96,6 +98,7 @@ def call(
     ):
         sys.path[:0] = map(str, [*paths, *_folders_of(tool)])
         sys.argv = [tool, *words]
+        os.environ['PYTHONPATH'] = environment(paths)['PYTHONPATH']  # for what it starts
         if cwd is not None:
             os.chdir(cwd)
         try:

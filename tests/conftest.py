@@ -24,6 +24,15 @@ torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
 yapf.yapflib.yapf_api.FormatCode = lambda text, **_: (text, True)
 
 
+# Started last, they would leave the other process idle.
+_LONG_FILES = ('test_demo.py', 'test_kill_resume.py', 'test_wcl_parity.py', 'test_evaluation.py')
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first."""
+    items.sort(key=lambda item: item.path.name not in _LONG_FILES)
+
+
 def pytest_collection_finish() -> None:
     """mmengine collects garbage for every data set: leave out all that was imported."""
     gc.collect()

@@ -119,6 +119,8 @@ class Ranks:
                         raise RankError(f'rank {rank} raised\n{content}')
                     results[rank] = torch.load(io.BytesIO(content), weights_only=True)
         except (EOFError, ConnectionError) as error:
+            for process in self._processes:
+                process.join(1)
             codes = [process.exitcode for process in self._processes]
             raise RankError(f'a rank died in {function}, exit codes {codes}') from error
         return [results[rank] for rank in sorted(results)]

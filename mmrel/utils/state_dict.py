@@ -169,6 +169,34 @@ def let_modules_check(model: nn.Module, given: Mapping[str, Any]) -> None:
             check(given, f'{name}.' if name else '')
 
 
+def adapt_state_dict(model: nn.Module, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's modules make of a checkpoint before they load it.
+
+    Vision transformers, for example, resize position embeddings of another image
+    size. They do so in torch's hooks before loading, so that a comparison of
+    shapes must come after those.
+
+    Args:
+        model (nn.Module): No wrapper around it.
+        given (Mapping[str, Any]): A checkpoint's state dict. It is not changed.
+
+    Returns:
+        dict[str, Any]: The state dict after the hooks of all modules.
+
+    Raises:
+        RuntimeError: If a hook reports an error.
+        ValueError: What a hook raises.
+    """
+    state = dict(given)
+    for name, module in model.named_modules():
+        for hook in module._load_state_dict_pre_hooks.values():
+            errors: list[str] = []
+            hook(state, f'{name}.' if name else '', {}, False, [], [], errors)
+            if errors:
+                raise RuntimeError('; '.join(errors))
+    return state
+
+
 def state_digest(module: nn.Module) -> str:
     """Hash of a module's weights, buffers and other state; two files may hold the same ones.
 

@@ -3,7 +3,13 @@
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from .state_dict import check_finite, compare_state_dict, let_modules_check, weights_of
+from .state_dict import (
+    adapt_state_dict,
+    check_finite,
+    compare_state_dict,
+    let_modules_check,
+    weights_of,
+)
 
 _BACKBONE = 'backbone.'
 
@@ -32,6 +38,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
     state = weights_of(content, where)
     check_finite(state, where)
     let_modules_check(model, state)
+    state = adapt_state_dict(model, state)
     expected = model.state_dict()
     backbone_alone = all(key.startswith(_BACKBONE) for key in state)
     if backbone_alone:

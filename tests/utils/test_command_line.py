@@ -212,6 +212,8 @@ def test_sigint_ends_with_130(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         env=environment(),
         cwd=tmp_path,
+        # Jobs in the background of a script start with the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline() == b'on\n'
         os.kill(process.pid, signal.SIGINT)

@@ -6,7 +6,12 @@ from mmengine.runner import BaseLoop, Runner
 from mmrel.engine.distributed import unwrap
 from mmrel.engine.resume_state import check_run_state
 from mmrel.registry import HOOKS
-from mmrel.utils.state_dict import compare_state_dict, let_modules_check, weights_of
+from mmrel.utils.state_dict import (
+    adapt_state_dict,
+    compare_state_dict,
+    let_modules_check,
+    weights_of,
+)
 
 
 @HOOKS.register_module()
@@ -34,6 +39,9 @@ class StrictLoadHook(Hook):
             rest = {k: v for k, v in model.state_dict().items() if not k.startswith('backbone.')}
             checkpoint['state_dict'] = given = rest | given
         let_modules_check(model, given)
+        if not getattr(runner, 'resuming', False):
+            # A resumed run's optimizer has the old shapes: there a resized tensor does not fit.
+            given = adapt_state_dict(model, given)
         difference = compare_state_dict(model.state_dict(), given)
         if difference:
             raise RuntimeError(

@@ -1,5 +1,7 @@
 """Networks of NAS-Bench-201's cells: the one of a path, and the K-shot supernet."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -8,6 +10,8 @@ from torch import Tensor, nn
 from mmrel.models.layers import KShotBatchNorm2d, KShotConv2d, PathStatistics
 from mmrel.registry import MODELS
 from mmrel.search import NASBench201Space, Path, live_edges
+
+from .staged import StagedBackbone, build_map_norm, check_map_norm
 
 _KERNELS = {'conv1x1': 1, 'conv3x3': 3}
 
@@ -26,22 +30,24 @@ def _add(nodes: list[Tensor | None], target: int, x: Tensor) -> None:
 
 
 class _ReLUConvNorm(nn.Sequential):
-    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, kernel: int, norm_cfg: dict, stride: int = 1
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, channels, kernel, stride, kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = build_map_norm(norm_cfg, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.conv(F.relu(x)))
 
 
 class _Cell(nn.Module):
-    def __init__(self, cell: dict[str, str], channels: int) -> None:
+    def __init__(self, cell: dict[str, str], channels: int, norm_cfg: dict) -> None:
         super().__init__()
         self.live = live_edges(cell)
         self.edges = nn.ModuleDict(
             {
-                name: _ReLUConvNorm(channels, channels, _KERNELS[operation])
+                name: _ReLUConvNorm(channels, channels, _KERNELS[operation], norm_cfg)
                 for name, operation in self.live.items()
                 if operation in _KERNELS
             }
@@ -63,12 +69,12 @@ class _Cell(nn.Module):
 class _Reduction(nn.Module):
     """Residual block of stride 2 that doubles the channels."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm_cfg: dict) -> None:
         super().__init__()
-        self.first = _ReLUConvNorm(channels // 2, channels, 3, 2)
-        self.second = _ReLUConvNorm(channels, channels, 3)
+        self.first = _ReLUConvNorm(channels // 2, channels, 3, norm_cfg, 2)
+        self.second = _ReLUConvNorm(channels, channels, 3, norm_cfg)
         self.shortcut = nn.Conv2d(channels // 2, channels, 1, bias=False)
-        self.shortcut_norm = nn.BatchNorm2d(channels)
+        self.shortcut_norm = build_map_norm(norm_cfg, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = F.avg_pool2d(x, 2, ceil_mode=True)
@@ -76,19 +82,39 @@ class _Reduction(nn.Module):
 
 
 @MODELS.register_module()
-class SearchedCellNetwork(BaseModule):
+class SearchedCellNetwork(StagedBackbone):
     """The stand-alone network of a path of :class:`NASBench201Space`.
+
+    Outputs, with C = ``channels``:
+
+    ===== ======== ====== ========================
+    index channels stride output
+    ===== ======== ====== ========================
+    0     C        1      last cell's sum
+    1     2 C      2      last cell's sum
+    2     4 C      4      normalized and rectified
+    ===== ======== ====== ========================
 
     Args:
         cell (dict): Operations by edge, such as ``edge_0_1='conv3x3'``.
-        channels (int): Of the first stage. Defaults to 16.
-        cells (int): Of each stage. Defaults to 5.
+        channels (int): Channels of the first stage. Defaults to 16.
+        cells (int): Cells of each stage. Defaults to 5.
+        norm_cfg (dict, optional): Defaults to None: ``dict(type='BN')``. GN:
+            ``num_groups`` must divide ``channels``.
+        out_indices (int | Sequence[int]): Defaults to -1, the last stage.
+        frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
+            first n stages; 3 freezes the last norm too. Defaults to -1.
+        norm_eval (bool): Keep batch norms in eval mode. Defaults to False.
+        with_cp (bool): Compute activations again in the backward pass instead of
+            keeping them. Defaults to False.
         init_cfg (dict | list, optional): Defaults to None: as torch does it.
 
-    Shape: (B, 3, H, W) to a tuple of (B, 4 * channels, H / 4, W / 4).
+    Shape: (B, 3, H, W) to a tuple of (B, channels, H / stride, W / stride),
+    rounded up, one for each of ``out_indices``.
 
     Raises:
-        ValueError: If an edge is missing or unknown, or an operation unknown.
+        ValueError: If an edge is missing or unknown, an operation unknown, or
+            ``out_indices``, ``frozen_stages`` or ``norm_cfg`` do not fit.
     """
 
     def __init__(
@@ -96,28 +122,58 @@ class SearchedCellNetwork(BaseModule):
         cell: dict[str, str],
         channels: int = 16,
         cells: int = 5,
+        norm_cfg: dict | None = None,
+        out_indices: int | Sequence[int] = -1,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        with_cp: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(out_indices, frozen_stages, norm_eval, with_cp, init_cfg)
         try:
             NASBench201Space().validate(cell)
         except ValueError as error:
-            raise ValueError(f'backbone.cell is none: {error}') from error
+            raise ValueError(f'backbone.cell is not a valid cell: {error}') from error
+        for key, value in (('channels', channels), ('cells', cells)):
+            if value < 1:
+                raise ValueError(f'backbone.{key}={value} must be at least 1')
+        norm_cfg = norm_cfg or dict(type='BN')
         widths = channels, 2 * channels, 4 * channels
+        check_map_norm(norm_cfg, widths)
         self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
-        self.stem_norm = nn.BatchNorm2d(channels)
+        self.stem_norm = build_map_norm(norm_cfg, channels)
         self.stages = nn.ModuleList(
-            nn.Sequential(*(_Cell(cell, width) for _ in range(cells))) for width in widths
+            nn.Sequential(*(_Cell(cell, width, norm_cfg) for _ in range(cells))) for width in widths
         )
-        self.reductions = nn.ModuleList(_Reduction(width) for width in widths[1:])
-        self.norm = nn.BatchNorm2d(widths[-1])
+        self.reductions = nn.ModuleList(_Reduction(width, norm_cfg) for width in widths[1:])
+        self.norm = build_map_norm(norm_cfg, widths[-1])
+        self._set_up(widths, (1, 2, 4))
 
-    def forward(self, x: Tensor) -> tuple[Tensor]:
-        """The last feature map, normalised and rectified."""
-        x = self.stages[0](self.stem_norm(self.stem(x)))
-        for reduction, stage in zip(self.reductions, list(self.stages)[1:], strict=True):
-            x = stage(reduction(x))
-        return (F.relu(self.norm(x)),)
+    @property
+    def num_stages(self) -> int:
+        """Three."""
+        return len(self.stages)
+
+    def _stem_modules(self) -> list[nn.Module]:
+        return [self.stem, self.stem_norm]
+
+    def _stage_modules(self, stage: int) -> list[nn.Module]:
+        return [
+            *([self.reductions[stage - 1]] if stage else []),
+            self.stages[stage],
+            *([self.norm] if stage == self.num_stages - 1 else []),
+        ]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of the stages at ``out_indices``."""
+        return tuple(self._outputs(self.stem_norm(self.stem(x))))
+
+    def _stage(self, stage: int, x: Tensor) -> Tensor:
+        if stage:
+            x = self._run(self.reductions[stage - 1], x)
+        for cell in self.stages[stage]:
+            x = self._run(cell, x)
+        return x if stage < self.num_stages - 1 else F.relu(self.norm(x))
 
 
 class _KShotReLUConvNorm(nn.Module):

@@ -1,10 +1,14 @@
 """ResNet for images of 32 to 96 pixels."""
 
+from collections.abc import Sequence
+
 from mmcv.cnn import build_conv_layer
 from mmpretrain.models.backbones import ResNet
 from torch import nn
 
 from mmrel.registry import MODELS
+
+from .staged import check_frozen_stages, check_out_indices
 
 
 @MODELS.register_module()
@@ -19,12 +23,36 @@ class ResNetSmallImage(ResNet):
         depth (int): 18, 34, 50, 101 or 152.
         max_pool (bool): Keep the 3x3 stride-2 max-pool after the stem.
             Defaults to False.
+        num_stages (int): 1 to 4. Defaults to 4.
+        out_indices (int | Sequence[int]): Stages whose output is given; their
+            strides are 1, 2, 4 and 8, or twice as much with ``max_pool``. Defaults
+            to -1, the last.
+        frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
+            first n stages. Defaults to -1.
         **kwargs: As mmpretrain's ``ResNet``. ``stem_channels`` and
             ``base_channels`` are usually equal.
+
+    Raises:
+        ValueError: If ``out_indices`` or ``frozen_stages`` do not fit.
     """
 
-    def __init__(self, depth: int, max_pool: bool = False, **kwargs) -> None:
-        super().__init__(depth, **kwargs)
+    def __init__(
+        self,
+        depth: int,
+        max_pool: bool = False,
+        num_stages: int = 4,
+        out_indices: int | Sequence[int] = -1,
+        frozen_stages: int = -1,
+        **kwargs,
+    ) -> None:
+        check_frozen_stages(frozen_stages, num_stages)
+        super().__init__(
+            depth,
+            num_stages=num_stages,
+            out_indices=check_out_indices(out_indices, num_stages),
+            frozen_stages=frozen_stages,
+            **kwargs,
+        )
         if not max_pool:
             self.maxpool = nn.Identity()
 

@@ -4,57 +4,20 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
 from mmcv.cnn.bricks import DropPath
-from mmcv.cnn.bricks.transformer import PatchEmbed
-from mmengine.model.weight_init import trunc_normal_
-from mmpretrain.models.backbones.base_backbone import BaseBackbone
-from mmpretrain.models.utils import resize_pos_embed
+from mmpretrain.models.utils import LayerNorm2d
 from torch import Tensor, nn
 
 from mmrel.models.utils.attention import attend
 from mmrel.registry import MODELS
 
+from .patch_stem import PatchStem, fresh_tokens
+from .staged import StagedBackbone
+
 BLOCK_EPS, FINAL_EPS = 1e-6, 1e-5
 
 OUT_TYPES = ('cls_token', 'featmap', 'raw')
-
-
-class PatchStem(nn.Module):
-    """Patches, a class token and position embeddings of one patch size.
-
-    Args:
-        img_size (int): Side of the images that the position embedding is for.
-        patch_size (int): Side of a patch.
-        embed_dims (int): Width D.
-        in_channels (int): Channels of the image. Defaults to 3.
-    """
-
-    def __init__(
-        self, img_size: int, patch_size: int, embed_dims: int, in_channels: int = 3
-    ) -> None:
-        super().__init__()
-        self.patch_embed = PatchEmbed(
-            in_channels=in_channels,
-            embed_dims=embed_dims,
-            kernel_size=patch_size,
-            stride=patch_size,
-            input_size=img_size,
-        )
-        self.grid = self.patch_embed.init_out_size
-        tokens = self.grid[0] * self.grid[1] + 1
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
-        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, embed_dims))
-
-    def reset_tokens(self) -> None:
-        """Truncated normal values, std 0.02, for class token and positions."""
-        trunc_normal_(self.cls_token, std=0.02)
-        trunc_normal_(self.pos_embed, std=0.02)
-
-    def forward(self, x: Tensor, mode: str = 'bicubic') -> tuple[Tensor, tuple[int, int]]:
-        """Images (B, C, H, W) to tokens (B, 1 + h * w, D) and (h, w)."""
-        x, grid = self.patch_embed(x)
-        positions = resize_pos_embed(self.pos_embed, self.grid, grid, mode)
-        return torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + positions, grid
 
 
 class _Attention(nn.Module):
@@ -88,6 +51,16 @@ class MLP(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))
 
 
+def _token_norm(norm_cfg: dict | None, embed_dims: int, eps: float) -> nn.Module:
+    """A norm of tokens; the released weights' epsilon if the config has no norm."""
+    layer = build_norm_layer(norm_cfg or dict(type='LN', eps=eps), embed_dims)[1]
+    if not isinstance(layer, nn.LayerNorm | nn.RMSNorm) or isinstance(layer, LayerNorm2d):
+        raise ValueError(
+            f'backbone.norm_cfg.type={norm_cfg["type"]!r} normalizes maps, not tokens: use LN'
+        )
+    return layer
+
+
 class _Block(nn.Module):
     """Pre-norm attention and MLP."""
 
@@ -99,11 +72,12 @@ class _Block(nn.Module):
         mlp_dims: int,
         scale: float,
         drop_path: float,
+        norm_cfg: dict | None,
     ) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(embed_dims, eps=BLOCK_EPS)
+        self.norm1 = _token_norm(norm_cfg, embed_dims, BLOCK_EPS)
         self.attn = _Attention(embed_dims, num_heads, qkv_dims, scale)
-        self.norm2 = nn.LayerNorm(embed_dims, eps=BLOCK_EPS)
+        self.norm2 = _token_norm(norm_cfg, embed_dims, BLOCK_EPS)
         self.mlp = MLP(embed_dims, mlp_dims)
         self.drop_path = DropPath(drop_path)
 
@@ -113,11 +87,13 @@ class _Block(nn.Module):
 
 
 @MODELS.register_module()
-class SearchedViT(BaseBackbone):
+class SearchedViT(StagedBackbone):
     """A vision transformer with its own heads and widths in every block.
 
     Source: ViTAS (arXiv:2106.13700). Outputs and arguments are those of
-    mmpretrain's ``VisionTransformer`` where they are the same thing.
+    mmpretrain's ``VisionTransformer`` where they are the same thing. All outputs
+    have D channels and the stride of the patch size. A checkpoint for images of
+    another size is loaded with resized position embeddings.
 
     Args:
         embed_dims (int): Width D of all residual lines.
@@ -125,36 +101,46 @@ class SearchedViT(BaseBackbone):
             ``qkv_dims`` (q, k and v together) and ``mlp_dims``; None for an
             identity block, which keeps its place in ``out_indices``, in the
             DropPath rates and in the keys.
-        img_size (int): Side of the usual images; images of other sizes get
-            interpolated position embeddings. Defaults to 224.
+        img_size (int | Sequence[int]): Side, or height and width, of the usual
+            images; images of other sizes get interpolated position embeddings,
+            and are padded to multiples of the patch size. Defaults to 224.
         patch_size (int): Defaults to 16.
         in_channels (int): Defaults to 3.
         attn_scale (float, optional): Factor of q k^T. Defaults to None:
             ``(embed_dims // num_heads) ** -0.5``, as the released weights expect.
-        drop_path_rate (float): Of the last block; from 0 in the first block it
+        drop_path_rate (float): Rate of the last block; from 0 in the first block it
             rises linearly. Defaults to 0.0.
-        out_indices (int | Sequence[int]): Blocks whose output is given. Defaults
-            to -1, the last.
+        out_indices (int | Sequence[int]): Blocks whose output is given; an
+            identity block gives what the block before it gives. Defaults to -1,
+            the last.
         out_type (str): 'cls_token', (B, D); 'featmap', (B, D, h, w); 'raw', all
             tokens. Defaults to 'cls_token'.
-        final_norm (bool): Normalise the last block's output. Defaults to True.
-        frozen_stages (int): The stem and so many blocks get no gradient and stay
-            in eval mode; -1: nothing is frozen. Defaults to -1.
-        interpolate_mode (str): Of the position embeddings. Defaults to 'bicubic'.
+        final_norm (bool): Normalize the last block's output. Defaults to True.
+        norm_cfg (dict, optional): For all norms. Defaults to None: ``LN``, eps
+            1e-6 in the blocks and 1e-5 at the end.
+        frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
+            first n blocks; all blocks: the final norm too. Frozen parts get no
+            gradient and stay in eval mode. Defaults to -1.
+        with_cp (bool): Compute the blocks' activations again in the backward
+            pass instead of keeping them. Defaults to False.
+        interpolate_mode (str): 'bicubic' or 'bilinear', of the position
+            embeddings. Defaults to 'bicubic'.
         init_cfg (dict | list, optional): Defaults to None: truncated normal
             weights, std 0.02.
 
-    Shape: (B, 3, H, W) to a tuple of one output for each of ``out_indices``.
+    Shape: (B, 3, H, W) to a tuple of one output for each of ``out_indices``; h
+    and w are H and W by the patch size, rounded up.
 
     Raises:
-        ValueError: If heads, widths, indices or the output's type do not fit.
+        ValueError: If heads, widths, sizes, indices, the norm or the output's
+            type do not fit.
     """
 
     def __init__(
         self,
         embed_dims: int,
         blocks: Sequence[dict | None],
-        img_size: int = 224,
+        img_size: int | Sequence[int] = 224,
         patch_size: int = 16,
         in_channels: int = 3,
         attn_scale: float | None = None,
@@ -162,34 +148,36 @@ class SearchedViT(BaseBackbone):
         out_indices: int | Sequence[int] = -1,
         out_type: str = 'cls_token',
         final_norm: bool = True,
+        norm_cfg: dict | None = None,
         frozen_stages: int = -1,
+        with_cp: bool = False,
         interpolate_mode: str = 'bicubic',
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(
-            init_cfg
+            out_indices,
+            frozen_stages,
+            with_cp=with_cp,
+            init_cfg=init_cfg
             or [
                 dict(type='TruncNormal', layer='Linear', std=0.02),
                 dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
-            ]
+            ],
         )
-        depth = len(blocks)
-        indices = [out_indices] if isinstance(out_indices, int) else list(out_indices)
-        self._check(blocks, indices, out_type, frozen_stages)
+        _check_blocks(blocks)
+        if out_type not in OUT_TYPES:
+            raise ValueError(f'backbone.out_type={out_type!r} must be one of {OUT_TYPES}')
         heads = [block['num_heads'] for block in blocks if block is not None]
         if attn_scale is None and heads and embed_dims < max(heads):
             raise ValueError(
                 f'backbone.embed_dims={embed_dims} is less than num_heads={max(heads)} of a block: '
                 'the attention scale is by channels a head; widen it, or set backbone.attn_scale'
             )
-        self.out_indices = sorted(i % depth for i in indices)
         self.img_size = img_size
         self.embed_dims = embed_dims
         self.out_type = out_type
-        self.frozen_stages = frozen_stages
-        self.interpolate_mode = interpolate_mode
-        self.stem = PatchStem(img_size, patch_size, embed_dims, in_channels)
-        rates = torch.linspace(0, drop_path_rate, depth).tolist()
+        self.stem = PatchStem(img_size, patch_size, embed_dims, in_channels, interpolate_mode)
+        rates = torch.linspace(0, drop_path_rate, len(blocks)).tolist()
         self.blocks = nn.ModuleList(
             nn.Identity()
             if block is None
@@ -199,69 +187,39 @@ class SearchedViT(BaseBackbone):
                 if attn_scale is None
                 else attn_scale,
                 drop_path=rate,
+                norm_cfg=norm_cfg,
                 **block,
             )
             for block, rate in zip(blocks, rates, strict=True)
         )
-        self.norm = nn.LayerNorm(embed_dims, eps=FINAL_EPS) if final_norm else None
-        self._freeze()
-
-    @staticmethod
-    def _check(
-        blocks: Sequence[dict | None], indices: list[int], out_type: str, frozen_stages: int
-    ) -> None:
-        for i, block in enumerate(blocks):
-            if block is None:
-                continue
-            if set(block) != {'num_heads', 'qkv_dims', 'mlp_dims'}:
-                raise ValueError(
-                    f'backbone.blocks[{i}]={dict(block)} must be None or have num_heads, qkv_dims '
-                    'and mlp_dims'
-                )
-            if block['num_heads'] < 1 or block['qkv_dims'] % (3 * block['num_heads']):
-                raise ValueError(
-                    f'backbone.blocks[{i}].qkv_dims={block["qkv_dims"]} must be a multiple of '
-                    f'3 * num_heads={3 * block["num_heads"]}: q, k and v have the same heads'
-                )
-        depth = len(blocks)
-        if not depth or any(not -depth <= i < depth for i in indices):
-            raise ValueError(f'backbone.out_indices={indices} must be places of {depth} blocks')
-        if out_type not in OUT_TYPES:
-            raise ValueError(f'backbone.out_type={out_type!r} is none of {OUT_TYPES}')
-        if not -1 <= frozen_stages <= depth:
-            raise ValueError(
-                f'backbone.frozen_stages={frozen_stages} must be from -1 to the {depth} blocks'
-            )
+        self.norm = _token_norm(norm_cfg, embed_dims, FINAL_EPS) if final_norm else None
+        self._set_up([embed_dims] * len(blocks), [patch_size] * len(blocks))
 
     def init_weights(self) -> None:
-        """Initialise layers, class token and position embedding."""
-        super().init_weights()
-        if not (isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained'):
-            self.stem.reset_tokens()
+        """Initialize layers, class token and position embedding, or load them."""
+        with fresh_tokens(self, [self.stem]):
+            super().init_weights()
 
-    def _freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        for module in (self.stem, *self.blocks[: self.frozen_stages]):
-            module.eval().requires_grad_(False)
+    @property
+    def num_stages(self) -> int:
+        """Number of blocks, identity blocks included."""
+        return len(self.blocks)
 
-    def train(self, mode: bool = True) -> 'SearchedViT':
-        """Set the mode; frozen parts stay in eval mode."""
-        super().train(mode)
-        self._freeze()
-        return self
+    def _stem_modules(self) -> list[nn.Module]:
+        return [self.stem]
+
+    def _stage_modules(self, stage: int) -> list[nn.Module]:
+        last = stage == self.num_stages - 1 and self.norm is not None
+        return [self.blocks[stage], *([self.norm] if last else [])]
+
+    def _stage(self, stage: int, x: Tensor) -> Tensor:
+        x = self._run(self.blocks[stage], x)
+        return self.norm(x) if stage == self.num_stages - 1 and self.norm is not None else x
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Outputs of the blocks at ``out_indices``."""
-        x, grid = self.stem(x, self.interpolate_mode)
-        outputs = []
-        for i, block in enumerate(self.blocks):
-            x = block(x)
-            if i == len(self.blocks) - 1 and self.norm is not None:
-                x = self.norm(x)
-            if i in self.out_indices:
-                outputs.append(self._output(x, grid))
-        return tuple(outputs)
+        x, grid = self.stem(x)
+        return tuple(self._output(y, grid) for y in self._outputs(x))
 
     def _output(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         if self.out_type == 'raw':
@@ -269,3 +227,21 @@ class SearchedViT(BaseBackbone):
         if self.out_type == 'cls_token':
             return x[:, 0]
         return x[:, 1:].transpose(1, 2).unflatten(2, grid).contiguous()
+
+
+def _check_blocks(blocks: Sequence[dict | None]) -> None:
+    if not blocks:
+        raise ValueError('backbone.blocks is empty: it must have an entry for each block')
+    for i, block in enumerate(blocks):
+        if block is None:
+            continue
+        if not isinstance(block, dict) or set(block) != {'num_heads', 'qkv_dims', 'mlp_dims'}:
+            raise ValueError(
+                f'backbone.blocks[{i}]={block!r} must be None or have num_heads, qkv_dims '
+                'and mlp_dims'
+            )
+        if block['num_heads'] < 1 or block['qkv_dims'] % (3 * block['num_heads']):
+            raise ValueError(
+                f'backbone.blocks[{i}].qkv_dims={block["qkv_dims"]} must be a multiple of '
+                f'3 * num_heads={3 * block["num_heads"]}: q, k and v have the same heads'
+            )

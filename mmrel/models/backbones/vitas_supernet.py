@@ -14,7 +14,8 @@ from mmrel.models.utils.sides import SIDES, cut, linear_on_side, norm_on_side
 from mmrel.registry import MODELS
 from mmrel.search import Path, ViTASSpace
 
-from .searched_vit import BLOCK_EPS, FINAL_EPS, MLP, PatchStem
+from .patch_stem import PatchStem, fresh_tokens
+from .searched_vit import BLOCK_EPS, FINAL_EPS, MLP
 
 
 class _SupernetStem(PatchStem):
@@ -29,7 +30,7 @@ class _SupernetStem(PatchStem):
         token, positions = (
             cut(p, (None, None, width), side) for p in (self.cls_token, self.pos_embed)
         )
-        x = torch.cat([token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
+        x = torch.cat([token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
         return x + resize_pos_embed(positions, self.grid, grid)
 
 
@@ -109,7 +110,7 @@ class ViTASSupernet(BaseModule):
             ]
         )
         if sharing not in SIDES:
-            raise ValueError(f'backbone.sharing={sharing!r} is none of {list(SIDES)}')
+            raise ValueError(f'backbone.sharing={sharing!r} must be one of {list(SIDES)}')
         self.space = space
         self.sides = SIDES[sharing]
         self.stems = nn.ModuleList(
@@ -121,10 +122,8 @@ class ViTASSupernet(BaseModule):
 
     def init_weights(self) -> None:
         """Initialise layers, class tokens and position embeddings."""
-        super().init_weights()
-        if not (isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained'):
-            for stem in self.stems:
-                stem.reset_tokens()
+        with fresh_tokens(self, self.stems):
+            super().init_weights()
 
     def stem_of(self, patch_size: int) -> _SupernetStem:
         """The stem of a patch size."""

@@ -1,11 +1,12 @@
 """``init_cfg=dict(type='Pretrained', ...)`` that never leaves a layer random."""
 
 from mmengine.logging import print_log
+from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmrel.registry import WEIGHT_INITIALIZERS
-from mmrel.utils.state_dict import check_finite, compare_state_dict, weights_of
+from mmrel.utils.state_dict import adapt_state_dict, check_finite, compare_state_dict, weights_of
 
 
 @WEIGHT_INITIALIZERS.register_module(name='Pretrained')
@@ -52,6 +53,7 @@ class PretrainedInit:
             prefix = self.prefix.rstrip('.') + '.'
             state = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
         where = f'{self.checkpoint!r}' + (f' (prefix {self.prefix!r})' if self.prefix else '')
+        state = adapt_state_dict(module, state)
         difference = compare_state_dict(module.state_dict(), state)
         if difference.missing or difference.wrong_shape or difference.wrong_type:
             raise RuntimeError(difference.describe(f'{where} does not fit {type(module).__name__}'))
@@ -61,3 +63,20 @@ class PretrainedInit:
                 difference.describe(f'loading {where}: keys that are not used'), logger='current'
             )
         module.load_state_dict(state, strict=False)
+        self._keep(module)
+
+    def _keep(self, module: nn.Module) -> None:
+        """Stop later parts of ``init_weights`` from writing over what was loaded.
+
+        mmengine and mmpretrain look for an ``init_cfg`` that is a dict of the type
+        'Pretrained': in a list, or as ``mmrel.Pretrained``, it does not stop
+        mmpretrain's ``ResNet`` from setting norms to zero, nor a submodule from its
+        own start.
+        """
+        if isinstance(module, BaseModule):
+            module.init_cfg = dict(
+                type='Pretrained', checkpoint=self.checkpoint, prefix=self.prefix
+            )
+        for child in module.modules():
+            if child is not module and isinstance(child, BaseModule):
+                child.is_init = True

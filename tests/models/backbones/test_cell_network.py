@@ -14,5 +14,5 @@ from mmrel.search import NASBench201Space
 )
 def test_a_cell_that_is_none_is_refused(change: dict | None, message: str) -> None:
     cell = {} if change is None else dict(NASBench201Space().largest(), **change)
-    with pytest.raises(ValueError, match=f'backbone.cell is none: .*{message}'):
+    with pytest.raises(ValueError, match=f'backbone.cell is not a valid cell: .*{message}'):
         SearchedCellNetwork(cell)

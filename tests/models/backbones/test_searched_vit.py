@@ -70,6 +70,20 @@ def test_it_computes_what_its_text_says() -> None:
     )
 
 
+@torch.no_grad()
+def test_identity_blocks_give_what_came_in() -> None:
+    blocks = [BLOCKS[0], None, BLOCKS[2], None]
+    arguments = dict(ARGUMENTS, blocks=blocks, out_indices=range(4), out_type='raw')
+    model = _randomise(SearchedViT(**arguments))
+    first, same, third, last = model(torch.randn(2, 3, 13, 22))  # padded to 16 x 24
+    assert first.shape == (2, 1 + 4 * 6, 10)
+    assert torch.equal(first, same)
+    assert not torch.allclose(same, third)
+    torch.testing.assert_close(
+        last, F.layer_norm(third, (10,), model.norm.weight, model.norm.bias, 1e-5)
+    )
+
+
 def test_norms_and_drop_path() -> None:
     model = SearchedViT(**ARGUMENTS, drop_path_rate=0.3)
     assert model.norm.eps == 1e-5
