@@ -9,8 +9,7 @@ import safetensors.torch
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmrel.utils import load_checkpoint_file
-from mmrel.utils.safetensors_file import save_safetensors
+from mmrel.utils import load_checkpoint_file, save_safetensors
 from tests.utils.hostile_safetensors import entry, packed
 
 META = dict(
