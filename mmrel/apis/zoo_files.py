@@ -21,7 +21,7 @@ from .complexity import image_size
 
 # The repository and every wheel carry these files.
 MAX_BYTES, MAX_TOTAL_BYTES = 3_000_000, 20_000_000
-# Of a run, also of one with other settings.
+# What is kept of the checkpoint's own metadata.
 _KEPT = ('epoch', 'iter', 'dataset_meta')
 
 
