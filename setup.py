@@ -23,7 +23,7 @@ class BuildWithConfigs(build_py):
         # What an earlier build left there may since have been renamed.
         shutil.rmtree(target, ignore_errors=True)
         compiled = shutil.ignore_patterns('__pycache__', '*.py[cod]')
-        for folder in ('configs', 'tools'):
+        for folder in ('configs', 'tools', 'zoo'):
             shutil.copytree(ROOT / folder, target / folder, ignore=compiled)
         shutil.copy2(ROOT / 'model-index.yml', target)
 

@@ -12,11 +12,15 @@ import pytest
 import torch
 
 from mmrel.apis import get_model, list_models
+from mmrel.apis.zoo_files import MAX_BYTES, MAX_TOTAL_BYTES
+from mmrel.utils.metafile import read_index
 from mmrel.utils.package import package_root
 from tests.commands import ROOT, environment
 from tests.images import make_folder
 
-FOLDERS = ('configs', 'tools')
+# A checkpoint among those of zoo/, of a name that no model has.
+SHIPPED = 'a-model/model.safetensors'
+FOLDERS = ('configs', 'tools', 'zoo')
 
 
 def _python(cwd: Path, *arguments: str, path: Path | None = None) -> str:
@@ -32,7 +36,7 @@ def _python(cwd: Path, *arguments: str, path: Path | None = None) -> str:
 
 
 def _files(root: Path) -> dict[str, bytes]:
-    """The files below configs/ and tools/, and model-index.yml, by their place."""
+    """The files below configs/, tools/ and zoo/, and model-index.yml, by their place."""
     paths = [p for folder in FOLDERS for p in (root / folder).rglob('*') if p.is_file()]
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
@@ -52,6 +56,9 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE',
                  'model-index.yml'):  # fmt: skip
         shutil.copy2(ROOT / name, source)
+    shipped = source / 'zoo' / SHIPPED
+    shipped.parent.mkdir()
+    shipped.write_bytes(bytes(10))
     build = "from setuptools.build_meta import build_sdist; build_sdist('dist')"
     _python(source, '-c', build)
     (archive,) = (source / 'dist').glob('*.tar.gz')
@@ -73,8 +80,31 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_wheel_carries_configs_and_tools(unpacked: Path) -> None:
-    assert _files(unpacked / 'mmrel' / '.mim') == _files(ROOT)
+def test_wheel_carries_configs_tools_and_checkpoints(unpacked: Path) -> None:
+    assert _files(unpacked / 'mmrel' / '.mim') == _files(ROOT) | {f'zoo/{SHIPPED}': bytes(10)}
+
+
+def test_shipped_checkpoints_are_small() -> None:
+    """At most 3 MB each and 20 MB together, with all that a folder must have."""
+    sizes = []
+    for folder in (p for p in (ROOT / 'zoo').iterdir() if p.is_dir()):
+        names = sorted(p.name for p in folder.iterdir())
+        assert names == ['README.md', 'curves.png', 'log.json', 'model.safetensors']
+        sizes.append((folder / 'model.safetensors').stat().st_size)
+    assert all(size <= MAX_BYTES for size in sizes)
+    assert sum(sizes) <= MAX_TOTAL_BYTES
+
+
+def test_local_weights_and_logs_of_the_index_exist() -> None:
+    entries = {e['Name']: e for part in read_index(ROOT).values() for e in part}
+    for name, entry in entries.items():
+        for key in ('Weights', 'Training Log'):
+            place = entry.get(key)
+            if place and '://' not in place:
+                assert place.startswith(f'zoo/{name}/'), name
+                assert (ROOT / place).is_file(), name
+    folders = {p.name for p in (ROOT / 'zoo').iterdir() if p.is_dir()}
+    assert folders <= {name for name, entry in entries.items() if entry.get('Weights')}
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 mmengine loads every file through ``CheckpointLoader``; this module gives it our own
 loader. A file's pickles are read by :mod:`.unpickler`, never by Python's or torch's
-unpickler, and its metadata is checked by :mod:`.checkpoint_content`. See
-docs/security.md for what is allowed.
+unpickler, .safetensors by :mod:`.safetensors_file`, and the metadata of both is checked
+by :mod:`.checkpoint_content`. See docs/security.md for what is allowed.
 """
 
 import io
@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.hub import download_url_to_file, get_dir
 
 from .checkpoint_content import clean_content
+from .safetensors_file import ENDING, looks_like_safetensors, read_safetensors
 from .unpickler import (
     Assembler,
     DamagedContent,
@@ -44,6 +45,8 @@ _CHUNK = 1 << 24
 
 def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any = 'cpu') -> Any:
     """Load a checkpoint without running or importing anything that it carries.
+
+    What torch.save wrote, or a .safetensors file; the content decides, not the name.
 
     Args:
         file (str | PathLike | BinaryIO): A path or an open binary file.
@@ -66,7 +69,7 @@ def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any =
         file = name = os.path.expanduser(os.fspath(file))
     try:
         with _opened(file, name) as opened:
-            content = _read_damaged_or_not(opened, map_location)
+            content = _read_damaged_or_not(opened, str(name), map_location)
         if not isinstance(content, dict):
             raise DamagedContent(f'it holds a {type(content).__name__} instead of a dict')
         clean_content(content)
@@ -86,9 +89,9 @@ def _line(error: Exception) -> str:
     return ''.join(char if char.isprintable() else ' ' for char in str(error))
 
 
-def _read_damaged_or_not(file: BinaryIO, map_location: Any) -> Any:
+def _read_damaged_or_not(file: BinaryIO, name: str, map_location: Any) -> Any:
     try:
-        return _read(file, map_location)
+        return _read(file, name, map_location)
     except (UnsafeContent, DamagedContent, MemoryError):
         raise
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError,
@@ -144,15 +147,20 @@ def _max_bytes(size: int) -> int:
     return max(limit, size)
 
 
-def _read(file: BinaryIO, map_location: Any) -> Any:
+def _read(file: BinaryIO, name: str, map_location: Any) -> Any:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    head = file.read(4)
+    head = file.read(9)
     file.seek(0)
     if not head:
         raise DamagedContent('it is empty (0 bytes)')
     allowed = _max_bytes(size)
-    if head == b'PK\x03\x04':
+    is_zip = head[:4] == b'PK\x03\x04'
+    if looks_like_safetensors(head) or (name.endswith(ENDING) and not is_zip):
+        content = read_safetensors(file, size)
+        state = content['state_dict'].items()
+        return content | dict(state_dict={k: _moved(value, map_location) for k, value in state})
+    if is_zip:
         pickle, storages = _read_zip(file, allowed, map_location)
     elif head[:1] == b'\x80':
         pickle, storages = _read_legacy(_Bounded(file, size), map_location)
@@ -245,12 +253,23 @@ def _place(
         data = data.view(-1, parts).flip(1).contiguous().view(-1)
     if entry.dtype == torch.bool:
         data = data.ne(0).view(torch.uint8)
+    return _located(data, entry.location, map_location)
+
+
+def _located(data: Tensor, location: str, map_location: Any) -> torch.UntypedStorage:
+    """Move a storage that was saved from ``location`` to where torch.load would."""
     if isinstance(map_location, dict):
-        map_location = map_location.get(entry.location, 'cpu')
+        map_location = map_location.get(location, 'cpu')
     if callable(map_location):
         storage = data.untyped_storage()
-        return map_location(storage, entry.location) or storage
+        return map_location(storage, location) or storage
     return data.to(map_location or 'cpu').untyped_storage()
+
+
+def _moved(value: Tensor, map_location: Any) -> Tensor:
+    """Move a whole tensor of the CPU."""
+    storage = _located(value, 'cpu', map_location)
+    return torch.empty(0, dtype=value.dtype, device=storage.device).set_(storage, 0, value.shape)
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:

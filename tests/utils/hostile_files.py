@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tests.utils.hostile_safetensors import hostile_safetensors
+
 SENTINEL = 'MMREL_HOSTILE_RAN'
 _RUN = f'import os; os.environ[{SENTINEL!r}] = "1"'
 
@@ -276,9 +278,11 @@ def hostile_files(good: dict, folder: Path) -> dict[str, Path]:
         'no weights': _saved(dict(good, state_dict={})),
         'keys that are numbers': _saved(dict(good, state_dict=dict(enumerate(state.values())))),
     }
+    contents |= hostile_safetensors(state, first)
     files = {}
     for number, (name, raw) in enumerate(contents.items()):
-        files[name] = folder / f'{number:02}.pth'
+        ending = 'safetensors' if name.startswith('safetensors') else 'pth'
+        files[name] = folder / f'{number:02}.{ending}'
         files[name].write_bytes(raw)
     files['folder'] = folder / 'folder.pth'
     files['folder'].mkdir()

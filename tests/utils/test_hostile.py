@@ -26,12 +26,13 @@ from tests.utils.hostile_files import SENTINEL, hostile_files
 # Wrong for a model, which a loader and a publisher do not know.
 _OF_A_MODEL = {
     'NaN', 'infinite', 'whole numbers for floats', 'weights of no tensor', 'weights of an array',
-    'weights are a list', 'no weights', 'keys that are numbers',
+    'weights are a list', 'no weights', 'keys that are numbers', 'safetensors, NaN',
+    'safetensors, no tensors', 'safetensors, whole numbers for floats',
 }  # fmt: skip
 _ACCEPTED = {
     'load_checkpoint_file': _OF_A_MODEL,
     'CheckpointLoader': _OF_A_MODEL,
-    'publish': {'whole numbers for floats'},
+    'publish': {'whole numbers for floats', 'safetensors, whole numbers for floats'},
 }
 ENTRIES = (
     'load_checkpoint_file', 'CheckpointLoader', 'load_weights', 'get_model', 'FeatureExtractor',

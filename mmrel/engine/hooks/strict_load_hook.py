@@ -1,7 +1,7 @@
 """A checkpoint must fit the run completely, or the run stops."""
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from mmrel.engine.distributed import unwrap
 from mmrel.engine.resume_state import check_run_state
@@ -22,6 +22,8 @@ class StrictLoadHook(Hook):
     missing, and with a fresh optimizer where a checkpoint has none. It concerns what the
     Runner loads: resume, ``load_from``, testing. Remove it
     (``default_hooks.strict_load=None``) to load a part.
+
+    A test that looks at the backbone alone (kNN) takes a file that has the backbone alone.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -33,6 +35,9 @@ class StrictLoadHook(Hook):
         """
         model = unwrap(runner.model)
         given = weights_of(checkpoint, 'the checkpoint')
+        if _tests_backbone(runner) and all(key.startswith('backbone.') for key in given):
+            rest = {k: v for k, v in model.state_dict().items() if not k.startswith('backbone.')}
+            checkpoint['state_dict'] = given = rest | given
         let_modules_check(model, given)
         if not getattr(runner, 'resuming', False):
             # A resumed run's optimizer has the old shapes: there a resized tensor does not fit.
@@ -46,3 +51,10 @@ class StrictLoadHook(Hook):
             )
         if getattr(runner, 'resuming', False):
             check_run_state(runner, checkpoint)
+
+
+def _tests_backbone(runner: Runner) -> bool:
+    """Whether the Runner only tests, by a loop that looks at the backbone alone."""
+    # Not the properties, which would build the loops.
+    trains = isinstance(runner._train_loop, BaseLoop)
+    return not trains and getattr(runner._test_loop, 'uses_backbone_alone', False)

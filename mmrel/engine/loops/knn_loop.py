@@ -48,6 +48,8 @@ class _KNNLoop(BaseLoop):
     """
 
     mode: str
+    # A checkpoint with the backbone alone is enough for it (StrictLoadHook).
+    uses_backbone_alone = True
 
     def __init__(
         self,

@@ -1,0 +1,102 @@
+"""FLOPs and parameters of a config's network."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from PIL import Image
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from mmrel.engine import inner_dataset
+from mmrel.models.utils.first_weights import NoFirstWeights
+from mmrel.models.utils.num_classes import complete_count
+from mmrel.registry import MODELS, SEARCH_SPACES, TRANSFORMS
+from mmrel.search.space import Path as SpacePath
+from mmrel.search.space import SearchSpace
+
+
+def image_size(cfg: Config) -> tuple[int, int]:
+    """Height and width of the images that a config evaluates.
+
+    Raises:
+        ValueError: If the config has no ``val_dataloader``.
+    """
+    if not cfg.get('val_dataloader'):
+        raise ValueError(
+            f'{cfg.filename} has no val_dataloader, whose pipeline sets the image size'
+        )
+    steps = inner_dataset(cfg.val_dataloader.dataset).pipeline
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / 'image.png'
+        Image.new('RGB', (300, 260)).save(file)
+        packed = Compose([TRANSFORMS.build(step) for step in steps])(dict(img_path=str(file)))
+    return tuple(packed['inputs'].shape[-2:])
+
+
+def costliest(space: SearchSpace) -> SpacePath:
+    """The path with the most FLOPs, by changing one choice at a time."""
+    sizes = [len(options) for options in space.choices.values()]
+    best = np.array([[size - 1 for size in sizes]])
+    while True:
+        before = best
+        for column, size in enumerate(sizes):
+            draws = best.repeat(size, axis=0)
+            draws[:, column] = np.arange(size)
+            top = space.flops(draws)
+            if top.max() > space.flops(best)[0]:
+                best = draws[top.argmax()][None]
+        if (before == best).all():
+            return space.paths(best)[0]
+
+
+def count_flops(backbone: nn.Module, size: tuple[int, int]) -> int:
+    """Multiply-accumulates of a backbone for one image: convolutions, linear layers, attention.
+
+    Nothing is computed. (mmengine's FlopAnalyzer computes, and leaves out fused attention.)
+
+    Args:
+        backbone (nn.Module): The network; its weights are gone afterwards.
+        size (tuple[int, int]): Height and width of the image.
+    """
+    backbone.eval()
+    backbone.to('meta')
+    counter = FlopCounterMode(display=False)
+    # The only kernel of attention that consists of products which are counted.
+    with counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+        backbone(torch.zeros(1, 3, *size, device='meta'))
+    return counter.get_total_flops() // 2
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def complexity(cfg: Config) -> dict[str, int]:
+    """FLOPs and parameters of a config's backbone, without neck and head.
+
+    A supernet's FLOPs are those of the network of its costliest path, its parameters all
+    that the supernet's backbone holds.
+
+    Args:
+        cfg (Config): With ``val_dataloader``.
+
+    Returns:
+        dict[str, int]: FLOPs, the multiply-accumulates for one image of the size that the
+        config evaluates at, and Parameters.
+    """
+    size, model = image_size(cfg), cfg.model.to_dict()
+    complete_count(model, None, lambda: 10)  # where the data decide; heads are not counted
+    with NoFirstWeights():
+        if 'space' not in model:
+            backbone = MODELS.build(model['backbone'])
+            return dict(FLOPs=count_flops(backbone, size), Parameters=_count(backbone))
+        space = SEARCH_SPACES.build(model['space'])
+        subnet = MODELS.build(space.subnet(costliest(space))['backbone'])
+        model.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
+        supernet = MODELS.build(model).backbone
+        return dict(FLOPs=count_flops(subnet, size), Parameters=_count(supernet))
