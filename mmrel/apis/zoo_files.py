@@ -22,7 +22,7 @@ from .complexity import image_size
 # The repository and every wheel carry these files.
 MAX_BYTES, MAX_TOTAL_BYTES = 3_000_000, 20_000_000
 # What is kept of the checkpoint's own metadata.
-_KEPT = ('epoch', 'iter', 'dataset_meta')
+_KEPT = ('epoch', 'iter', 'dataset_meta', 'network')
 
 
 def shipped_state(checkpoint: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Tensor]:

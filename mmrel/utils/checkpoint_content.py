@@ -47,7 +47,7 @@ _META: dict[str, _Check] = dict(
         (_text, 'a text'),
     ),
     **dict.fromkeys(
-        ('dataset_meta', 'hook_msgs', 'network', 'results'), (_mapping, 'a dict with texts as keys')
+        ('dataset_meta', 'hook_msgs', 'network'), (_mapping, 'a dict with texts as keys')
     ),
 )
 _RUNTIME: dict[str, _Check] = dict(

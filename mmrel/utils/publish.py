@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from mmrel.version import __version__
 
 from .files import write_atomically
 from .network_record import read_record
+from .safetensors_file import ENDING, safetensors_bytes
 from .state_dict import check_finite, compare_state_dict, weights_of
 
 _KEPT_META = (
@@ -38,7 +38,8 @@ def publish(
 
     Args:
         checkpoint (Mapping): A training checkpoint with ``state_dict``.
-        path (str): Where to; ``name.pth`` becomes ``name-1a2b3c4d.pth``.
+        path (str): Where to; ``name.pth`` becomes ``name-1a2b3c4d.pth``. The ending
+            .safetensors gives such a file, whoever loads it.
         target (str): One of :data:`TARGETS`: who loads the file. For torchvision
             and timm, which must have the network, the keys have no prefix and the
             file is the state dict itself. Defaults to 'mmrel'.
@@ -69,13 +70,14 @@ def publish(
     if target in _BARE:
         kept = {key.removeprefix('backbone.'): value for key, value in kept.items()}
         torchvision_name(kept, meta['network'])
+    if target == 'safetensors' or path.endswith(ENDING):
+        content = safetensors_bytes(dict(meta=meta, state_dict=kept))
+    elif target in _BARE:
         content = _torch_bytes(kept)
-    elif target == 'safetensors':
-        content = _safetensors_bytes(kept, meta)
     else:
         content = _torch_bytes(dict(meta=meta, state_dict=kept))
     stem, ending = os.path.splitext(path)
-    ending = '.safetensors' if target == 'safetensors' else ending or '.pth'
+    ending = ENDING if target == 'safetensors' else ending or '.pth'
     path = f'{stem}-{hashlib.sha256(content).hexdigest()[:8]}{ending}'
     write_atomically(content, path)
     return path
@@ -150,9 +152,3 @@ def _torch_bytes(content: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()
-
-
-def _safetensors_bytes(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> bytes:
-    from safetensors.torch import save
-
-    return save(dict(state), metadata=dict(meta=json.dumps(meta)))

@@ -6,6 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from .publish import torchvision_name
+from .safetensors_file import ENDING
+
 _MAPS = dict(mmseg=True, mmdet=True)
 
 
@@ -73,8 +76,6 @@ def _config(path: str, target: str, network: Mapping[str, Any]) -> str:
 def _program(
     path: str, target: str, network: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> str:
-    from .publish import torchvision_name
-
     name = torchvision_name(state, network)
     if target == 'timm':
         start = f"import timm, torch\nmodel = timm.create_model('{name}', num_classes=0)\n"
@@ -83,7 +84,11 @@ def _program(
             f'import torch, torchvision\nmodel = torchvision.models.{name}(weights=None)\n'
             'model.fc = torch.nn.Identity()\n'
         )
-    text = start + f'model.load_state_dict(torch.load({path!r}, weights_only=True), strict=True)\n'
+    if path.endswith(ENDING):
+        start = f'from safetensors.torch import load_file\n{start}state = load_file({path!r})\n'
+    else:
+        start += f'state = torch.load({path!r}, weights_only=True)\n'
+    text = start + 'model.load_state_dict(state, strict=True)\n'
     if network.get('mean') and network.get('std'):
         text += f'# RGB from 0 to 255: mean {network["mean"]}, std {network["std"]}\n'
     return text

@@ -108,16 +108,39 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f'{name} is not a valid number')
 
 
-def save_safetensors(content: Mapping[str, Any], path: str | os.PathLike) -> None:
-    """Write a checkpoint as .safetensors, so that the old or the new file is there.
-
-    Equal contents give equal files. :func:`.checkpoint.load_checkpoint_file` reads it,
-    and so does every program that uses the safetensors package.
+def safetensors_bytes(content: Mapping[str, Any]) -> bytes:
+    """A checkpoint as the bytes of a .safetensors file; equal contents give equal bytes.
 
     Args:
         content (Mapping): ``state_dict``, tensors of any layout in memory, and ``meta``
             (optional) of values that JSON knows. Tensors that share memory are written
             each for itself.
+
+    Returns:
+        bytes: The file.
+
+    Raises:
+        ValueError: If a value cannot be written; the message has its key.
+    """
+    state = {key: _packed(key, value) for key, value in content['state_dict'].items()}
+    meta = dict(content.get('meta') or {})
+    _check_keys(meta, _META)
+    try:
+        text = json.dumps(meta, allow_nan=False)
+        # A sole entry: the package writes several in a random order.
+        return safetensors.torch.save(state, {_META: text})
+    except (TypeError, ValueError, KeyError, SafetensorError) as error:
+        raise ValueError(f'the checkpoint cannot be written as safetensors: {error}') from error
+
+
+def save_safetensors(content: Mapping[str, Any], path: str | os.PathLike) -> None:
+    """Write a checkpoint as .safetensors, so that the old or the new file is there.
+
+    :func:`.checkpoint.load_checkpoint_file` reads it, and so does every program that uses
+    the safetensors package.
+
+    Args:
+        content (Mapping): As :func:`safetensors_bytes`.
         path (str | PathLike): The file; its folder is made if needed.
 
     Raises:
@@ -128,16 +151,7 @@ def save_safetensors(content: Mapping[str, Any], path: str | os.PathLike) -> Non
     path = os.fspath(path)
     if not path.endswith(ENDING):
         raise ValueError(f'{path!r} must end in {ENDING}')
-    state = {key: _packed(key, value) for key, value in content['state_dict'].items()}
-    meta = dict(content.get('meta') or {})
-    _check_keys(meta, _META)
-    try:
-        text = json.dumps(meta, allow_nan=False)
-        # A sole entry: the package writes several in a random order.
-        raw = safetensors.torch.save(state, {_META: text})
-    except (TypeError, ValueError, KeyError, SafetensorError) as error:
-        raise ValueError(f'{path!r} cannot be written as safetensors: {error}') from error
-    write_atomically(raw, path)
+    write_atomically(safetensors_bytes(content), path)
 
 
 def _packed(key: str, value: Any) -> Tensor:

@@ -85,10 +85,11 @@ def _program(words: list, tmp_path: Path) -> str:
     return output.split('\n\n', 1)[1]
 
 
-def test_the_printed_program_gives_the_same_features(tmp_path: Path) -> None:
+@pytest.mark.parametrize('ending', ['pth', 'safetensors'])
+def test_the_printed_program_gives_the_same_features(tmp_path: Path, ending: str) -> None:
     checkpoint = _checkpoint()
     torch.save(checkpoint, tmp_path / 'src.pth')
-    words = [tmp_path / 'src.pth', tmp_path / 'out.pth', '--for', 'torchvision']
+    words = [tmp_path / 'src.pth', tmp_path / f'out.{ending}', '--for', 'torchvision']
     scope: dict = {}
     exec(_program(words, tmp_path), scope)
     ours = ResNet(18)

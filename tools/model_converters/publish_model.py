@@ -53,13 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     known = network or read_record(content.get('meta'))
     if not known:
         print('# The checkpoint has no record of its network: give --config.')
-    print(snippet(path, args.target, known, _written(path)), end='')
-
-
-def _written(path: str) -> dict:
-    if path.endswith('.safetensors'):
-        return {}
-    return weights_of(load_checkpoint_file(path), path)
+    print(snippet(path, args.target, known, weights_of(load_checkpoint_file(path), path)), end='')
 
 
 if __name__ == '__main__':
