@@ -7,23 +7,36 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+FOLDERS = ('configs', 'tools', 'zoo')
+
+
+def link_to_repository(target: Path) -> None:
+    """Fill a folder with relative links to what a wheel has in it."""
+    if target.is_symlink() or not target.is_dir():
+        target.unlink(missing_ok=True)
+        target.mkdir()
+    for name in (*FOLDERS, 'model-index.yml'):
+        link = target / name
+        if not link.is_symlink():
+            link.symlink_to(Path('..', '..', name))
 
 
 class BuildWithConfigs(build_py):
     """Put what stands beside the package under ``mmrel/.mim``, as OpenMMLab does.
 
-    An editable installation reads the repository itself (mmrel/utils/package.py).
+    An editable installation gets links, for mmengine's hub and mim.
     """
 
     def run(self) -> None:
         super().run()
         if self.editable_mode:
+            link_to_repository(ROOT / 'mmrel' / '.mim')
             return
         target = Path(self.build_lib) / 'mmrel' / '.mim'
         # What an earlier build left there may since have been renamed.
         shutil.rmtree(target, ignore_errors=True)
         compiled = shutil.ignore_patterns('__pycache__', '*.py[cod]')
-        for folder in ('configs', 'tools', 'zoo'):
+        for folder in FOLDERS:
             shutil.copytree(ROOT / folder, target / folder, ignore=compiled)
         shutil.copy2(ROOT / 'model-index.yml', target)
 
@@ -57,6 +70,7 @@ setup(
         'openmmlab': requirements('openmmlab'),
         'parquet': requirements('parquet'),
         'export': requirements('export'),
+        'gdrive': requirements('gdrive'),
         'tests': requirements('tests') + requirements('parquet') + requirements('export'),
         'visualization': requirements('visualization'),
     },

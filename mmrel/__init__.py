@@ -8,9 +8,11 @@ check_dependencies()
 quiet_imports()
 
 from mmrel.utils.checkpoint import use_safe_loading  # noqa: E402
+from mmrel.utils.setup_env import let_configs_name_mmrel  # noqa: E402
 
 from .version import __version__  # noqa: E402
 
 use_safe_loading()
+let_configs_name_mmrel()
 
 __all__ = ['__version__']

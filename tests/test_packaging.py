@@ -50,7 +50,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the source archive, unpacked: all that a user gets from an index."""
     work = tmp_path_factory.mktemp('package')
     source = work / 'source'
-    ignored = shutil.ignore_patterns('__pycache__')
+    ignored = shutil.ignore_patterns('__pycache__', '.mim')
     for folder in (*FOLDERS, 'mmrel', 'requirements'):
         shutil.copytree(ROOT / folder, source / folder, ignore=ignored)
     for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE',

@@ -9,14 +9,17 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import dump
 
 from mmrel.apis import build_runner, load_config, test_from_val
+from mmrel.apis.zoo import config_of, released_weights
 from mmrel.engine import leave_processes
 from mmrel.utils.command_line import ConfigOptions, run_command
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('config', help='config file, or the name of a model of the zoo')
+    parser.add_argument(
+        'checkpoint', nargs='?', help='checkpoint file; left out: the weights that are released'
+    )
     parser.add_argument('--work-dir', help='folder for the log')
     parser.add_argument('--out', help='also write the metrics to this .json file')
     parser.add_argument(
@@ -31,9 +34,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
+    config = config_of(args.config)
+    cfg = load_config(config, args.cfg_options, args.work_dir, args.launcher)
     test_from_val(cfg)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = args.checkpoint or released_weights(cfg)
     metrics = build_runner(cfg).test()
     if args.out and is_main_process():
         dump(metrics, args.out)

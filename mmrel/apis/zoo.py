@@ -21,6 +21,7 @@ from torch import nn
 from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
 from mmrel.utils.package import package_root
+from mmrel.utils.released import released_file
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
@@ -67,36 +68,61 @@ def _config(model: str | os.PathLike | Config, cfg_options: dict | None) -> Conf
         raise TypeError(
             f'model must be a name, the path of a config or a Config, not {type(model).__name__}'
         )
-    name = os.fspath(model)
+    return load_config(config_of(os.fspath(model)), cfg_options)
+
+
+def config_of(name: str) -> str:
+    """The path of a model's config.
+
+    Args:
+        name (str): A name of :func:`list_models`, or a path, which is returned.
+
+    Returns:
+        str: The path.
+
+    Raises:
+        ValueError: If it is neither; with the closest names.
+    """
     if name in _zoo():
-        name = str(package_root() / _zoo()[name]['Config'])
-    elif not name.endswith('.py'):
+        return str(package_root() / _zoo()[name]['Config'])
+    if not name.endswith('.py'):
         near = difflib.get_close_matches(name, _zoo(), n=3, cutoff=0.4)
         hint = f'did you mean {" or ".join(near)}?' if near else ''
         raise ValueError(
             f'no model is called {name!r}; {hint or "none is like it."} mmrel.apis.list_models() '
             'has all names; the path of a config ends in .py'
         )
-    return load_config(name, cfg_options)
+    return name
 
 
-def _released_weights(cfg: Config) -> str:
-    """The weights that come with a config: its ``load_from``, else the metafile's."""
+def released_weights(cfg: Config) -> str:
+    """The weights that come with a config: its ``load_from``, else the metafile's.
+
+    Args:
+        cfg (Config): Read from a file of the zoo, or with ``load_from``.
+
+    Returns:
+        str: A path or an address. What authors have released is downloaded and converted.
+
+    Raises:
+        ValueError: If there are none.
+        OSError: If they cannot be downloaded.
+        RuntimeError: If what was downloaded is something else.
+    """
     if cfg.get('load_from'):
         return cfg.load_from
     file = Path(cfg.filename).resolve() if cfg.filename else None
     for name, entry in _zoo().items():
         if file != (package_root() / entry['Config']).resolve():
             continue
-        weights = entry.get('Weights')
-        if weights:
-            return weights if '://' in weights else str(package_root() / weights)
+        if entry.get('Weights'):
+            return released_file(entry)
         raise ValueError(
             f'pretrained=True: no weights of {name} are released yet; train it and give the path '
             'of the checkpoint, pretrained=PATH or --pretrained PATH'
         )
     raise ValueError(
-        'pretrained=True: the config is none of the zoo and has no load_from; give the path of '
+        'pretrained=True: the config is not of the zoo and has no load_from; give the path of '
         'the checkpoint, pretrained=PATH or --pretrained PATH'
     )
 
@@ -190,7 +216,7 @@ def get_model(
     """
     cfg = _config(model, cfg_options)
     if pretrained is True:
-        pretrained = _released_weights(cfg)
+        pretrained = released_weights(cfg)
     target = None if device is None else usable_device(device)
     if 'model' not in cfg:
         raise KeyError(f'the config has no section model; it has {", ".join(sorted(cfg))}')

@@ -18,7 +18,8 @@ def package_root() -> Path:
     Raises:
         FileNotFoundError: If neither has them.
     """
-    places = (_PACKAGE / '.mim', _PACKAGE.parent)
+    # In a checkout `.mim` has links to the same files.
+    places = (_PACKAGE.parent, _PACKAGE / '.mim')
     for root in places:
         if (root / 'model-index.yml').is_file():
             return root

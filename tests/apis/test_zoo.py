@@ -198,7 +198,7 @@ def test_a_checkpoint_with_code_does_not_run_it(tmp_path: Path) -> None:
         (['ressl_demo_digits', 'none.pth'], FileNotFoundError, "'none.pth' does not exist"),
         (['ressl_demo_digits', False, 'gpu9'], ValueError, "device='gpu9' cannot be used"),
         (['nowhere/config.py'], FileNotFoundError, "'nowhere/config.py' does not exist"),
-        ([TINY, True], ValueError, 'none of the zoo and has no load_from'),
+        ([TINY, True], ValueError, 'not of the zoo and has no load_from'),
         ([3], TypeError, 'not int'),
     ],
 )
@@ -226,7 +226,7 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_released_weights_are_those_of_the_metafile(released: Path) -> None:
-    assert list_models(with_pretrained=True) == [DIGITS]
+    assert DIGITS in list_models(with_pretrained=True)
     assert list_models('resnet', with_pretrained=True) == []
     expected = torch.load(released / 'weights' / 'digits.pth', weights_only=True)['state_dict']
     config = released / 'configs' / 'ressl' / f'{DIGITS}.py'

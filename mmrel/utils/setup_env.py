@@ -1,0 +1,29 @@
+"""What other OpenMMLab packages need to find mmrel's configs and modules."""
+
+import importlib
+
+from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.registry import init_default_scope as set_default_scope
+
+_PARTS = ('datasets', 'engine', 'evaluation', 'models', 'search', 'visualization')
+
+
+def register_all_modules(init_default_scope: bool = True) -> None:
+    """Register all modules of mmrel, as in the other OpenMMLab packages.
+
+    Args:
+        init_default_scope (bool): Also make ``mmrel`` the default scope, where names
+            without a scope are looked up first. Defaults to True.
+    """
+    for part in _PARTS:
+        importlib.import_module(f'mmrel.{part}')
+    if init_default_scope:
+        set_default_scope('mmrel')
+
+
+def let_configs_name_mmrel() -> None:
+    """Make ``mmrel::ressl/NAME.py`` valid as ``_base_`` and for mmengine's hub.
+
+    mmengine has a fixed list of packages. Called when mmrel is imported.
+    """
+    MODULE2PACKAGE.setdefault('mmrel', 'mmrel')
