@@ -14,15 +14,12 @@ from torch import nn
 
 from mmrel.apis import FeatureExtractor, ImagePredictor, export_model, get_model
 from mmrel.apis.export import main
-from tests.apis.test_predictor import CELLS, NAMES, SMALL_VIT, VIT
+from tests.apis.small_networks import CELLS, NAMES, SMALL_CELLS, SMALL_VIT, VIT
 from tests.commands import TINY, TINY_LINEAR, TINY_SIMMATCH, TINY_VITAS, call
 
 EXPORT = 'mmrel.apis.export'
 MOBILE = 'ressl-ext_mobilenet-v2_1xb256-coslr-200e_imagefolder64'
 SMALL_MOBILE = {'model.backbone.widen_factor': 0.25, 'model.memory.size': 64}
-SMALL_CELLS = {
-    'model.backbone.channels': 4, 'model.backbone.cells': 1, 'model.head.in_channels': 16,
-}  # fmt: skip
 
 
 def _run(path: Path, images: torch.Tensor) -> tuple[np.ndarray, dict]:
