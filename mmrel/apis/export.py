@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     checked = (
         'not compared with torch: onnxruntime is not installed'
         if report.difference is None
-        else f'differs from torch by {report.difference:.1e} at most'
+        else f'differs from torch by {report.difference:.1e} of the largest value'
     )
     print(f'{report.path}: {args.what} of B x 3 x {height} x {width} images, {checked}')
 

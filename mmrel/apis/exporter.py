@@ -40,8 +40,8 @@ class ExportReport:
         path (str): The file.
         metadata (dict): What the file says of itself.
         difference (float, optional): The largest difference of an output from
-            torch's, over batches of 1 and 3 random images; None if onnxruntime
-            is not installed.
+            torch's, as a part of the largest output, over batches of 1 and 3
+            random images; None if onnxruntime is not installed.
     """
 
     path: str
@@ -252,14 +252,14 @@ def export_model(
         if not difference <= _TOLERANCE:
             raise RuntimeError(
                 f'{path!r} is not written: the exported network differs from torch by '
-                f'{difference:.1e}, more than {_TOLERANCE:.0e}'
+                f'{difference:.1e} of the largest output, more than {_TOLERANCE:.0e}'
             )
     write_atomically(content, path)
     return ExportReport(path, metadata, difference)
 
 
 def _difference(expected: Tensor, given: Tensor) -> float:
-    """The largest difference, relative to the largest value if that is above 1."""
+    """The largest difference, as a part of the largest value."""
     if expected.shape != given.shape:
         return float('inf')
-    return float((expected - given).abs().max() / expected.abs().max().clamp(min=1))
+    return float((expected - given).abs().max() / expected.abs().max().clamp(min=1e-30))

@@ -123,8 +123,8 @@ class ImageModel:
         device (str | torch.device, optional): Defaults to None: a GPU where
             there is one; a model that is there already stays where it is.
         batch_size (int): Images at a time. Defaults to 64.
-        num_workers (int): Processes that read images. Defaults to 0: none
-            beside this one.
+        num_workers (int): Processes that read images. Defaults to 0: this one
+            reads them itself.
         pipeline (Sequence[dict | Callable], optional): From a file to packed
             inputs, one view of fixed size. Defaults to None: the config's
             pipeline for evaluation.

@@ -75,7 +75,7 @@ def check_texts(path: str, names: Sequence[str], other: str) -> None:
         try:
             name.encode()
         except UnicodeEncodeError:
-            raise ValueError(f'path {name!r} is no UTF-8: rename it, or write {other}') from None
+            raise ValueError(f'path {name!r} is not UTF-8: rename it, or write {other}') from None
 
 
 def partial_file(path: str) -> str:

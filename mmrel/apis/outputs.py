@@ -2,6 +2,7 @@
 
 import torch
 from mmpretrain.models.classifiers import ImageClassifier
+from mmpretrain.models.heads import ClsHead
 from torch import Tensor, nn
 
 from mmrel.models.algorithms import SimMatch
@@ -72,6 +73,11 @@ def check_scores(model: nn.Module, teacher: bool = False) -> None:
             f'{name} has no classifier: train one on its checkpoint (configs/*/benchmarks: linear; '
             'configs/lowshot: fine-tuned) and give that config and its checkpoint, or use '
             'FeatureExtractor (mmrel.apis.extract) for features'
+        )
+    if not isinstance(model, SimMatch) and not isinstance(model.head, ClsHead):
+        raise ValueError(
+            f'model.head={type(model.head).__name__} does not choose one class of each image: '
+            "class scores need mmpretrain's ClsHead or a head derived from it"
         )
     if getattr(model, '_backbone_alone', False):
         raise ValueError(

@@ -176,7 +176,7 @@ def test_paths_that_a_file_cannot_hold() -> None:
     check_paths('f.npy', ['a\udcff.jpg', 'ä.jpg'])
     with pytest.raises(ValueError, match=r'line break: rename it, or write \.parquet'):
         check_paths('f.npy', ['a.jpg', 'a\nb.jpg'])
-    with pytest.raises(ValueError, match=r'no UTF-8: rename it, or write \.npy'):
+    with pytest.raises(ValueError, match=r'not UTF-8: rename it, or write \.npy'):
         check_paths('f.parquet', ['a.jpg', 'a\udcff.jpg'])
 
 

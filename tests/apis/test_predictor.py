@@ -14,16 +14,8 @@ from mmrel.apis import FeatureExtractor, ImagePredictor, get_model
 from mmrel.apis.predictor import Predictions
 from mmrel.datasets import BrokenImageError
 from mmrel.utils.publish import publish
+from tests.apis.small_networks import CELLS, NAMES, SMALL_CELLS, SMALL_VIT, VIT
 from tests.commands import TINY, TINY_KSHOT, TINY_LINEAR, TINY_SIMMATCH, TINY_VITAS, TINY_WCL
-
-NAMES = ('ant', 'bee', 'cat')
-VIT = 'vitas_retrain_small_digits'
-CELLS = 'cellnet-c8_1xb64-coslr-30e_digits'
-SMALL_VIT = {
-    'model.backbone.embed_dims': 16,
-    'model.backbone.blocks': [dict(num_heads=2, qkv_dims=24, mlp_dims=16)] * 2,
-    'model.head.in_channels': 16,
-}
 
 
 def _decided(model: nn.Module) -> nn.Module:
@@ -76,12 +68,12 @@ def _mmpretrains(model: nn.Module, path: str, **kwargs: Any) -> np.ndarray:
     [
         (TINY_LINEAR, {}),
         (VIT, SMALL_VIT),
-        (CELLS, {'model.backbone.channels': 4, 'model.backbone.cells': 1}),
+        (CELLS, SMALL_CELLS),
     ],
     ids=['linear', 'searched-vit', 'cells'],
 )
 def test_scores_are_mmpretrains(paths: list[str], config: Any, options: dict) -> None:
-    model = _decided(get_model(config, cfg_options=_head(config, options)))
+    model = _decided(get_model(config, cfg_options=options))
     result = ImagePredictor(model, batch_size=4, progress=False).predict(paths)
     expected = np.stack([_mmpretrains(model, path) for path in paths])
     assert result.scores.dtype == np.float32
@@ -89,10 +81,6 @@ def test_scores_are_mmpretrains(paths: list[str], config: Any, options: dict) ->
     assert np.ptp(expected, axis=0).max() > 1e-3  # or the order would not show
     assert result.paths == paths
     assert result.classes is None
-
-
-def _head(config: Any, options: dict) -> dict:
-    return dict(options, **({'model.head.in_channels': 16} if config == CELLS else {}))
 
 
 @pytest.mark.parametrize('network', ['student', 'teacher'])
@@ -173,6 +161,13 @@ def test_models_without_a_classifier_of_their_own(config: Path, message: str) ->
     if 'supernet' in message:
         with pytest.raises(ValueError, match=message):
             FeatureExtractor(config, pretrained=False)
+
+
+def test_several_labels_an_image_are_refused() -> None:
+    head = dict(type='MultiLabelLinearClsHead', num_classes=3, _delete_=True)
+    options = {'model.head': head}
+    with pytest.raises(ValueError, match='MultiLabelLinearClsHead does not choose one class'):
+        ImagePredictor(TINY_LINEAR, pretrained=False, cfg_options=options)
 
 
 def test_a_file_with_a_backbone_alone_has_no_classifier_and_no_teacher(
