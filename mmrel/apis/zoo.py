@@ -116,7 +116,7 @@ def released_weights(cfg: Config) -> str:
         if file != (package_root() / entry['Config']).resolve():
             continue
         if entry.get('Weights'):
-            return released_file(entry)
+            return released_file(entry, package_root())
         raise ValueError(
             f'pretrained=True: no weights of {name} are released yet; train it and give the path '
             'of the checkpoint, pretrained=PATH or --pretrained PATH'

@@ -6,18 +6,12 @@ from typing import Any
 from mmengine.optim import _ParamScheduler
 from mmengine.runner import IterBasedTrainLoop, Runner
 
+from mmrel.utils.network_record import plain
 from mmrel.version import __version__
 
 from .global_batch import GlobalBatch, global_batch, wrappers_of
 
 _PLACE = ('last_step', '_global_step', '_last_value', 'verbose')
-
-
-def plain(value: Any) -> Any:
-    """A value that a checkpoint may hold; other values become their text."""
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    return value if isinstance(value, int | float | str | type(None)) else str(value)
 
 
 def schedulers_of(runner: Runner) -> dict[str, list[_ParamScheduler]]:

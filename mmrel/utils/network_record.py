@@ -7,13 +7,14 @@ from typing import Any
 _PREPROCESSOR = ('mean', 'std')
 
 
-def _plain(value: Any) -> Any:
-    """A config's value as a checkpoint may hold it; other values become their text."""
+def plain(value: Any) -> Any:
+    """A value as a checkpoint may hold it; other values become their text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value if isinstance(value, bool | int | float | str | type(None)) else str(value)
+        return [plain(part) for part in value]
+    # Their sub-classes, such as a text that was typed, are other values.
+    return value if type(value) in (bool, int, float, str, type(None)) else str(value)
 
 
 def _evaluation_view(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,13 +41,13 @@ def network_record(cfg: Mapping[str, Any]) -> dict[str, Any]:
         RGB from 0 to 255), ``input_size`` and ``resize`` (pixels, of evaluation).
     """
     model = cfg.get('model') or {}
-    record: dict[str, Any] = dict(method=_plain(model.get('type')), supernet='space' in model)
+    record: dict[str, Any] = dict(method=plain(model.get('type')), supernet='space' in model)
     if isinstance(model.get('backbone'), Mapping):
         backbone = {k: v for k, v in model['backbone'].items() if k != 'init_cfg'}
-        record['backbone'] = _plain(backbone)
+        record['backbone'] = plain(backbone)
     preprocessor = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
-    record |= {k: _plain(preprocessor[k]) for k in _PREPROCESSOR if preprocessor.get(k)}
-    return record | _plain(_evaluation_view(cfg))
+    record |= {k: plain(preprocessor[k]) for k in _PREPROCESSOR if preprocessor.get(k)}
+    return record | plain(_evaluation_view(cfg))
 
 
 def read_record(meta: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from torch.hub import download_url_to_file, get_dir
 from .checkpoint import load_checkpoint_file
 from .files import save_atomically
 from .official import METHODS, convert_checkpoint
-from .package import package_root
 
 _DRIVE = 'drive.google.com'
 _ORIGINAL, _CONVERTED = 'released.pth', 'converted.pth'
@@ -30,13 +29,14 @@ def weights_home() -> Path:
     return Path(home).expanduser() if home else Path(get_dir()) / 'checkpoints' / 'mmrel'
 
 
-def released_file(entry: Mapping[str, Any]) -> str:
+def released_file(entry: Mapping[str, Any], root: Path) -> str:
     """The file with the weights of an entry of the zoo, downloaded if needed.
 
     Args:
         entry (Mapping): Of a metafile, with ``Weights``: a path relative to the package's
             files or an address. With ``Converted From``, the address has the authors' file,
             which is converted.
+        root (Path): Where the package's files are, :func:`.package.package_root`.
 
     Returns:
         str: The path; :func:`.weights.load_weights` loads it.
@@ -49,7 +49,7 @@ def released_file(entry: Mapping[str, Any]) -> str:
     """
     weights = entry['Weights']
     if '://' not in weights:
-        return str(package_root() / weights)
+        return str(root / weights)
     folder = weights_home() / entry['Name']
     converted = 'Converted From' in entry
     name = _ORIGINAL if converted else Path(urlsplit(weights).path).name

@@ -16,10 +16,15 @@ from mmrel.apis import FeatureExtractor, get_model, list_models
 from mmrel.apis.zoo import _read_zoo
 from mmrel.utils.official import convert_key
 from mmrel.utils.package import package_root
-from mmrel.utils.released import released_file, weights_home
+from mmrel.utils.released import released_file as _released_file
+from mmrel.utils.released import weights_home
 from tests.commands import ROOT
 
 NAME = 'a-model'
+
+
+def released_file(entry: dict) -> str:
+    return _released_file(entry, package_root())
 
 
 def _theirs() -> dict:
