@@ -9,16 +9,19 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import dump
 
 from mmrel.apis import build_runner, load_config, test_from_val
-from mmrel.apis.zoo import config_of, released_weights
+from mmrel.apis.zoo import checkpoint_file, config_file, weights_of_config
 from mmrel.engine import leave_processes
 from mmrel.utils.command_line import ConfigOptions, run_command
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or the name of a model of the zoo')
+    parser.add_argument('config', help='config file, or the name of a model')
     parser.add_argument(
-        'checkpoint', nargs='?', help='checkpoint file; left out: the weights that are released'
+        'checkpoint',
+        nargs='?',
+        help='checkpoint file, or the name of a model with released weights; left out: those of '
+        'the config',
     )
     parser.add_argument('--work-dir', help='folder for the log')
     parser.add_argument('--out', help='also write the metrics to this .json file')
@@ -34,10 +37,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    config = config_of(args.config)
-    cfg = load_config(config, args.cfg_options, args.work_dir, args.launcher)
+    cfg = load_config(config_file(args.config), args.cfg_options, args.work_dir, args.launcher)
     test_from_val(cfg)
-    cfg.load_from = args.checkpoint or released_weights(cfg)
+    given = args.checkpoint
+    cfg.load_from = weights_of_config(cfg) if given is None else checkpoint_file(given)
     metrics = build_runner(cfg).test()
     if args.out and is_main_process():
         dump(metrics, args.out)

@@ -7,11 +7,9 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import torch
-import yaml
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
@@ -20,25 +18,12 @@ from torch import nn
 
 from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
-from mmrel.utils.package import package_root
-from mmrel.utils.released import released_file
+from mmrel.utils.released import released_weights, zoo_entries, zoo_file
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
 from .config_check import check_config
 from .config_places import naming_places
-
-
-@cache
-def _read_zoo(root: Path) -> dict[str, dict]:
-    """Name -> entry of the metafiles that ``model-index.yml`` imports."""
-    index = yaml.safe_load((root / 'model-index.yml').read_text())
-    metafiles = [yaml.safe_load((root / path).read_text()) for path in index['Import']]
-    return {entry['Name']: entry for meta in metafiles for entry in meta['Models']}
-
-
-def _zoo() -> dict[str, dict]:
-    return _read_zoo(package_root())
 
 
 def list_models(pattern: str | None = None, with_pretrained: bool = False) -> list[str]:
@@ -54,8 +39,10 @@ def list_models(pattern: str | None = None, with_pretrained: bool = False) -> li
     Returns:
         list[str]: Sorted.
     """
-    names = fnmatch.filter(_zoo(), '*' if pattern is None else f'{pattern}*')
-    return sorted(name for name in names if not with_pretrained or _zoo()[name].get('Weights'))
+    names = fnmatch.filter(zoo_entries(), '*' if pattern is None else f'{pattern}*')
+    return sorted(
+        name for name in names if not with_pretrained or zoo_entries()[name].get('Weights')
+    )
 
 
 def _config(model: str | os.PathLike | Config, cfg_options: dict | None) -> Config:
@@ -68,25 +55,26 @@ def _config(model: str | os.PathLike | Config, cfg_options: dict | None) -> Conf
         raise TypeError(
             f'model must be a name, the path of a config or a Config, not {type(model).__name__}'
         )
-    return load_config(config_of(os.fspath(model)), cfg_options)
+    return load_config(config_file(model), cfg_options)
 
 
-def config_of(name: str) -> str:
-    """The path of a model's config.
+def config_file(model: str | os.PathLike) -> str:
+    """The path of a config.
 
     Args:
-        name (str): A name of :func:`list_models`, or a path, which is returned.
+        model (str | PathLike): A name of :func:`list_models`, or a path that ends in .py.
 
     Returns:
-        str: The path.
+        str: The path; a given one as it is.
 
     Raises:
-        ValueError: If it is neither; with the closest names.
+        ValueError: If no model has this name; the message has the closest ones.
     """
-    if name in _zoo():
-        return str(package_root() / _zoo()[name]['Config'])
+    name = os.fspath(model)
+    if name in zoo_entries():
+        return zoo_file(zoo_entries()[name]['Config'])
     if not name.endswith('.py'):
-        near = difflib.get_close_matches(name, _zoo(), n=3, cutoff=0.4)
+        near = difflib.get_close_matches(name, zoo_entries(), n=3, cutoff=0.4)
         hint = f'did you mean {" or ".join(near)}?' if near else ''
         raise ValueError(
             f'no model is called {name!r}; {hint or "none is like it."} mmrel.apis.list_models() '
@@ -95,34 +83,47 @@ def config_of(name: str) -> str:
     return name
 
 
-def released_weights(cfg: Config) -> str:
+def checkpoint_file(checkpoint: str | os.PathLike) -> str:
+    """A checkpoint that a user has named, as mmengine's ``CheckpointLoader`` takes it.
+
+    Args:
+        checkpoint (str | PathLike): A path, an address, or a name of :func:`list_models`,
+            which stands for its released weights unless there is a file of that name.
+
+    Returns:
+        str: A path or an address; the authors' files are fetched and converted here.
+
+    Raises:
+        ValueError: If no weights of the model are released.
+        As :func:`.released_weights`, if they cannot be fetched.
+    """
+    given = os.fspath(checkpoint)
+    if given in zoo_entries() and not os.path.exists(given):
+        return released_weights(given)
+    return given
+
+
+def weights_of_config(cfg: Config) -> str:
     """The weights that come with a config: its ``load_from``, else the metafile's.
 
     Args:
         cfg (Config): Read from a file of the zoo, or with ``load_from``.
 
     Returns:
-        str: A path or an address. What authors have released is downloaded and converted.
+        str: A path or an address; the authors' files are fetched and converted here.
 
     Raises:
         ValueError: If there are none.
-        OSError: If they cannot be downloaded.
-        RuntimeError: If what was downloaded is something else.
+        As :func:`.released_weights`, if they cannot be fetched.
     """
     if cfg.get('load_from'):
         return cfg.load_from
     file = Path(cfg.filename).resolve() if cfg.filename else None
-    for name, entry in _zoo().items():
-        if file != (package_root() / entry['Config']).resolve():
-            continue
-        if entry.get('Weights'):
-            return released_file(entry, package_root())
-        raise ValueError(
-            f'pretrained=True: no weights of {name} are released yet; train it and give the path '
-            'of the checkpoint, pretrained=PATH or --pretrained PATH'
-        )
+    for name, entry in zoo_entries().items():
+        if file == Path(zoo_file(entry['Config'])).resolve():
+            return released_weights(name)
     raise ValueError(
-        'pretrained=True: the config is not of the zoo and has no load_from; give the path of '
+        'pretrained=True: the config is not one of the zoo and has no load_from; give the path of '
         'the checkpoint, pretrained=PATH or --pretrained PATH'
     )
 
@@ -186,10 +187,12 @@ def get_model(
             path of a config, or a Config (it is not changed).
         pretrained (bool | str | PathLike): The path or address of a training
             checkpoint, which must fit the whole model, or of a published file
-            with a backbone alone, which leaves the rest untrained. True: the
+            with a backbone alone, which leaves the rest untrained; or a name
+            of :func:`list_models`, for its released weights. True: the
             released weights (the config's ``load_from``, else ``Weights`` in
-            its metafile). False: the start of a training, random but for what
-            ``init_cfg`` names. Defaults to False.
+            its metafile), fetched, converted and cached as docs/zoo.md says.
+            False: the start of a training, random but for what ``init_cfg``
+            names. Defaults to False.
         device (str | torch.device, optional): Where it goes. Defaults to None:
             the CPU.
         cfg_options (dict, optional): Changes of the config: dotted keys and
@@ -207,6 +210,7 @@ def get_model(
             leaves ``num_classes`` out and the checkpoint has no classifier.
         FileNotFoundError: If there is no such config or checkpoint.
         RuntimeError: If the checkpoint does not fit or would run code.
+        OSError, ImportError: If released weights cannot be fetched.
 
     Example:
         >>> from mmrel.apis import get_model
@@ -216,7 +220,9 @@ def get_model(
     """
     cfg = _config(model, cfg_options)
     if pretrained is True:
-        pretrained = released_weights(cfg)
+        pretrained = weights_of_config(cfg)
+    elif pretrained:
+        pretrained = checkpoint_file(pretrained)
     target = None if device is None else usable_device(device)
     if 'model' not in cfg:
         raise KeyError(f'the config has no section model; it has {", ".join(sorted(cfg))}')

@@ -16,16 +16,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import torch
-from mmengine.dist import barrier, is_main_process
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
-from torch.hub import download_url_to_file, get_dir
 
 from .checkpoint_content import clean_content
+from .download import cached_path, downloaded, main_process_first
 from .safetensors_file import ENDING, looks_like_safetensors, read_safetensors
 from .unpickler import (
     Assembler,
@@ -273,24 +271,49 @@ def _moved(value: Tensor, map_location: Any) -> Tensor:
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Load a local file for ``CheckpointLoader``, safely."""
+    """Load a local file for ``CheckpointLoader``, safely.
+
+    A path that is not there is looked up in the zoo's index: mmengine's hub takes the
+    ``Weights`` of an entry as they are, relative to the repository.
+    """
+    if not os.path.isabs(filename) and not os.path.exists(os.path.expanduser(filename)):
+        from .released import entry_of, zoo_file  # imports this module
+
+        if entry_of(filename) is not None:
+            filename = zoo_file(filename)
     return load_checkpoint_file(filename, map_location)
 
 
 def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
-    """Download to torch's cache, once on the main process, and load safely."""
-    name = os.path.basename(urlsplit(filename).path)
-    if name in ('', '.', '..'):
-        raise ValueError(f'{filename!r} does not name a file')
-    cached = os.path.join(get_dir(), 'checkpoints', name)
-    if is_main_process() and not os.path.isfile(cached):
-        os.makedirs(os.path.dirname(cached), exist_ok=True)
-        try:
-            download_url_to_file(filename, cached)
-        except OSError as error:  # urllib's, which do not name the address
-            raise OSError(f'{filename!r} cannot be downloaded: {error}') from error
-    barrier()
-    return load_checkpoint_file(cached, map_location)
+    """Download to the cache, once on the main process, and load safely.
+
+    An address in the zoo's index of an authors' file gives the converted weights.
+    """
+    from .released import entry_of, is_converted, released_weights  # imports this module
+
+    entry = entry_of(filename)
+    if entry is not None and is_converted(entry):
+        return load_checkpoint_file(released_weights(entry['Name']), map_location)
+    cached = cached_path(filename)
+
+    def fill() -> None:
+        if os.path.isfile(cached):
+            return
+        with downloaded(filename, cached, (entry or {}).get('SHA256')) as path:
+            load_checkpoint_file(path)  # what cannot be read does not enter the cache
+            os.replace(path, cached)
+
+    main_process_first(fill)
+    try:
+        return load_checkpoint_file(cached, map_location)
+    except RuntimeError as error:
+        raise RuntimeError(f'{error}; delete it to download {filename} again') from None
+
+
+def _load_from_zoo(filename: str, map_location: Any = None) -> Any:
+    from .released import load_from_zoo  # imports this module
+
+    return load_from_zoo(filename, map_location)
 
 
 def _safe_torch_load(file: Any, map_location: Any = None, **_: Any) -> Any:
@@ -300,13 +323,14 @@ def _safe_torch_load(file: Any, map_location: Any = None, **_: Any) -> Any:
 def use_safe_loading() -> None:
     """Make every scheme of mmengine's ``CheckpointLoader`` load safely.
 
-    Called when mmrel is imported. The named zoos (``torchvision://``,
-    ``openmmlab://``) resolve to a download and call ``load_from_http``; the
+    Called when mmrel is imported; ``mmrel://NAME`` is a model of the zoo. The named zoos
+    (``torchvision://``, ``openmmlab://``) resolve to a download and call ``load_from_http``; the
     forks' other schemes call ``_safe_torch_load``, the originals' call
     ``torch.load``, which is restricted by itself on the torch that we need.
     """
     register = CheckpointLoader.register_scheme
     register(prefixes='', loader=load_from_local, force=True)
     register(prefixes=['http://', 'https://'], loader=load_from_http, force=True)
+    register(prefixes='mmrel://', loader=_load_from_zoo, force=True)
     mmengine_checkpoint.load_from_http = load_from_http
     mmengine_checkpoint._safe_torch_load = _safe_torch_load

@@ -1,135 +1,165 @@
-"""Fetching the weights of the zoo: shipped with mmrel, or released by a method's authors.
+"""The zoo's index, and its weights: found, fetched, converted once, cached."""
 
-What is downloaded is read by :func:`.checkpoint.load_checkpoint_file`, converted to our
-keys once, and kept in ``MMREL_HOME``, by default in torch hub's folder.
-"""
-
+import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-from mmengine.dist import barrier, is_main_process
-from torch.hub import download_url_to_file, get_dir
+import torch
+import yaml
+from mmengine.runner.checkpoint import CheckpointLoader
 
 from .checkpoint import load_checkpoint_file
-from .files import save_atomically
+from .download import (
+    cache_folder,
+    check_file,
+    downloaded,
+    main_process_first,
+    short_hash,
+)
+from .files import write_together
 from .official import METHODS, convert_checkpoint
+from .package import package_root
 
-_DRIVE = 'drive.google.com'
-_ORIGINAL, _CONVERTED = 'released.pth', 'converted.pth'
-
-
-def weights_home() -> Path:
-    """The folder of downloaded weights: ``MMREL_HOME``, else in torch hub's folder."""
-    home = os.environ.get('MMREL_HOME')
-    return Path(home).expanduser() if home else Path(get_dir()) / 'checkpoints' / 'mmrel'
+PREFIX = 'mmrel://'
 
 
-def released_file(entry: Mapping[str, Any], root: Path) -> str:
-    """The file with the weights of an entry of the zoo, downloaded if needed.
+@cache
+def _read_zoo(root: Path) -> dict[str, dict]:
+    """Name -> entry of the metafiles that ``model-index.yml`` imports."""
+    index = yaml.safe_load((root / 'model-index.yml').read_text())
+    metafiles = [yaml.safe_load((root / path).read_text()) for path in index['Import']]
+    return {entry['Name']: entry for meta in metafiles for entry in meta['Models']}
+
+
+def zoo_entries() -> dict[str, dict]:
+    """The zoo: for each model's name its entry in the metafiles."""
+    return _read_zoo(package_root())
+
+
+def zoo_file(relative: str) -> str:
+    """The path of a file that an entry names.
 
     Args:
-        entry (Mapping): Of a metafile, with ``Weights``: a path relative to the package's
-            files or an address. With ``Converted From``, the address has the authors' file,
-            which is converted.
-        root (Path): Where the package's files are, :func:`.package.package_root`.
+        relative (str): Such as an entry's ``Config``.
+    """
+    return str(package_root() / relative)
+
+
+def entry_of(weights: str) -> dict | None:
+    """The first entry with these ``Weights``; None if there is none.
+
+    Args:
+        weights (str): As the metafile has it: an address, or a path in the repository.
+    """
+    try:
+        entries = zoo_entries().values()
+    except FileNotFoundError:  # a copy of mmrel without its index still loads files
+        return None
+    return next((entry for entry in entries if entry.get('Weights') == weights), None)
+
+
+def is_converted(entry: dict) -> bool:
+    """Whether an entry's weights are the authors' file, which is converted when it is fetched.
+
+    Args:
+        entry (dict): Of :func:`zoo_entries`.
+    """
+    return bool((entry.get('Converted From') or {}).get('Method'))
+
+
+def released_weights(name: str) -> str:
+    """Released weights as something that every loader of mmrel takes.
+
+    The authors' files are fetched and converted here, once; the original is not kept.
+
+    Args:
+        name (str): A model of the zoo.
 
     Returns:
-        str: The path; :func:`.weights.load_weights` loads it.
+        str: A path; or the address, if the file needs no conversion.
 
     Raises:
-        OSError: If the file cannot be downloaded. The message has the address and the
-            place to put the file by hand.
-        RuntimeError: If the file is not the authors' checkpoint. A downloaded one is
-            removed, one that was put there by hand stays.
+        ValueError: If there is no such model, or it has no released weights.
+        ImportError, OSError, RuntimeError: If they cannot be fetched or read; the message
+            names the link and the place for a download by hand.
     """
-    weights = entry['Weights']
-    if '://' not in weights:
-        return str(root / weights)
-    folder = weights_home() / entry['Name']
-    converted = 'Converted From' in entry
-    name = _ORIGINAL if converted else Path(urlsplit(weights).path).name
-    final = folder / (_CONVERTED if converted else name)
-    if is_main_process() and not final.is_file():
-        _provide(entry, folder / name, final)
-    barrier()
-    if not final.is_file():
-        raise OSError(f'{entry["Name"]}: the main process could not provide {str(final)!r}')
-    return str(final)
+    entry = zoo_entries().get(name)
+    if entry is None:
+        raise ValueError(
+            f'{PREFIX}{name}: no model of the zoo is called {name!r}; '
+            'mmrel.apis.list_models(with_pretrained=True) has those with weights'
+        )
+    weights = entry.get('Weights')
+    if not weights:
+        raise ValueError(
+            f'pretrained=True: no weights of {name} are released yet; train it and give the path '
+            'of the checkpoint, pretrained=PATH or --pretrained PATH'
+        )
+    if not is_converted(entry):
+        return weights if '://' in weights else zoo_file(weights)
+    place = _Place(entry)
+    main_process_first(place.fill)
+    return place.converted
 
 
-def _provide(entry: Mapping[str, Any], original: Path, final: Path) -> None:
-    """Download an entry's file unless it is there, and convert it."""
-    by_hand = original.is_file()
-    if not by_hand:
-        _download(entry['Weights'], original, entry['Name'])
-    if original == final:
-        return
-    try:
-        content = load_checkpoint_file(original)
-        save_atomically(convert_checkpoint(_method(entry), content), str(final))
-    except (RuntimeError, KeyError) as error:
-        if not by_hand:
-            original.unlink(missing_ok=True)
-        reason = str(error.args[0]) if error.args else str(error)
-        what = 'the file that was put there' if by_hand else 'what was downloaded'
-        raise RuntimeError(
-            f'{entry["Name"]}: {what} from {entry["Weights"]} is not the released checkpoint '
-            f'({reason}); get it with a browser and put it at {str(original)!r}'
-        ) from None
+class _Place:
+    """Where an authors' file and what becomes of it are in the cache.
+
+    Args:
+        entry (dict): Of :func:`zoo_entries`, with a method to convert by.
+    """
+
+    def __init__(self, entry: dict) -> None:
+        self.address: str = entry['Weights']
+        self.method: str = entry['Converted From']['Method']
+        self.sha256: str | None = entry['Converted From'].get('SHA256')
+        if self.method not in METHODS:
+            raise ValueError(
+                f'{entry["Name"]}: Converted From.Method={self.method!r} must be one of '
+                f'{", ".join(METHODS)}'
+            )
+        stem = os.path.join(cache_folder(), 'mmrel', entry['Name'])
+        # Another address, method or hash in a later release is another file.
+        key = short_hash(f'{self.address} {self.method} {self.sha256}')
+        self.converted = f'{stem}-{key}.pth'
+        self.by_hand = f'{stem}.official.pth'
+
+    def fill(self) -> None:
+        """Convert the file that was put there by hand, else the download; nothing if done."""
+        if os.path.isfile(self.converted):
+            return
+        if not os.path.isfile(self.by_hand):
+            with downloaded(self.address, self.by_hand, self.sha256) as path:
+                self._convert(path)
+            return
+        try:
+            check_file(self.by_hand, self.sha256)
+            self._convert(self.by_hand)
+        except (RuntimeError, KeyError) as error:
+            raise RuntimeError(
+                f'{self.by_hand} cannot be used ({str(error.args[0]).splitlines()[0]}): replace '
+                f'it by the file of {self.address}, or delete it'
+            ) from error
+
+    def _convert(self, path: str) -> None:
+        content = convert_checkpoint(self.method, load_checkpoint_file(path))
+        with open(path, 'rb') as file:
+            digest = hashlib.file_digest(file, 'sha256').hexdigest()
+        content['meta'].update(official_address=self.address, official_sha256=digest)
+        write_together({self.converted: partial(torch.save, content)}, shared=True)
 
 
-def _method(entry: Mapping[str, Any]) -> str:
-    method = str(entry['In Collection']).lower()
-    if method not in METHODS:
-        raise KeyError(f'no converter for the collection {entry["In Collection"]!r}')
-    return method
+def load_from_zoo(filename: str, map_location: Any = None) -> Any:
+    """Load ``mmrel://NAME`` for mmengine's ``CheckpointLoader``.
 
+    Args:
+        filename (str): The prefix and a model of the zoo.
+        map_location: As in :func:`torch.load`.
 
-def _download(address: str, path: Path, name: str) -> None:
-    """Download to ``path``; the file is complete or not there."""
-    folder = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix='.download-', dir=path.parent))
-        if urlsplit(address).netloc == _DRIVE:
-            found = _from_drive(address, folder)
-        else:
-            found = folder / 'file'
-            download_url_to_file(address, str(found))
-        os.replace(found, path)
-    # gdown and urllib raise many kinds of errors.
-    except Exception as error:
-        reason = ' '.join(str(error).split())[:300] or type(error).__name__
-        raise OSError(
-            f'{name}: {address} cannot be downloaded ({reason}); get the file with a browser and '
-            f'put it at {str(path)!r}, then no network is needed'
-        ) from None
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _from_drive(address: str, folder: Path) -> Path:
-    """Download a file, or the one checkpoint of a folder, from Google Drive."""
-    try:
-        import gdown
-    except ImportError:
-        raise ImportError("Google Drive needs gdown: pip install 'mmrel[gdrive]'") from None
-    parts = urlsplit(address)
-    if '/folders/' not in parts.path:
-        target = folder / 'file'
-        found = gdown.download(id=parse_qs(parts.query)['id'][0], output=str(target))
-        if not found or not target.is_file():
-            raise OSError('Google Drive gave no file; it may be over its quota')
-        return target
-    gdown.download_folder(id=parts.path.rpartition('/')[2], output=str(folder))
-    files = sorted(p for p in folder.rglob('*') if p.suffix in ('.pth', '.pt', '.tar', '.pkl'))
-    if len(files) != 1:
-        names = ', '.join(p.name for p in files) or 'none'
-        raise OSError(f'the folder must have one checkpoint, it has {names}')
-    return files[0]
+    Raises:
+        As :func:`released_weights`.
+    """
+    path = released_weights(filename.removeprefix(PREFIX))
+    return CheckpointLoader.load_checkpoint(path, map_location, logger='silent')

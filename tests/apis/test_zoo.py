@@ -13,9 +13,10 @@ import yaml
 from mmengine.config import Config
 from torch import Tensor
 
-from mmrel.apis import get_model, list_models, load_config, zoo
+from mmrel.apis import get_model, list_models, load_config
 from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
+from mmrel.utils import released as released_module
 from mmrel.utils.publish import publish
 from tests.commands import ROOT, TINY, TINY_LINEAR
 
@@ -198,7 +199,7 @@ def test_a_checkpoint_with_code_does_not_run_it(tmp_path: Path) -> None:
         (['ressl_demo_digits', 'none.pth'], FileNotFoundError, "'none.pth' does not exist"),
         (['ressl_demo_digits', False, 'gpu9'], ValueError, "device='gpu9' cannot be used"),
         (['nowhere/config.py'], FileNotFoundError, "'nowhere/config.py' does not exist"),
-        ([TINY, True], ValueError, 'not of the zoo and has no load_from'),
+        ([TINY, True], ValueError, 'not one of the zoo and has no load_from'),
         ([3], TypeError, 'not int'),
     ],
 )
@@ -221,7 +222,7 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = get_model(DIGITS)
     (tmp_path / 'weights').mkdir()
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'weights' / 'digits.pth')
-    monkeypatch.setattr(zoo, 'package_root', lambda: tmp_path)
+    monkeypatch.setattr(released_module, 'package_root', lambda: tmp_path)
     return tmp_path
 
 

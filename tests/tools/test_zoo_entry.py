@@ -121,7 +121,7 @@ def test_a_run_becomes_an_entry(
     _add(root, trained)  # keeps the results
     assert (_files(root), metafile.read_text()) == (files, text)
 
-    monkeypatch.setattr('mmrel.apis.zoo.package_root', lambda: root)
+    monkeypatch.setattr('mmrel.utils.released.package_root', lambda: root)
     features = FeatureExtractor('tiny_shipped', pretrained=True, progress=False)(images)
     assert features.shape == (48, 64)
     whole = FeatureExtractor(config, trained / 'epoch_2.pth', progress=False)(images)

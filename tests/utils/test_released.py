@@ -1,30 +1,28 @@
 """Released weights are fetched once, read safely, converted and kept."""
 
+import hashlib
 import http.server
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmrel.apis import FeatureExtractor, get_model, list_models
-from mmrel.apis.zoo import _read_zoo
+from mmrel.utils import released
+from mmrel.utils.download import cache_folder
 from mmrel.utils.official import convert_key
 from mmrel.utils.package import package_root
-from mmrel.utils.released import released_file as _released_file
-from mmrel.utils.released import weights_home
+from mmrel.utils.released import released_weights, zoo_entries
 from tests.commands import ROOT
 
 NAME = 'a-model'
-
-
-def released_file(entry: dict) -> str:
-    return _released_file(entry, package_root())
 
 
 def _theirs() -> dict:
@@ -61,53 +59,80 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path, list]]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of converted files."""
     monkeypatch.setenv('MMREL_HOME', str(tmp_path / 'home'))
-    return weights_home()
+    return Path(cache_folder()) / 'mmrel'
 
 
-def _entry(address: str, converted: bool = True) -> dict:
-    entry = {'Name': NAME, 'In Collection': 'ReSSL', 'Weights': address}
-    return entry | ({'Converted From': dict(Weights=address)} if converted else {})
+@pytest.fixture
+def fetch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Weights of a zoo with one entry."""
+
+    def released_from(address: str, method: str | None = 'ressl', **source: str) -> str:
+        entry = {'Name': NAME, 'Weights': address}
+        if method:
+            entry['Converted From'] = dict(source, Method=method)
+        monkeypatch.setattr(released, 'zoo_entries', lambda: {NAME: entry})
+        return released_weights(NAME)
+
+    return released_from
 
 
-def test_a_file_is_fetched_and_converted_once(server: tuple, home: Path) -> None:
+def test_a_file_is_fetched_and_converted_once(server: tuple, home: Path, fetch: Callable) -> None:
     address, folder, asked = server
     torch.save(_theirs(), folder / 'ressl-200.pth')
-    entry = _entry(f'{address}/ressl-200.pth')
-    paths = [released_file(entry) for _ in range(2)]
-    assert paths == [str(home / NAME / 'converted.pth')] * 2
-    assert len(asked) == 1
+    paths = [fetch(f'{address}/ressl-200.pth') for _ in range(2)]
+    assert len(set(paths)) == len(asked) == 1
+    assert [str(p) for p in home.iterdir()] == paths[:1]
     content = torch.load(paths[0], weights_only=True)
-    theirs = _theirs()['model']
-    assert len(content['state_dict']) == len(theirs)
+    assert len(content['state_dict']) == len(_theirs()['model'])
     assert {'backbone.conv1.weight', 'teacher.neck.mlp.0.bias'} <= content['state_dict'].keys()
     assert content['meta']['official_epoch'] == 199
-    assert sorted(p.name for p in (home / NAME).iterdir()) == ['converted.pth', 'released.pth']
+    # By the scheme too, wherever mmengine loads a checkpoint.
+    loaded = CheckpointLoader.load_checkpoint(f'mmrel://{NAME}', 'cpu', logger='silent')
+    assert loaded['meta'] == content['meta']
 
 
 def test_two_addresses_with_one_file_name(server: tuple) -> None:
-    address, folder, _ = server
+    address, folder, asked = server
     for i, name in enumerate(('one', 'two')):
         (folder / name).mkdir()
-        torch.save(dict(state_dict={'backbone.x': torch.full((1,), i)}), folder / name / 'x.pth')
-    entries = [dict(_entry(f'{address}/{n}/x.pth', False), Name=n) for n in ('one', 'two')]
-    values = [torch.load(released_file(e), weights_only=True)['state_dict'] for e in entries]
-    assert [v['backbone.x'].item() for v in values] == [0, 1]
+        torch.save(dict(x=torch.full((1,), i)), folder / name / 'x.pth')
+    for _ in range(2):
+        values = [
+            CheckpointLoader.load_checkpoint(f'{address}/{n}/x.pth', 'cpu', logger='silent')['x']
+            for n in ('one', 'two')
+        ]
+        assert values == [0, 1]
+    assert len(asked) == 2
+
+
+def test_a_truncated_download_does_not_stay(server: tuple, fetch: Callable) -> None:
+    address, folder, _ = server
+    torch.save(dict(x=torch.arange(5000.0)), folder / 'x.pth')
+    whole = (folder / 'x.pth').read_bytes()
+    (folder / 'x.pth').write_bytes(whole[:-100])
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r'damaged or truncated.*by hand'):
+            CheckpointLoader.load_checkpoint(f'{address}/x.pth', 'cpu', logger='silent')
+    (folder / 'x.pth').write_bytes(whole)
+    content = CheckpointLoader.load_checkpoint(f'{address}/x.pth', 'cpu', logger='silent')
+    assert content['x'][-1] == 4999
 
 
 @pytest.mark.parametrize('address', ['{}/no.pth', 'http://127.0.0.1:9/x.pth'])
-def test_no_file_and_no_network(server: tuple, home: Path, address: str) -> None:
+def test_no_file_and_no_network(server: tuple, home: Path, address: str, fetch: Callable) -> None:
     address = address.format(server[0])
-    place = home / NAME / 'released.pth'
+    place = home / f'{NAME}.official.pth'
     with pytest.raises(OSError, match='cannot be downloaded') as caught:
-        released_file(_entry(address))
+        fetch(address)
     assert len(str(caught.value).splitlines()) == 1
     assert address in str(caught.value)
-    assert f'put it at {str(place)!r}' in str(caught.value)
-    assert not list((home / NAME).iterdir())
+    assert f'put the file at {place}' in str(caught.value)
+    assert not list(home.iterdir())
     # By hand: no network is needed.
     torch.save(_theirs(), place)
-    assert Path(released_file(_entry(address))).is_file()
+    assert Path(fetch(address)).is_file()
 
 
 QUOTA = b'<!DOCTYPE html><html>Google Drive - Quota exceeded</html>'
@@ -115,26 +140,34 @@ QUOTA = b'<!DOCTYPE html><html>Google Drive - Quota exceeded</html>'
 
 @pytest.mark.parametrize(
     ('content', 'reason'),
-    [(QUOTA, 'is not a checkpoint'), (b'', 'is empty'), (None, "no 'model' in the checkpoint")],
+    [(QUOTA, 'it is a web page'), (b'', 'is empty'), (None, "no 'model' in the checkpoint")],
     ids=['quota page', 'empty', 'another checkpoint'],
 )
 @pytest.mark.parametrize('by_hand', [False, True])
 def test_something_else_than_the_checkpoint(
-    server: tuple, home: Path, content: bytes | None, reason: str, by_hand: bool
+    server: tuple, home: Path, content: bytes | None, reason: str, by_hand: bool, fetch: Callable
 ) -> None:
     address, folder, _ = server
     file = folder / 'x.pth'
     torch.save(dict(weights={}), file) if content is None else file.write_bytes(content)
-    place = home / NAME / 'released.pth'
+    place = home / f'{NAME}.official.pth'
     if by_hand:
         place.parent.mkdir(parents=True)
         place.write_bytes(file.read_bytes())
     with pytest.raises(RuntimeError, match=reason) as caught:
-        released_file(_entry(f'{address}/x.pth'))
+        fetch(f'{address}/x.pth')
     assert f'{address}/x.pth' in str(caught.value)
-    assert f'put it at {str(place)!r}' in str(caught.value)
-    assert place.exists() is by_hand
-    assert not (place.parent / 'converted.pth').exists()
+    assert str(place) in str(caught.value)
+    assert [p for p in home.iterdir() if p.suffix == '.pth'] == ([place] if by_hand else [])
+
+
+def test_a_changed_file(server: tuple, home: Path, fetch: Callable) -> None:
+    address, folder, _ = server
+    torch.save(_theirs(), folder / 'x.pth')
+    digest = hashlib.sha256((folder / 'x.pth').read_bytes()).hexdigest()
+    assert Path(fetch(f'{address}/x.pth', SHA256=digest)).is_file()
+    with pytest.raises(RuntimeError, match=f'SHA-256 is {digest}, expected 0000: it has changed'):
+        fetch(f'{address}/x.pth', SHA256='0000')
 
 
 def _fake_gdown(files: dict[str, object]) -> ModuleType:
@@ -146,6 +179,7 @@ def _fake_gdown(files: dict[str, object]) -> ModuleType:
         return output
 
     def download_folder(id: str, output: str) -> None:
+        Path(output).mkdir()
         for name, content in files[id].items():
             torch.save(content, f'{output}/{name}')
 
@@ -153,31 +187,31 @@ def _fake_gdown(files: dict[str, object]) -> ModuleType:
     return module
 
 
-def test_google_drive(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_google_drive(home: Path, monkeypatch: pytest.MonkeyPatch, fetch: Callable) -> None:
+    drive = 'https://drive.google.com'
     files = dict(abc=_theirs(), one={'x.pth': _theirs()}, two={'x.pth': {}, 'y.pth': {}})
     monkeypatch.setitem(sys.modules, 'gdown', _fake_gdown(files))
-    for name, address in (('file', 'uc?id=abc'), ('folder', 'drive/folders/one')):
-        entry = dict(_entry(f'https://drive.google.com/{address}'), Name=name)
-        assert 'backbone.conv1.bias' in torch.load(released_file(entry))['state_dict']
-    with pytest.raises(OSError, match=r'one checkpoint, it has x\.pth, y\.pth'):
-        released_file(_entry('https://drive.google.com/drive/folders/two'))
+    for address in ('uc?id=abc', 'file/d/abc/view', 'drive/folders/one'):
+        content = torch.load(fetch(f'{drive}/{address}'), weights_only=True)
+        assert 'backbone.conv1.bias' in content['state_dict']
+    assert len(list(home.iterdir())) == 3
+    with pytest.raises(OSError, match=r'one file, it has 2: x\.pth, y\.pth'):
+        fetch(f'{drive}/drive/folders/two')
     monkeypatch.setitem(sys.modules, 'gdown', None)
-    with pytest.raises(OSError, match=r"pip install 'mmrel\[gdrive\]'.*put it at"):
-        released_file(_entry('https://drive.google.com/uc?id=abc'))
+    with pytest.raises(ImportError, match=r"extra 'gdrive'.*put the file at"):
+        fetch(f'{drive}/uc?id=xyz')
 
 
-def test_a_shipped_file_is_where_the_package_is() -> None:
-    assert released_file(_entry('zoo/x/model.safetensors', False)) == str(
-        package_root() / 'zoo/x/model.safetensors'
-    )
+def test_a_shipped_file_is_where_the_package_is(fetch: Callable) -> None:
+    path = 'zoo/x/model.safetensors'
+    assert fetch(path, None) == str(package_root() / path)
 
 
 RELEASED = 11
 
 
 def test_the_index_links_what_was_released() -> None:
-    zoo = _read_zoo(package_root())
-    linked = [entry for entry in zoo.values() if 'Converted From' in entry]
+    linked = [entry for entry in zoo_entries().values() if 'Converted From' in entry]
     assert len(linked) == RELEASED
     assert {entry['Name'] for entry in linked} <= set(list_models(with_pretrained=True))
     for entry in linked:
@@ -191,7 +225,7 @@ def test_a_released_network_is_built_by_its_name(home: Path) -> None:
     case = json.loads((ROOT / 'tests/data/parity/vitas_858m.json').read_text())
     name = 'vitas-a_8xb128-coslr-300e_in1k'
     ours = get_model(name)
-    place = home / name / 'released.pth'
+    place = home / f'{name}.official.pth'
     place.parent.mkdir(parents=True)
     state = ours.state_dict()
     theirs = {

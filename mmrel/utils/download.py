@@ -1,0 +1,187 @@
+"""Downloads that are checked before they enter the cache."""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from mmengine.dist import barrier, is_main_process
+from torch.hub import download_url_to_file, get_dir
+
+_HOME = 'MMREL_HOME'
+_DRIVE = 'drive.google.com'
+_DRIVE_PATH = re.compile(r'/(?:file/d|drive(?:/u/\d+)?/(?P<folder>folders))/(?P<id>[\w-]+)')
+# A name with the file's hash, as torch hub and OpenMMLab write it: the same file at any address.
+_HASHED = re.compile(r'-[0-9a-f]{8,64}\.\w+$')
+
+
+def cache_folder() -> str:
+    """Where downloaded checkpoints are kept.
+
+    Returns:
+        str: ``$MMREL_HOME/checkpoints`` if MMREL_HOME is set, else the folder that torch hub uses.
+    """
+    home = os.environ.get(_HOME)
+    return os.path.join(os.path.expanduser(home) if home else get_dir(), 'checkpoints')
+
+
+def short_hash(text: str) -> str:
+    """Eight hexadecimal digits that tell addresses apart in file names.
+
+    Args:
+        text (str): An address.
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def cached_path(address: str) -> str:
+    """The place of an address's file in the cache.
+
+    Two addresses share a place only if the file's name has its hash.
+
+    Args:
+        address (str): Of http, https or Google Drive.
+
+    Returns:
+        str: The path; nothing needs to be there.
+
+    Raises:
+        ValueError: If the address does not name a file.
+    """
+    if drive_id(address):
+        return os.path.join(cache_folder(), f'drive-{drive_id(address)[0]}.pth')
+    name = os.path.basename(urlsplit(address).path)
+    if name in ('', '.', '..'):
+        raise ValueError(f'{address!r} does not name a file')
+    parts = [name] if _HASHED.search(name) else [short_hash(address), name]
+    return os.path.join(cache_folder(), *parts)
+
+
+def drive_id(address: str) -> tuple[str, bool] | None:
+    """What an address of Google Drive points to.
+
+    Args:
+        address (str): Any address.
+
+    Returns:
+        tuple[str, bool] | None: The identifier, and whether it is a folder's; None if the
+        address is not one of a file or folder in Google Drive.
+    """
+    parts = urlsplit(address)
+    if parts.hostname != _DRIVE:
+        return None
+    match = _DRIVE_PATH.search(parts.path)
+    if match:
+        return match['id'], match['folder'] is not None
+    given = parse_qs(parts.query).get('id')
+    return (given[0], False) if given else None
+
+
+def main_process_first(make: Callable[[], None]) -> None:
+    """Make a file on the main process, then on ranks whose machine does not see it.
+
+    Args:
+        make (Callable): Does nothing if the file is there.
+    """
+    if not is_main_process():
+        barrier()
+        make()
+        return
+    try:
+        make()
+    finally:  # the others wait, also if this fails
+        barrier()
+
+
+@contextmanager
+def downloaded(address: str, place: str, sha256: str | None = None) -> Iterator[str]:
+    """Download a file for the body of a ``with``, which reads it and moves or converts it.
+
+    Args:
+        address (str): Of http, https or Google Drive (a file, or a folder with one file).
+        place (str): Where a user can put the file by hand; errors name it.
+        sha256 (str, optional): The file's hash, or its first digits. Defaults to None: unknown.
+
+    Yields:
+        str: The file, in the folder of ``place``; it is removed afterwards.
+
+    Raises:
+        ImportError: If Google Drive is needed and gdown is not installed.
+        OSError: If the download fails.
+        RuntimeError: If the file is a web page, has another hash, or the body cannot read it.
+    """
+    by_hand = f'download {address} by hand and put the file at {place}'
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.download-', dir=os.path.dirname(place)) as scratch:
+        try:
+            path = _get(address, scratch)
+        except ImportError as error:
+            raise ImportError(f'{error}, or {by_hand}') from None
+        except Exception as error:  # urllib's and gdown's, which do not name the address
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise OSError(f'{address!r} cannot be downloaded ({reason}): {by_hand}') from error
+        try:
+            check_file(path, sha256)
+            yield path
+        except (RuntimeError, KeyError) as error:
+            reason = str(error.args[0]).replace(f'checkpoint {path!r}', 'the file').splitlines()[0]
+            raise RuntimeError(
+                f'what came from {address!r} cannot be used ({reason}): {by_hand}'
+            ) from error
+
+
+def check_file(path: str, sha256: str | None = None) -> None:
+    """Refuse a web page, or a file with another hash.
+
+    Args:
+        path (str): The file.
+        sha256 (str, optional): As :func:`downloaded`.
+
+    Raises:
+        RuntimeError: If it is one of these.
+    """
+    with open(path, 'rb') as file:
+        if file.read(256).lstrip().lower().startswith((b'<!doctype', b'<html')):
+            raise RuntimeError('it is a web page, such as one about a quota, not a checkpoint')
+        if sha256:
+            file.seek(0)
+            found = hashlib.file_digest(file, 'sha256').hexdigest()
+            if not found.startswith(sha256.lower()):
+                raise RuntimeError(f'its SHA-256 is {found}, expected {sha256}: it has changed')
+
+
+def _get(address: str, scratch: str) -> str:
+    """Download to a scratch folder, with a progress bar; the file's path."""
+    found = drive_id(address)
+    path = os.path.join(scratch, 'file')
+    if found is None:
+        try:
+            download_url_to_file(address, path)
+        except HTTPException as error:
+            raise OSError(f'{type(error).__name__}: {error}') from error
+        return path
+    try:
+        import gdown
+    except ImportError:
+        raise ImportError(
+            f"{address!r} is on Google Drive: pip install gdown (the extra 'gdrive' of mmrel)"
+        ) from None
+    identifier, is_folder = found
+    if not is_folder:
+        gdown.download(id=identifier, output=path)
+    else:
+        gdown.download_folder(id=identifier, output=os.path.join(scratch, 'folder'))
+        files = [file for file in Path(scratch, 'folder').rglob('*') if file.is_file()]
+        if len(files) != 1:
+            names = ', '.join(sorted(file.name for file in files)[:5]) or 'none'
+            raise OSError(f'the folder must hold one file, it has {len(files)}: {names}')
+        shutil.move(files[0], path)
+    if not os.path.isfile(path):  # old versions of gdown only print what went wrong
+        raise OSError('gdown wrote no file')
+    return path

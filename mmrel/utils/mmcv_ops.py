@@ -1,0 +1,100 @@
+"""NMS and RoIAlign of torchvision in the place of mmcv's compiled ops.
+
+mmdet imports mmcv's ops, which ``pip install onedl-mmcv`` does not compile. Import this
+module before mmdet's models are, such as by ::
+
+    custom_imports = dict(imports=['mmrel.utils.mmcv_ops'], allow_failed_imports=False)
+
+Compiled ops are never replaced. Any other op raises an error when it is called.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NoReturn
+
+import torch
+import torchvision.ops
+from mmengine.logging import print_log
+from torch import Tensor
+
+_EXTENSION = 'mmcv._ext'
+
+
+def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
+    """Indices of the boxes that are kept, best first; boxes (N, 4) as x1, y1, x2, y2."""
+    # With an offset of 1 a box includes its last pixel.
+    boxes = torch.cat([boxes[:, :2], boxes[:, 2:] + offset], dim=1)
+    return torchvision.ops.nms(boxes, scores, iou_threshold)
+
+
+def _check_mean(pool_mode: int) -> None:
+    if pool_mode != 1:
+        raise NotImplementedError(
+            "roi_align of torchvision has pool_mode='avg' alone: 'max' needs mmcv's compiled ops"
+        )
+
+
+def _roi_align_forward(
+    x: Tensor, rois: Tensor, output: Tensor, *_: Tensor, aligned_height: int, aligned_width: int,
+    spatial_scale: float, sampling_ratio: int, pool_mode: int, aligned: bool,
+) -> None:  # fmt: skip
+    _check_mean(pool_mode)
+    size = (aligned_height, aligned_width)
+    output.copy_(torchvision.ops.roi_align(x, rois, size, spatial_scale, sampling_ratio, aligned))
+
+
+def _roi_align_backward(
+    grad: Tensor, rois: Tensor, _y: Tensor, _x: Tensor, grad_input: Tensor, aligned_height: int,
+    aligned_width: int, spatial_scale: float, sampling_ratio: int, pool_mode: int, aligned: bool,
+) -> None:  # fmt: skip
+    _check_mean(pool_mode)
+    grad_input.copy_(
+        torch.ops.torchvision._roi_align_backward(
+            grad, rois, spatial_scale, aligned_height, aligned_width, *grad_input.shape,
+            sampling_ratio, aligned,
+        )
+    )  # fmt: skip
+
+
+class _Ops(ModuleType):
+    """Stands for mmcv's extension module."""
+
+    nms = staticmethod(_nms)
+    roi_align_forward = staticmethod(_roi_align_forward)
+    roi_align_backward = staticmethod(_roi_align_backward)
+
+    def __getattr__(self, name: str) -> Callable[..., NoReturn]:
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def missing(*_: Any, **__: Any) -> NoReturn:
+            raise NotImplementedError(
+                f'{name} needs mmcv with its compiled ops; mmrel.utils.mmcv_ops has only nms and '
+                'roi_align, of torchvision'
+            )
+
+        return missing
+
+
+def use_torchvision_ops() -> bool:
+    """Give mmcv torchvision's NMS and RoIAlign unless its own are compiled.
+
+    Returns:
+        bool: Whether torchvision's are used.
+    """
+    if isinstance(sys.modules.get(_EXTENSION), _Ops):
+        return True
+    if _EXTENSION in sys.modules or importlib.util.find_spec(_EXTENSION):
+        print_log("mmcv's compiled ops are used", logger='current')
+        return False
+    sys.modules[_EXTENSION] = _Ops(_EXTENSION)
+    print_log(
+        "mmcv has no compiled ops: nms and roi_align are torchvision's, others raise an error",
+        logger='current',
+    )
+    return True
+
+
+use_torchvision_ops()
