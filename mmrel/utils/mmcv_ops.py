@@ -3,7 +3,7 @@
 mmdet imports mmcv's ops, which ``pip install onedl-mmcv`` does not compile. Import this
 module before mmdet's models are, such as by ::
 
-    custom_imports = dict(imports=['mmrel.utils.mmcv_ops'], allow_failed_imports=False)
+    custom_imports = dict(imports=['mmrel.utils.mmcv_ops', 'mmrel'], allow_failed_imports=False)
 
 Compiled ops are never replaced. Any other op raises an error when it is called.
 """
@@ -11,6 +11,7 @@ Compiled ops are never replaced. Any other op raises an error when it is called.
 import importlib.util
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -61,9 +62,16 @@ def _roi_align_backward(
 class _Ops(ModuleType):
     """Stands for mmcv's extension module."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        # Others ask importlib whether the module is there.
+        self.__spec__ = ModuleSpec(name, None)
+
     nms = staticmethod(_nms)
     roi_align_forward = staticmethod(_roi_align_forward)
     roi_align_backward = staticmethod(_roi_align_backward)
+    # For mmcv's report of the environment.
+    get_compiler_version = get_compiling_cuda_version = staticmethod(lambda: 'n/a')
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         if name.startswith('__'):

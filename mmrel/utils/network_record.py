@@ -17,6 +17,11 @@ def plain(value: Any) -> Any:
     return value if type(value) in (bool, int, float, str, type(None)) else str(value)
 
 
+def name_in_mmrel(kind: str) -> str:
+    """How other packages name a recorded type (``ResNet``, ``mmpretrain.ResNet``)."""
+    return f'mmrel.{kind.removeprefix("mmrel.").removeprefix("mmpretrain.")}'
+
+
 def _evaluation_view(cfg: Mapping[str, Any]) -> dict[str, Any]:
     """How the config's evaluation cuts images: ``size`` and ``resize`` in pixels."""
     for part in ('val_dataloader', 'test_dataloader'):

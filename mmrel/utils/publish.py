@@ -23,6 +23,8 @@ _KEPT_META = (
 _PREFIXED = ('mmrel', 'mmseg', 'mmdet', 'mmpretrain', 'safetensors')
 _BARE = ('torchvision', 'timm')
 TARGETS = (*_PREFIXED, *_BARE)
+# What torchvision and timm have, and weights do not show.
+_FIXED = dict(strides=[1, 2, 2, 2], dilations=[1, 1, 1, 1])
 _DEPTHS = (18, 34, 50, 101, 152)
 
 
@@ -60,9 +62,15 @@ def publish(
         raise ValueError(f'the target {target!r} must be one of {", ".join(TARGETS)}')
     state = weights_of(checkpoint, 'the checkpoint')
     meta = {k: v for k, v in (checkpoint.get('meta') or {}).items() if k in _KEPT_META}
-    meta.setdefault('mmrel_version', __version__)
+    run = (checkpoint.get('meta') or {}).get('run')
+    trained_with = run.get('mmrel_version') if isinstance(run, Mapping) else None
+    meta.setdefault('mmrel_version', trained_with if isinstance(trained_with, str) else __version__)
     meta['network'] = read_record(meta) if network is None else dict(network)
     if results is not None:
+        if not isinstance(results, Mapping):
+            raise ValueError(
+                f'the results must map names to scores, not be a {type(results).__name__}'
+            )
         meta['results'] = dict(results)
     _refuse_supernet(state, meta)
     kept = _backbone(state, teacher)
@@ -137,6 +145,12 @@ def torchvision_name(state: Mapping[str, Tensor], network: Mapping[str, Any]) ->
                     'which torchvision and timm do not have: their network would load the weights '
                     'and give other features'
                 )
+            for key, value in _FIXED.items():
+                if backbone.get(key, value) != value:
+                    raise ValueError(
+                        f'the backbone has {key}={backbone[key]}, torchvision and timm have '
+                        f'{value}: their network would load the weights and give other features'
+                    )
             return f'resnet{depth}'
 
     def faults(depth: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .network_record import name_in_mmrel
 from .publish import torchvision_name
 from .safetensors_file import ENDING
 
@@ -42,10 +43,12 @@ def _backbone(path: str, target: str, network: Mapping[str, Any]) -> str:
         words.append('_delete_=True')
         settings.pop('out_indices', None)
         settings.pop('out_type', None)
-    words.append(f"type='mmrel.{kind}'" if kind else "type='...',  # that of the training's config")
+    words.append(
+        f'type={name_in_mmrel(kind)!r}' if kind else "type='...',  # that of the training's config"
+    )
     words += [f'{key}={pformat(value, compact=True, width=70)}' for key, value in settings.items()]
-    if target in _MAPS and str(kind).startswith('ResNet'):
-        words.append('out_indices=(0, 1, 2, 3)')
+    if target in _MAPS and str(kind).rpartition('.')[2].startswith('ResNet'):
+        words.append(f'out_indices={tuple(range(settings.get("num_stages", 4)))}')
     elif target in _MAPS:
         words.append('# out_indices=...: the stages or blocks that your decoder takes')
     init = f"init_cfg=dict(type='mmrel.Pretrained', checkpoint={path!r}, prefix='backbone.')"

@@ -1,36 +1,24 @@
 """mmcv's NMS and RoIAlign on torchvision's ops."""
 
-import importlib.util
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 import torch
 import torchvision.ops as tv
+from mmcv.utils import collect_env
 
-_compiled = 'mmcv._ext' not in sys.modules and importlib.util.find_spec('mmcv._ext') is not None
-
-
-def _of_mmcv() -> list[str]:
-    return [m for m in sys.modules if m == 'mmcv._ext' or m.split('.')[:2] == ['mmcv', 'ops']]
+from mmrel.utils.mmcv_ops import use_torchvision_ops
 
 
 @pytest.fixture(scope='module')
-def ops() -> Iterator[ModuleType]:
-    """mmcv.ops; other tests find mmcv as it was."""
-    if _compiled:
+def ops() -> ModuleType:
+    """mmcv.ops. It stays: its modules cannot be registered twice."""
+    if not use_torchvision_ops():
         pytest.skip('mmcv has its compiled ops')
-    before = {name: sys.modules.pop(name) for name in _of_mmcv()}
-    from mmrel.utils.mmcv_ops import use_torchvision_ops
-
-    assert use_torchvision_ops()
     import mmcv.ops
 
-    yield mmcv.ops
-    for name in _of_mmcv():
-        del sys.modules[name]
-    sys.modules.update(before)
+    return mmcv.ops
 
 
 def _boxes(number: int) -> torch.Tensor:
@@ -95,9 +83,11 @@ def test_other_ops_say_what_is_missing(ops: ModuleType) -> None:
         ops.RoIAlign(2, pool_mode='max')(torch.randn(1, 1, 9, 9), rois)
 
 
-def test_compiled_ops_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mmrel.utils.mmcv_ops import use_torchvision_ops
+def test_the_report_of_the_environment(ops: ModuleType) -> None:
+    assert collect_env()['MMCV Compiler'] == 'n/a'
 
+
+def test_compiled_ops_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = ModuleType('mmcv._ext')
     monkeypatch.setitem(sys.modules, 'mmcv._ext', compiled)
     assert not use_torchvision_ops()

@@ -127,6 +127,35 @@ def test_the_printed_config_loads_strictly(tmp_path: Path, target: str, mmrel_sc
         assert cfg.data_preprocessor.to_rgb
 
 
+@pytest.mark.parametrize('kind', ['mmrel.ResNet', 'mmpretrain.ResNet'])
+def test_types_with_a_scope_and_fewer_stages(tmp_path: Path, kind: str, mmrel_scope: None) -> None:
+    settings = dict(num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
+    backbone = dict(type=kind, depth=18, **settings)
+    checkpoint = _checkpoint(dict(model=dict(type='ReSSL', backbone=backbone)), **settings)
+    torch.save(checkpoint, tmp_path / 'src.pth')
+    words = [tmp_path / 'src.pth', tmp_path / 'out.pth', '--for', 'mmseg']
+    cfg = Config.fromstring(_program(words, tmp_path), '.py')
+    built = dict(cfg.model.backbone)
+    built.pop('_delete_')
+    network = MODELS.build(built)
+    network.init_weights()
+    assert network.out_indices == (0, 1)
+    assert torch.equal(network.conv1.weight, checkpoint['state_dict']['backbone.conv1.weight'])
+
+
+def test_the_version_is_that_of_the_training(tmp_path: Path) -> None:
+    checkpoint = _checkpoint()
+    checkpoint['meta']['run'] = dict(mmrel_version='0.0.1')
+    path = publish(checkpoint, str(tmp_path / 'x.pth'))
+    assert load_checkpoint_file(path)['meta']['mmrel_version'] == '0.0.1'
+
+
+def _dilated() -> dict:
+    settings = dict(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 1))
+    backbone = dict(RESNET18, **settings)
+    return _checkpoint(dict(model=dict(type='ReSSL', backbone=backbone)), **settings)
+
+
 def _caffe() -> dict:
     backbone = dict(type='ResNet', depth=50, style='caffe')
     return _checkpoint(dict(model=dict(type='ReSSL', backbone=backbone)), 50, style='caffe')
@@ -136,6 +165,8 @@ def _caffe() -> dict:
     ('make', 'options', 'message'),
     [
         (_caffe, dict(target='timm'), "style='caffe'"),
+        (_dilated, dict(target='torchvision'), 'strides=[1, 2, 2, 1]'),
+        (lambda: _checkpoint(), dict(results=[1]), 'map names to scores, not be a list'),
         (lambda: _checkpoint(base_channels=16), dict(target='torchvision'), 'nearest is resnet18'),
         (
             lambda: dict(state_dict={'backbone.x': torch.zeros(1)}),
@@ -144,7 +175,7 @@ def _caffe() -> dict:
         ),
         (lambda: _checkpoint(), dict(target='keras'), 'must be one of mmrel'),
     ],
-    ids=['caffe', 'narrow', 'no teacher', 'target'],
+    ids=['caffe', 'strides', 'results', 'narrow', 'no teacher', 'target'],
 )
 def test_what_cannot_be_loaded_is_not_written(
     tmp_path: Path, make: Callable[[], dict], options: dict, message: str

@@ -1,5 +1,7 @@
 """``init_cfg=dict(type='Pretrained', ...)`` that never leaves a layer random."""
 
+import logging
+
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -75,6 +77,13 @@ class PretrainedInit:
             raise RuntimeError(difference.describe(title) + (f'\n  {what}' if what else ''))
         if fault := other_settings(module, network):
             raise RuntimeError(f'{where} does not fit {name}: {fault}')
+        if 'backbone' not in network and getattr(module, 'style', None) == 'caffe':
+            print_log(
+                f"{where} does not say its style: style='caffe' of {name} is right only if the "
+                'file is of such a network, and its images were normalized so',
+                logger='current',
+                level=logging.WARNING,
+            )
         check_finite(state, where)
         if difference.unexpected:
             print_log(

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmrel.utils.network_record import name_in_mmrel
 from mmrel.utils.state_dict import StateDictDifference
 
 _STATISTICS = ('running_mean', 'running_var')
@@ -91,7 +92,7 @@ def remedy(
 
 
 def _settings(backbone: Mapping[str, Any]) -> str:
-    shown = dict(backbone, type=f'mmrel.{backbone["type"]}')
+    shown = dict(backbone, type=name_in_mmrel(backbone['type']))
     text = ', '.join(f'{key}={value!r}' for key, value in shown.items())
     return text if len(text) <= 300 else text[:300] + '...'
 
