@@ -35,6 +35,7 @@ SCHEDULES = {
     'ressl/benchmarks/*digits': '0 20',
     'ressl/benchmarks/*': '0 100',
     'ressl/*200e*': '5:1e-4 200',
+    'ressl/*100e*': '0 100',
     'ressl/*': '0 20',
     'simmatch/simmatch_resnet18*': '1:1e-4 40',
     'simmatch/simmatch_resnet50*': '5:1e-4 400 by epoch',

@@ -98,12 +98,12 @@ class PretrainedInit:
         mmengine and mmpretrain look for an ``init_cfg`` that is a dict of the type
         'Pretrained': in a list, or as ``mmrel.Pretrained``, it does not stop
         mmpretrain's ``ResNet`` from setting norms to zero, nor a submodule from its
-        own start.
+        own start. mmcv's ``ConvModule`` has one too, and is not a ``BaseModule``.
         """
         if isinstance(module, BaseModule):
             module.init_cfg = dict(
                 type='Pretrained', checkpoint=self.checkpoint, prefix=self.prefix
             )
         for child in module.modules():
-            if child is not module and isinstance(child, BaseModule):
+            if child is not module and hasattr(child, 'init_weights'):
                 child.is_init = True

@@ -84,7 +84,8 @@ def remedy(
     if found is not None and found != now:
         return f'set prefix={found!r} in init_cfg' if found else 'leave out prefix in init_cfg'
     known = _known_reason(expected, difference)
-    if backbone := network.get('backbone'):
+    other = difference.missing or difference.unexpected or difference.wrong_shape
+    if other and (backbone := network.get('backbone')):
         known = '; '.join(
             filter(None, [known, f'the file is of backbone=dict({_settings(backbone)})'])
         )

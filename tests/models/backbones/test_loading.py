@@ -220,7 +220,9 @@ def test_mmpretrains_transformers_are_resized_too(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_keeps_its_size(trained: nn.Module) -> None:
-    runner = SimpleNamespace(model=_build(VIT, img_size=LARGE), resuming=True)
+    runner = SimpleNamespace(
+        model=_build(VIT, img_size=LARGE), resuming=True, _train_loop=None, _test_loop=None
+    )
     with pytest.raises(RuntimeError, match=r'1 of another shape: stem\.pos_embed \(model'):
         StrictLoadHook().after_load_checkpoint(runner, dict(state_dict=trained.state_dict()))
 

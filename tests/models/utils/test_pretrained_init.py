@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.model import BaseModule
 from mmpretrain.models.backbones import MobileNetV2, ResNet, ResNetV1c, ResNetV1d
 from torch import nn
 
 from mmrel.models.backbones import ResNetSmallImage
+from mmrel.registry import MODELS
 from mmrel.utils.network_record import network_record
 from mmrel.utils.publish import publish
 
@@ -124,3 +126,36 @@ def test_a_network_of_the_same_name(tmp_path: Path) -> None:
     message = _message(_MobileNetOfMMDet(init_cfg=_init(path)))
     assert '12 of 312' in message
     assert "use type='mmrel.MobileNetV2'" in message
+
+
+class _Detector(BaseModule):
+    """A model that initializes its backbone, as mmdet's do."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__(dict(type='Normal', layer='Conv2d', std=0.1))
+        self.backbone = backbone
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        dict(type='MobileNetV2', widen_factor=0.25),
+        dict(type='MobileNetV3', arch='small_050'),
+        dict(type='EfficientNet', arch='b0'),
+        dict(type='ShuffleNetV2', widen_factor=0.5),
+        dict(type='VisionTransformer', arch='deit-tiny', img_size=32, patch_size=8),
+        dict(type='ResNet', depth=18, zero_init_residual=True),
+        dict(type='WideResNet', depth=10, widen_factor=1),
+    ],
+    ids=lambda config: config['type'],
+)
+def test_no_layer_starts_again_after_loading(
+    tmp_path: Path, config: dict, mmrel_scope: None
+) -> None:
+    path = tmp_path / 'x.pth'
+    state = MODELS.build(config).state_dict()
+    torch.save({key: torch.full_like(value, 2) for key, value in state.items()}, path)
+    model = _Detector(MODELS.build(dict(config, init_cfg=_init(str(path), None))))
+    model.init_weights()
+    other = [key for key, value in model.backbone.state_dict().items() if not (value == 2).all()]
+    assert other == []
