@@ -3,18 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORIGINALS := .venv-originals
+DOWNSTREAM := .venv-downstream
 # Two processes, each with whole files: the tests of a file share what they train. The slowest
 # tests are listed, since `make test` must take minutes.
 PARALLEL := -n 2 --dist loadfile --durations=40 --durations-min=2
 # A tested pair, so that pip does not search; requirements/runtime.txt has the ranges.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help install demo test test-all test-originals format lint clean
+.PHONY: help install demo test test-all test-downstream test-originals format lint clean
 
 help:
 	@echo "make demo            install, train ReSSL on the digits, evaluate, draw pictures"
 	@echo "make test            install what tests need, lint, run the quick tests"
 	@echo "make test-all        the slow tests too"
+	@echo "make test-downstream the tests with mmseg, mmdet and timm"
 	@echo "make test-originals  the tests with the original OpenMMLab packages"
 	@echo "make format          format the code"
 
@@ -32,6 +34,16 @@ $(ORIGINALS)/.installed: setup.py $(wildcard requirements/*.txt)
 	$(ORIGINALS)/bin/pip install --quiet -e '.[openmmlab,visualization,tests]'
 	touch $@
 
+# Without their dependencies: pip would take an older NumPy and a second OpenCV.
+$(DOWNSTREAM)/.installed: setup.py $(wildcard requirements/*.txt)
+	$(PYTHON) -m venv $(DOWNSTREAM)
+	$(DOWNSTREAM)/bin/pip install --quiet --upgrade pip
+	$(DOWNSTREAM)/bin/pip install --quiet $(TORCH)
+	$(DOWNSTREAM)/bin/pip install --quiet -e '.[onedl,visualization,tests]'
+	$(DOWNSTREAM)/bin/pip install --quiet --no-deps \
+		-r requirements/mmseg.txt -r requirements/mmdet.txt 'timm>=1,<2'
+	touch $@
+
 install: $(VENV)/.installed
 
 demo: install
@@ -47,6 +59,9 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest $(PARALLEL)
 
+test-downstream: $(DOWNSTREAM)/.installed
+	$(DOWNSTREAM)/bin/python -m pytest $(PARALLEL) tests/downstream
+
 test-originals: $(ORIGINALS)/.installed
 	$(ORIGINALS)/bin/python -m pytest $(PARALLEL)
 
@@ -55,4 +70,4 @@ format: install
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(ORIGINALS) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) build *.egg-info .pytest_cache .ruff_cache

@@ -71,6 +71,8 @@ setup(
         'parquet': requirements('parquet'),
         'export': requirements('export'),
         'gdrive': requirements('gdrive'),
+        'mmdet': requirements('mmdet'),
+        'mmseg': requirements('mmseg'),
         'tests': requirements('tests') + requirements('parquet') + requirements('export'),
         'visualization': requirements('visualization'),
     },

@@ -6,6 +6,7 @@ and the originals. Exactly one distribution may own each name.
 """
 
 import contextlib
+import importlib.util
 import io
 import sys
 import warnings
@@ -110,8 +111,33 @@ class _QuietImport(MetaPathFinder):
         return spec
 
 
+class _WholeMMDet(MetaPathFinder):
+    """Refuse ``mmdet.models`` while mmcv has no ops.
+
+    mmpretrain tries to import it. Without ops that fails half-way, and the modules that
+    were imported before would keep their stand-ins for ops, whatever comes later.
+    """
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> None:
+        if name == 'mmdet.models' and not has_ops():
+            # As without us: mmseg and mmpretrain expect it.
+            raise ModuleNotFoundError(
+                "mmdet needs mmcv's ops, which are not compiled: put mmrel.utils.mmcv_ops first in "
+                "the config's custom_imports, which takes torchvision's, or compile them "
+                '(tools/build_mmcv_ops.sh)'
+            )
+
+
+def has_ops() -> bool:
+    """Whether mmcv has ops: compiled ones, or those of :mod:`mmrel.utils.mmcv_ops`."""
+    return 'mmcv._ext' in sys.modules or importlib.util.find_spec('mmcv._ext') is not None
+
+
 def quiet_imports() -> None:
-    """Silence what dependencies print at import about parts that mmrel does not use."""
+    """Import dependencies whole, without what they print about parts that mmrel does not use."""
     warnings.filterwarnings('ignore', r'Fail to import ``MultiScaleDeformableAttention``')
-    if not any(isinstance(finder, _QuietImport) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _QuietImport())
+    for finder in (_QuietImport, _WholeMMDet):
+        if not any(isinstance(other, finder) for other in sys.meta_path):
+            sys.meta_path.insert(0, finder())

@@ -11,6 +11,12 @@ from mmrel.models.utils.first_weights import NoFirstWeights
 from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
 
+ROOT = Path(__file__).parents[1] / 'configs'
+# All but those of mmseg and mmdet, which tests/downstream reads.
+CONFIGS = sorted(
+    path for path in ROOT.rglob('*.py') if not {'_base_', 'downstream'} & set(path.parts)
+)
+
 
 @functools.cache
 def _read(path: Path) -> Config:

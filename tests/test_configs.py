@@ -28,11 +28,10 @@ from mmrel.registry import (
 )
 from mmrel.search.budget import Budget, draw_path
 from mmrel.search.retraining import find_base, retraining_config
-from tests.configs import build_model, read_config
+from tests.configs import CONFIGS, build_model, read_config
 from tests.vitas import case_path, case_space
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
 
 
 @functools.cache

@@ -89,7 +89,10 @@ class Heartbeat:
         count = 0
         try:
             while True:
-                over = self._over.wait(self._interval if count else 0)
+                # Until all are known, often: a rank may stop in its first seconds.
+                known = all(sign.text for i, sign in enumerate(self._signs) if i != self.rank)
+                pause = self._interval if known else self._interval / 10
+                over = self._over.wait(pause if count else 0)
                 count += 1
                 who = f'{platform.node()}, process {os.getpid()}'
                 doing = f'at iteration {self.iteration() + 1}, in {_main_thread_place()}'

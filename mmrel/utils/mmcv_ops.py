@@ -8,7 +8,6 @@ module before mmdet's models are, such as by ::
 Compiled ops are never replaced. Any other op raises an error when it is called.
 """
 
-import importlib.util
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
@@ -20,7 +19,11 @@ import torchvision.ops
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmrel.dependencies import has_ops
+
 _EXTENSION = 'mmcv._ext'
+# These fall back to functions that raise an error, for good.
+_WITH_OPS = ('mmdet.models.layers', 'mmdet.structures.mask.structures')
 
 
 def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
@@ -91,12 +94,21 @@ def use_torchvision_ops() -> bool:
 
     Returns:
         bool: Whether torchvision's are used.
+
+    Raises:
+        ImportError: If a part of mmdet that needs ops was imported before.
     """
     if isinstance(sys.modules.get(_EXTENSION), _Ops):
         return True
-    if _EXTENSION in sys.modules or importlib.util.find_spec(_EXTENSION):
+    if has_ops():
         print_log("mmcv's compiled ops are used", logger='current')
         return False
+    early = [name for name in _WITH_OPS if name in sys.modules]
+    if early:
+        raise ImportError(
+            f'{early[0]} was imported before mmcv had ops and would not find them: import '
+            'mmrel.utils.mmcv_ops first'
+        )
     sys.modules[_EXTENSION] = _Ops(_EXTENSION)
     print_log(
         "mmcv has no compiled ops: nms and roi_align are torchvision's, others raise an error",

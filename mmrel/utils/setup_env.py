@@ -24,6 +24,9 @@ def register_all_modules(init_default_scope: bool = True) -> None:
 def let_configs_name_mmrel() -> None:
     """Make ``mmrel::ressl/NAME.py`` valid as ``_base_`` and for mmengine's hub.
 
-    mmengine has a fixed list of packages. Called when mmrel is imported.
+    mmengine has a fixed list of packages. In it ``mmseg`` is the distribution
+    mmsegmentation, which its maintained fork is not called; the name of the module
+    finds both. Called when mmrel is imported.
     """
     MODULE2PACKAGE.setdefault('mmrel', 'mmrel')
+    MODULE2PACKAGE['mmseg'] = 'mmseg'

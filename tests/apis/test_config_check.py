@@ -11,8 +11,7 @@ from mmrel.apis.config_check import check_config
 from mmrel.registry import MODELS
 from mmrel.utils.signatures import keywords
 from tests.commands import ROOT, TINY
-
-CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
+from tests.configs import CONFIGS
 
 
 @pytest.mark.slow

@@ -19,8 +19,9 @@ from mmrel.registry import MODELS
 from mmrel.utils import released as released_module
 from mmrel.utils.publish import publish
 from tests.commands import ROOT, TINY, TINY_LINEAR
+from tests.configs import CONFIGS
 
-CONFIGS = {p.stem: p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts}
+PATHS = {path.stem: path for path in CONFIGS}
 DIGITS = 'ressl_demo_digits'
 LINEAR = 'resnet18-w16_1xb64-linear-coslr-20e_digits'
 
@@ -61,22 +62,22 @@ def _assert_equal(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> None:
 
 
 def test_every_config_file_is_listed() -> None:
-    assert list_models() == sorted(CONFIGS)
+    assert list_models() == sorted(PATHS)
 
 
 @pytest.mark.parametrize('pattern', ['ressl', 'ressl_*cifar10', '*linear*', 'cifar10', 'x'])
 def test_a_pattern_is_of_the_names_beginnings(pattern: str) -> None:
     assert list_models(pattern) == [
         name
-        for name in sorted(CONFIGS)
+        for name in sorted(PATHS)
         if any(fnmatch.fnmatch(name[:end], pattern) for end in range(len(name) + 1))
     ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', sorted(CONFIGS))
+@pytest.mark.parametrize('name', sorted(PATHS))
 def test_every_name_is_built(name: str) -> None:
-    cfg = Config.fromfile(CONFIGS[name])
+    cfg = Config.fromfile(PATHS[name])
     with_count = copy.deepcopy(cfg)
     complete_count(with_count.model, None, lambda: 10)  # where the folder decides
     model = get_model(with_count)
@@ -87,10 +88,10 @@ def test_every_name_is_built(name: str) -> None:
 
 
 def test_name_path_and_config_are_the_same(mmrel_scope: None) -> None:
-    cfg = Config.fromfile(CONFIGS[LINEAR])
+    cfg = Config.fromfile(PATHS[LINEAR])
     before = cfg.dump()
     states = []
-    for model in (LINEAR, CONFIGS[LINEAR], str(CONFIGS[LINEAR]), cfg):
+    for model in (LINEAR, PATHS[LINEAR], str(PATHS[LINEAR]), cfg):
         torch.manual_seed(0)
         random.seed(0)
         states.append(get_model(model).state_dict())
@@ -101,7 +102,7 @@ def test_name_path_and_config_are_the_same(mmrel_scope: None) -> None:
 
 def test_an_open_checkpoint_does_not_stop_it() -> None:
     model = get_model(LINEAR)
-    assert Config.fromfile(CONFIGS[LINEAR]).model.backbone.init_cfg.checkpoint == ''
+    assert Config.fromfile(PATHS[LINEAR]).model.backbone.init_cfg.checkpoint == ''
     # What else init_cfg says is done: the head's weights are drawn with 0.01.
     assert 0.008 < model.head.fc.weight.std().item() < 0.012
 

@@ -25,7 +25,7 @@ with Heartbeat(lambda: iteration, {heartbeat}):
     while True:
         dist.all_reduce(torch.ones(1))
         iteration += 1
-        if iteration == 5:
+        if iteration == 50:  # half a second, in which the ranks heard of each other
             print('running', flush=True)
         if dist.get_rank() == 1:
             time.sleep({sleep} if iteration == 10 else 0.01)

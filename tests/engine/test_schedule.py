@@ -18,10 +18,8 @@ from torch import nn
 from mmrel.apis import load_config
 from mmrel.engine.schedule import mismatches, run_length, spans
 from tests.commands import TINY, TINY_SIMMATCH, TINY_SIMMATCH_ITER
+from tests.configs import CONFIGS, ROOT
 from tests.engine.toy_run import toy_runner
-
-ROOT = Path(__file__).parents[2] / 'configs'
-CONFIGS = [p for p in sorted(ROOT.rglob('*.py')) if '_base_' not in p.parts]
 
 # As published: warm-up, length, what the cosine ends at; the first pattern that fits holds.
 SCHEDULES = {

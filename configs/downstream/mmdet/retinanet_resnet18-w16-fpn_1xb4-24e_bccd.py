@@ -1,0 +1,26 @@
+_base_ = [
+    'mmdet::_base_/models/retinanet_r50_fpn.py',
+    'mmdet::_base_/default_runtime.py',
+    '_base_/resnet18-w16.py',
+    '_base_/bccd.py',
+    '_base_/schedule_24e.py',
+]
+
+model = dict(
+    data_preprocessor=_base_.preprocessor,
+    backbone=dict(_delete_=True, **_base_.backbone),
+    neck=dict(
+        in_channels=[16, 32, 64, 128],
+        start_level=2,
+        out_channels=64,
+        add_extra_convs='on_output',
+        num_outs=4,
+    ),
+    bbox_head=dict(
+        num_classes=len(_base_.classes),
+        in_channels=64,
+        stacked_convs=2,
+        feat_channels=64,
+        anchor_generator=dict(octave_base_scale=8, strides=[4, 8, 16, 32]),
+    ),
+)
