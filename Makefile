@@ -34,7 +34,7 @@ $(ORIGINALS)/.installed: setup.py $(wildcard requirements/*.txt)
 	$(ORIGINALS)/bin/pip install --quiet -e '.[openmmlab,visualization,tests]'
 	touch $@
 
-# Without their dependencies: pip would take an older NumPy and a second OpenCV.
+# Without their dependencies, see requirements/mmdet.txt.
 $(DOWNSTREAM)/.installed: setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(DOWNSTREAM)
 	$(DOWNSTREAM)/bin/pip install --quiet --upgrade pip

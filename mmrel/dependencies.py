@@ -26,8 +26,8 @@ _FAMILIES = {
     },
     'mmcv': {
         'onedl-mmcv': ('2.3.6', '2.4'),
-        'mmcv': ('2.2.0', '2.3'),
-        'mmcv-lite': ('2.2.0', '2.3'),
+        'mmcv': ('2.1.0', '2.3'),
+        'mmcv-lite': ('2.1.0', '2.3'),
     },
     'mmpretrain': {
         'onedl-mmpretrain': ('1.3.6', '1.4'),

@@ -110,6 +110,12 @@ def use_torchvision_ops() -> bool:
             'mmrel.utils.mmcv_ops first'
         )
     sys.modules[_EXTENSION] = _Ops(_EXTENSION)
+    transformer = sys.modules.get('mmcv.cnn.bricks.transformer')
+    if transformer is not None:
+        # It looked for ops when it was imported; the original mmdet takes it from there.
+        from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
+
+        transformer.MultiScaleDeformableAttention = MultiScaleDeformableAttention
     print_log(
         "mmcv has no compiled ops: nms and roi_align are torchvision's, others raise an error",
         logger='current',

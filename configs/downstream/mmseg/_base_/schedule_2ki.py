@@ -1,6 +1,7 @@
 # 2,000 steps of SGD, the rate falls as in mmseg and follows train_cfg.max_iters; and the runtime.
 default_scope = 'mmseg'
-custom_imports = dict(imports=['mmrel'], allow_failed_imports=False)
+# torchvision's ops where mmcv's are not compiled: only the original mmseg needs any.
+custom_imports = dict(imports=['mmrel.utils.mmcv_ops', 'mmrel'], allow_failed_imports=False)
 
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=5e-4)
