@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -55,7 +56,8 @@ def publish(
 
     Raises:
         KeyError: If the checkpoint has no weights of the backbone or of a teacher.
-        ValueError: If it is a supernet, or the target does not have the network.
+        ValueError: If it is a supernet, the target does not have the network, or a result is not
+            a finite number.
         RuntimeError: If its values are not tensors, or are NaN or infinite.
     """
     if target not in TARGETS:
@@ -71,6 +73,9 @@ def publish(
             raise ValueError(
                 f'the results must map names to scores, not be a {type(results).__name__}'
             )
+        for name, score in results.items():
+            if type(score) not in (int, float) or not math.isfinite(score):
+                raise ValueError(f'the result {name!r} must be a finite number, not {score!r}')
         meta['results'] = dict(results)
     _refuse_supernet(state, meta)
     kept = _backbone(state, teacher)

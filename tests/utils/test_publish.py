@@ -150,6 +150,16 @@ def test_the_version_is_that_of_the_training(tmp_path: Path) -> None:
     assert load_checkpoint_file(path)['meta']['mmrel_version'] == '0.0.1'
 
 
+def test_a_config_of_another_backbone_is_refused(tmp_path: Path) -> None:
+    checkpoint = _checkpoint()
+    del checkpoint['meta']['network']
+    torch.save(checkpoint, tmp_path / 'src.pth')
+    words = [tmp_path / 'src.pth', tmp_path / 'out.pth', '--config', TINY]
+    with pytest.raises(ValueError, match=r'(?s)tiny\.py has another backbone.*layer1'):
+        call('model_converters/publish_model.py', *words)
+    assert not list(tmp_path.glob('out*'))
+
+
 def _dilated() -> dict:
     settings = dict(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 1))
     backbone = dict(RESNET18, **settings)
@@ -167,6 +177,7 @@ def _caffe() -> dict:
         (_caffe, dict(target='timm'), "style='caffe'"),
         (_dilated, dict(target='torchvision'), 'strides=[1, 2, 2, 1]'),
         (lambda: _checkpoint(), dict(results=[1]), 'map names to scores, not be a list'),
+        (lambda: _checkpoint(), dict(results=dict(top1=float('nan'))), "'top1' must be a finite"),
         (lambda: _checkpoint(base_channels=16), dict(target='torchvision'), 'nearest is resnet18'),
         (
             lambda: dict(state_dict={'backbone.x': torch.zeros(1)}),
@@ -175,7 +186,7 @@ def _caffe() -> dict:
         ),
         (lambda: _checkpoint(), dict(target='keras'), 'must be one of mmrel'),
     ],
-    ids=['caffe', 'strides', 'results', 'narrow', 'no teacher', 'target'],
+    ids=['caffe', 'strides', 'results', 'NaN', 'narrow', 'no teacher', 'target'],
 )
 def test_what_cannot_be_loaded_is_not_written(
     tmp_path: Path, make: Callable[[], dict], options: dict, message: str

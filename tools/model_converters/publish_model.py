@@ -12,15 +12,19 @@ the image size of the evaluation.
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.registry import init_default_scope
 
 from mmrel.apis.config import load_config
+from mmrel.registry import MODELS
 from mmrel.utils import load_checkpoint_file
 from mmrel.utils.command_line import run_command
 from mmrel.utils.network_record import network_record, read_record
 from mmrel.utils.publish import TARGETS, publish
 from mmrel.utils.publish_snippets import snippet
-from mmrel.utils.state_dict import weights_of
+from mmrel.utils.state_dict import compare_state_dict, weights_of
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -40,10 +44,24 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _record(config: str, content: Mapping[str, Any], teacher: bool) -> dict[str, Any]:
+    """The record of a config, whose backbone must be the checkpoint's."""
+    init_default_scope('mmrel')
+    record = network_record(load_config(config))
+    if 'backbone' in record and not record['supernet']:
+        prefix = 'teacher.backbone.' if teacher else 'backbone.'
+        state = weights_of(content, 'the checkpoint')
+        given = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        difference = compare_state_dict(MODELS.build(record['backbone']).state_dict(), given)
+        if given and difference:
+            raise ValueError(difference.describe(f'--config {config} has another backbone'))
+    return record
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     content = load_checkpoint_file(args.src)
-    network = network_record(load_config(args.config)) if args.config else None
+    network = _record(args.config, content, args.teacher) if args.config else None
     results = None
     if args.results:
         with open(args.results) as file:
