@@ -69,3 +69,15 @@ def test_importing_mmrel_without_mmengine_says_so_first() -> None:
     )
     assert done.returncode == 1
     assert '\nImportError: mmrel cannot start:\n- mmengine is missing' in done.stderr
+
+
+@pytest.mark.parametrize('ops', [False, True])
+def test_mmdet_waits_for_ops(monkeypatch: pytest.MonkeyPatch, ops: bool) -> None:
+    monkeypatch.setattr(dependencies, 'has_ops', lambda: ops)
+    (finder,) = [f for f in sys.meta_path if isinstance(f, dependencies._WholeMMDet)]
+    assert finder.find_spec('mmdet.registry', None) is None
+    if ops:
+        assert finder.find_spec('mmdet.models', None) is None
+    else:
+        with pytest.raises(ModuleNotFoundError, match=r'mmrel\.utils\.mmcv_ops'):
+            finder.find_spec('mmdet.models', None)

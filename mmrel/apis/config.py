@@ -3,6 +3,7 @@
 import os
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 
 from mmrel.engine import init_cpu_processes
@@ -78,6 +79,15 @@ def use_amp(cfg: Config) -> None:
         wrapper.type = 'AutocastOptimWrapper'
 
 
+def _check_amp(cfg: Config) -> None:
+    # mmengine only asserts it.
+    if (cfg.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
+        raise ValueError(
+            "optim_wrapper.type='AmpOptimWrapper' needs a GPU; on a CPU use 'AutocastOptimWrapper' "
+            '(bf16), or `--amp` with no type'
+        )
+
+
 def use_auto_scale_lr(cfg: Config) -> None:
     """Scale the learning rate with the global batch (``--auto-scale-lr``).
 
@@ -124,9 +134,11 @@ def build_runner(cfg: Config) -> Runner:
 
     Raises:
         KeyError: If a module is unknown, or a key is not one of its settings.
-        ValueError: If the config's ``runner_type`` does not know its scaling rule.
+        ValueError: If the config's ``runner_type`` does not know its scaling rule, or
+            ``AmpOptimWrapper`` meets a CPU.
     """
     check_config(cfg)
+    _check_amp(cfg)
     processes = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
     init_cpu_processes(cfg.get('launcher', 'none'), processes.get('timeout'))
     with naming_places(cfg):
