@@ -17,7 +17,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file, whose test_cfg is a SearchLoop')
     parser.add_argument('checkpoint', nargs='?', help="the supernet (the config's load_from)")
     parser.add_argument('--work-dir', help='folder for the study, the log and the results')
-    parser.add_argument('--resume', action='store_true', help='go on with the study that is there')
+    parser.add_argument('--resume', action='store_true', help='go on with the existing study')
     parser.add_argument(
         '--storage',
         metavar='URL',
@@ -38,7 +38,7 @@ def search_config(args: argparse.Namespace) -> Config:
     """The config, with what the command line says of the search."""
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if (cfg.get('test_cfg') or {}).get('type') != 'SearchLoop':
-        raise KeyError(f"{args.config} is no search: it has no test_cfg=dict(type='SearchLoop')")
+        raise KeyError(f"{args.config} is not a search: it has no test_cfg=dict(type='SearchLoop')")
     if args.checkpoint:
         cfg.load_from = args.checkpoint
     init = cfg.model.get('init_cfg') or {}

@@ -36,7 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='folder for the pictures')
     parser.add_argument('--work-dir', help='work dir of the training; its logs give curves.png too')
     parser.add_argument(
-        '--max-images', type=int, default=2000, help='a random choice of so many (2000)'
+        '--max-images', type=int, default=2000, help='the number to choose at random (2000)'
     )
     parser.add_argument(
         '--unlabeled', action='store_true',

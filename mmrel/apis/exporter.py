@@ -181,7 +181,7 @@ def export_model(
 
     Args:
         model (str | PathLike | Config | BaseModel): As in :func:`.get_model`,
-            or a model that is there already (it is not changed).
+            or an existing model (it is not changed).
         out (str | PathLike): Ends in .onnx or .pt2 (``torch.export.load``).
         pretrained (bool | str | PathLike): As :class:`.ImageModel`. Defaults to
             True.

@@ -78,7 +78,7 @@ class FeatureExtractor(ImageModel):
                 the extraction early (Ctrl-C too), it carries what was done
                 until then as its attribute ``finished``.
             FileNotFoundError, ValueError, TypeError: If an input is not there
-                or is no image, before the first one is read.
+                or is not an image, before the first one is read.
         """
         return self._run(inputs)
 

@@ -34,7 +34,7 @@ def check_paths(path: str, names: Sequence[str]) -> None:
 
     Raises:
         ValueError: If one cannot be told apart in a list with a path a line, or
-            is no text for Parquet.
+            is not valid text for Parquet.
     """
     check_texts(path, names, '.npy')
     for name in names:

@@ -117,11 +117,11 @@ class ImageModel:
 
     Args:
         model (str | PathLike | Config | BaseModel): As in :func:`.get_model`,
-            or a model that is there already; it is put into evaluation mode.
+            or an existing model, which is put into evaluation mode.
         pretrained (bool | str | PathLike): As in :func:`.get_model`. Of a
-            model that is there already, True means as it is. Defaults to True.
+            existing model, True means as it is. Defaults to True.
         device (str | torch.device, optional): Defaults to None: a GPU where
-            there is one; a model that is there already stays where it is.
+            there is one; an existing model stays where it is.
         batch_size (int): Images at a time. Defaults to 64.
         num_workers (int): Processes that read images. Defaults to 0: this one
             reads them itself.

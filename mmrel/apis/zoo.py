@@ -165,7 +165,7 @@ def usable_device(device: str | torch.device) -> torch.device:
         torch.device: The device.
 
     Raises:
-        ValueError: If there is none of that name here.
+        ValueError: If no model has that name.
     """
     try:
         return torch.empty(1, device=device).device

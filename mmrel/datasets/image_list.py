@@ -185,7 +185,7 @@ class ImageListDataset(Dataset):
         except BrokenImageError as error:
             return row, error.reason or str(error)
         except FileNotFoundError:
-            return row, 'it is no longer there'
+            return row, 'it no longer exists'
 
 
 def collate_read(samples: list[tuple[int, dict | str]]) -> ReadImages:

@@ -57,7 +57,7 @@ def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     changed = dict(pipeline=like['dataset']['pipeline'], test_mode=True)
     dataset = read_with(cfg.train_dataloader['dataset'], **changed)
     plain = dict(like, dataset=dataset, persistent_workers=False, drop_last=False)
-    # Without round-up: a sample that is there twice would count twice.
+    # No round-up: a repeated sample would count twice.
     plain['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
     return Config._merge_a_into_b(changes, plain)
 
@@ -70,7 +70,7 @@ def fixed_batches(
     Args:
         cfg (Config): As :func:`plain_loader_config`.
         like (dict): Likewise.
-        number (int): Batches; fewer where the set has not so many images.
+        number (int): Batches; fewer if the set is smaller.
         batch_size (int, optional): Defaults to None: that of ``like``.
         seed (int): Of the choice. Defaults to 0.
 

@@ -19,7 +19,7 @@ class Budget:
         min (float, optional): Least cost of a path. Defaults to None: none.
         max (float, optional): Greatest cost of a path. Defaults to None: none.
         max_draws (int): Random paths tried for one that keeps to the bounds.
-            Defaults to 100,000; a measured cost wants fewer.
+            Defaults to 100,000; a measured cost needs a smaller number.
 
     Raises:
         ValueError: If there is no bound, or none can be kept.
@@ -109,7 +109,7 @@ def draw_paths(
     """Draw N different random paths inside a budget.
 
     Raises:
-        ValueError: If so many are not found.
+        ValueError: If too few are found.
     """
     paths: dict[str, Path] = {}
     while len(paths) < n:

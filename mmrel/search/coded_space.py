@@ -69,7 +69,7 @@ class CodedSpace(SearchSpace):
         return np.where(used, shares, np.float32(0))
 
     def mean_width(self, indices: np.ndarray) -> np.ndarray:
-        """Mean share over the layers that are there, (N,), float32; 1 without width choices."""
+        """Mean share over the existing layers, (N,), float32; 1 without width choices."""
         shares = self.width_codes(indices)
         present = (shares > 0).sum(axis=1)
         return np.where(present > 0, shares.sum(axis=1) / np.maximum(present, 1), 1).astype(

@@ -107,7 +107,7 @@ class LatencyCost:
         """Costs of N paths at places (N, C), shape (N,), float64.
 
         Raises:
-            ValueError: If the file is no cache of latencies, or the space does
+            ValueError: If the file is not a latency cache, or the space does
                 not tell its image size.
         """
         size = self.image_size or getattr(space, 'image_size', None)
@@ -141,7 +141,7 @@ class LatencyCost:
                 kept.update({key: float(value) for key, value in values.items()})
         except (ValueError, AttributeError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(
-                f'cost.file={self.file!r} is no cache of latencies ({error}): delete it, or give '
+                f'cost.file={self.file!r} is not a latency cache ({error}): delete it, or give '
                 'another file'
             ) from error
 

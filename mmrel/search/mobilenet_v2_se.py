@@ -218,7 +218,7 @@ class MobileNetV2SESpace(CodedSpace):
         return self._sum(self._parameters, indices) + fixed
 
     def largest(self) -> Path:
-        """The last option everywhere: all that is there, at full width."""
+        """The last option everywhere: all layers, at full width."""
         return {name: options[-1] for name, options in self.choices.items()}
 
     def subnet(self, path: Path) -> dict:
@@ -251,7 +251,7 @@ class MobileNetV2SESpace(CodedSpace):
         )
 
     def describe(self) -> dict:
-        """As the base, with the sizes that are no choices."""
+        """As the base, with the sizes that are not choices."""
         return dict(
             super().describe(),
             layers=[list(layer) for layer in self._layers],

@@ -152,7 +152,7 @@ class NASBench201Space(CodedSpace):
         )
 
     def describe(self) -> dict:
-        """As the base, with the sizes that are no choices."""
+        """As the base, with the sizes that are not choices."""
         return dict(
             super().describe(),
             channels=self.channels,

@@ -53,7 +53,7 @@ def read_paths(file: str, space: SearchSpace) -> list[Path]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a line is no path of the space; with its number.
+        ValueError: If a line is not a path of the space; the message has its number.
     """
     rows = read_rows(file)
     if not rows:

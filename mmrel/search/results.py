@@ -48,7 +48,7 @@ def write_results(
     top: int,
     retrain_base: str | None,
 ) -> None:
-    """Write the results; files that are there are replaced, all or none.
+    """Write the results; existing files are replaced, all or none.
 
     Args:
         folder (str): The work dir.

@@ -59,7 +59,7 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
         space (SearchSpace): The space.
         path (Path): The path.
         base (str): From :func:`find_base`: data, schedule and the model's
-            settings that are no architecture, such as its loss.
+            settings other than the architecture, such as its loss.
         remark (str): For the first line; unprintable characters become spaces.
 
     Returns:

@@ -87,11 +87,13 @@ class SearchSpace(ABC):
             # True and 1.0 would pass as 1.
             place = self._places[name].get(path[name]) if _hashable(path[name]) else None
             if place is None or type(options[place]) is not type(path[name]):
-                raise ValueError(f'{name}={path[name]!r} of the path is none of {list(options)}')
+                raise ValueError(
+                    f'{name}={path[name]!r} of the path must be one of {list(options)}'
+                )
         unknown = [name for name in path if name not in self.choices]
         if unknown:
             raise ValueError(
-                f'the path has {unknown}, which are no choices of {type(self).__name__}'
+                f'the path has {unknown}, which are not choices of {type(self).__name__}'
             )
 
     def indices(self, paths: Sequence[Path]) -> np.ndarray:
@@ -189,12 +191,12 @@ class SearchSpace(ABC):
         """A path from JSON.
 
         Raises:
-            ValueError: If it is no JSON, or not of this space.
+            ValueError: If it is not JSON, or not of this space.
         """
         try:
             path = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f'the path is no JSON: {error}') from error
+            raise ValueError(f'the path is not valid JSON: {error}') from error
         self.validate(path)
         return path
 
@@ -205,7 +207,7 @@ class SearchSpace(ABC):
     def describe(self) -> dict:
         """Type, choices and what else makes a space this one, for JSON.
 
-        Subclasses add the sizes that are no choices (full widths, depth, classes).
+        Subclasses add the sizes that are not choices (full widths, depth, classes).
         """
         return dict(
             type=type(self).__name__,

@@ -31,7 +31,7 @@ def open_storage(where: str) -> BaseStorage:
 
     Raises:
         ConnectionError: If it cannot be reached or used.
-        ValueError: If it is no URL that can be read.
+        ValueError: If it is not a valid URL.
         ImportError: If the database's driver is not installed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -45,7 +45,7 @@ def _open_database(url: str) -> BaseStorage:
     except (ArgumentError, NoSuchModuleError) as error:
         hidden = re.sub(r'//([^:/@]*):[^@]*@', r'//\1:***@', url)
         raise ValueError(
-            f'search storage {hidden!r} is no address of a database ({error}): such as '
+            f'search storage {hidden!r} is not the address of a database ({error}): such as '
             'postgresql://user@host/name, mysql://user@host/name, sqlite:///file.db'
         ) from error
     name = parsed.render_as_string(hide_password=True)

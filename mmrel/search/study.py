@@ -77,7 +77,7 @@ class SearchStudy:
         seed (int): Of the draws. Defaults to 0.
         sampler (Mapping, optional): Probabilities of
             :class:`.evolution.Evolution`. Defaults to None: Optuna's.
-        fresh (bool): Refuse a study that is there already. Defaults to False.
+        fresh (bool): Refuse an existing study. Defaults to False.
 
     Raises:
         ValueError: If a setting is out of range, or the study in the storage is

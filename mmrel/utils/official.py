@@ -94,13 +94,13 @@ def convert_key(method: str, key: str) -> str:
         str: The key in mmrel's algorithm of that method.
 
     Raises:
-        KeyError: If the key is none of that method's.
+        KeyError: If the method has no such key.
     """
     bare = key.removeprefix('module.')
     for pattern, replacement in _KEY_MAPS[method]:
         if re.match(pattern, bare):
             return re.sub(pattern, replacement, bare)
-    raise KeyError(f'{key!r} is no key of an official {method} checkpoint')
+    raise KeyError(f'{key!r} is not a key of an official {method} checkpoint')
 
 
 def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, Any]:

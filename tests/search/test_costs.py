@@ -129,7 +129,7 @@ def test_a_broken_cache_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / 'latency.json'
     file.write_text(content)
     space = small_space()
-    with pytest.raises(ValueError, match=r'latency\.json.* is no cache of latencies'):
+    with pytest.raises(ValueError, match=r'latency\.json.* is not a latency cache'):
         _latency(file=str(file))(space, space.indices([space.largest()]))
     assert file.read_text() == content
 

@@ -87,7 +87,7 @@ def test_codes_that_are_not_one_hot_are_refused(space: _Space, codes: list, mess
     [
         ('a', 'a path is a dict'),
         (dict(kind='a', width=1), "lacks 'share'"),
-        (dict(PATH, width=4), r'width=4 of the path is none of \[1, 2, 3\]'),
+        (dict(PATH, width=4), r'width=4 of the path must be one of \[1, 2, 3\]'),
         (dict(PATH, width=True), 'width=True'),
         (dict(PATH, width=1.0), r'width=1\.0'),
         (dict(PATH, share=1), 'share=1 '),
@@ -115,7 +115,7 @@ def test_json(space: _Space) -> None:
     assert space.loads(space.dumps(shuffled)) == PATH
     assert list(space.loads(space.dumps(shuffled))) == ['share', 'width', 'kind'][::-1]
     assert json.loads(space.dumps(PATH)) == PATH
-    with pytest.raises(ValueError, match='no JSON'):
+    with pytest.raises(ValueError, match='not valid JSON'):
         space.loads('{')
     with pytest.raises(ValueError, match='width=9'):
         space.loads(json.dumps(dict(PATH, width=9)))

@@ -246,7 +246,7 @@ def test_rank_correlation_of_files(tmp_path: Path) -> None:
     assert "row 1 has no column 'none'" in output
     table.write_text('supernet,retrained\n1,2\n2,x\n3,4\n')
     output = call('analysis/rank_correlation.py', table, fails=True)
-    assert "row 2: retrained='x' is no number" in output
+    assert "row 2: retrained='x' is not a number" in output
 
 
 def test_bad_input_gives_one_clear_error(images: Path, supernet: Path, tmp_path: Path) -> None:

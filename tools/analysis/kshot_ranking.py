@@ -87,7 +87,7 @@ def choose_paths(space: CodedSpace, number: int, seed: int) -> list[dict]:
 
 
 def schedule(epochs: int, amp: bool) -> dict[str, Any]:
-    """Options of a run of so many epochs, which validates at its end."""
+    """Options of a run of ``epochs``, which validates at its end."""
     options = {
         'train_cfg.max_epochs': epochs,
         'train_cfg.val_interval': epochs,
@@ -125,7 +125,7 @@ def score(config: str, checkpoint: Path, options: dict, paths: list[dict]) -> li
 
 
 class Study:
-    """The rows that are there, and the runs that are not yet."""
+    """The finished rows, and the runs that are still to do."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.work_dir = args, Path(args.work_dir)

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope('mmrel')
     if 'space' not in cfg.get('model', {}) or not cfg.get('test_cfg'):
-        raise KeyError(f'{args.config} is no search: it has no model.space or no test_cfg')
+        raise KeyError(f'{args.config} is not a search: it has no model.space or no test_cfg')
     space = SEARCH_SPACES.build(cfg.model.space)
     budget = Budget(**cfg.test_cfg.budget) if cfg.test_cfg.get('budget') else None
     base = find_base(cfg.test_cfg.retrain.base) if cfg.test_cfg.get('retrain') else None

@@ -54,7 +54,9 @@ def column(file: str, rows: list[dict], name: str) -> list[float]:
         except KeyError:
             raise KeyError(f'{file}, row {number} has no column {name!r}: {list(row)}') from None
         except (TypeError, ValueError):
-            raise ValueError(f'{file}, row {number}: {name}={row[name]!r} is no number') from None
+            raise ValueError(
+                f'{file}, row {number}: {name}={row[name]!r} is not a number'
+            ) from None
     return values
 
 

@@ -50,7 +50,7 @@ def read_any(file: str) -> list[dict]:
         try:
             content = json.loads(Path(file).read_text(encoding='utf-8'))
         except json.JSONDecodeError as error:
-            raise ValueError(f'{file} is no JSON: {error}') from error
+            raise ValueError(f'{file} is not valid JSON: {error}') from error
         rows = content if isinstance(content, list) else [content]
     else:
         rows = read_rows(file)

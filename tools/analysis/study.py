@@ -49,7 +49,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def run_all(tasks: Sequence[Callable[[], None]], jobs: int, title: str, started: list) -> None:
-    """Do tasks, so many at a time, with a bar; what ends this process ends the runs it started."""
+    """Do tasks, ``jobs`` at a time, with a bar; what ends this process ends its runs."""
     # As Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()

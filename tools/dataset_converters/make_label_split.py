@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write the list of labelled images of a low-shot config: so many of every class.
+"""Write the list of labeled images of a low-shot config: a number per class, or a share.
 
 It is written once. The label_split of the config's training set says where to (of a
 semi-supervised one, that of its labeled part); runs read it from there, so that all

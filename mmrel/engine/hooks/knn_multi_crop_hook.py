@@ -29,7 +29,7 @@ class KNNMultiCropHook(Hook):
 
     Args:
         interval (int): Epochs from one refresh to the next. Defaults to 1.
-        begin (int): The first refresh is after so many epochs; before it each
+        begin (int): Epochs before the first refresh; until then each
             image is its own neighbour. 0: before the first epoch, with the
             untrained network. Defaults to 1.
         dataloader (dict, optional): How the images are read. It is merged into

@@ -33,7 +33,7 @@ class _PathScoringLoop(BaseLoop):
         runner (Runner): The runner. Its model has a ``space``, gives
             ``path_logits(inputs, path)`` and may ask for ``calibration_batches``.
         dataloader (dict): The held-out images; every rank reads all of them.
-        evaluator (Evaluator | dict | list, optional): mmengine wants one in a
+        evaluator (Evaluator | dict | list, optional): mmengine requires one in a
             config; a path's score is always its top-1 accuracy.
         cache_images (str | bool): As :class:`.HeldOutImages`. Defaults to 'auto'.
         cache_limit_mb (float): As :class:`.HeldOutImages`. Defaults to 4096.
@@ -45,7 +45,7 @@ class _PathScoringLoop(BaseLoop):
         log_interval (int): Paths between two lines of the log. Defaults to 10.
 
     Raises:
-        ValueError: If the model is no supernet, or a setting is out of range.
+        ValueError: If the model is not a supernet, or a setting is out of range.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class _StudentTeacherLoop(BaseLoop):
         networks (Sequence[str]): 'student', 'teacher' or both. Defaults to both.
 
     Raises:
-        ValueError: If a network is none of the two, or none is given.
+        ValueError: If a network is not one of the two, or none is given.
     """
 
     mode: str

@@ -48,8 +48,8 @@ class KShotNAS(BaseModel):
             mean widths of their paths. Defaults to None: none.
         warmup_epochs (float): Defaults to 5; parts of an epoch count.
         parts (int): m, paths of a step of the simplex-net. Defaults to 16.
-        simplex_interval (int): The simplex-net moves after each so many steps of
-            the weights. Defaults to 1: in turn.
+        simplex_interval (int): Steps of the weights for each step of the simplex-net.
+            Defaults to 1: in turn.
         calibration_batches (int): Batches that a search gives
             :meth:`prepare_path`. Defaults to 4.
         val_path (str | dict): The path of :meth:`predict`: 'largest' or a path.
@@ -61,7 +61,7 @@ class KShotNAS(BaseModel):
 
     Raises:
         ValueError: If a number is out of range, the regulariser has no width
-            choices to go by, or ``val_path`` is none of the space.
+            choices to go by, or ``val_path`` is not a path of the space.
     """
 
     # Lengths that do not follow the run's.
@@ -396,7 +396,7 @@ class KShotNAS(BaseModel):
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
             return self.path_logits(inputs, self.val_path)[0]
-        raise ValueError(f"mode={mode!r} is none of 'loss', 'predict', 'tensor'")
+        raise ValueError(f"mode={mode!r} must be 'loss', 'predict' or 'tensor'")
 
     # --- state ------------------------------------------------------------------
 

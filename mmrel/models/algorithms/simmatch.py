@@ -72,9 +72,8 @@ class SimMatch(BaseSelfSupervisor):
         init_cfg (dict, optional): As in mmengine's ``BaseModule``.
 
     Raises:
-        ValueError: If a part of the instance branch is missing, a teacher that
-            averages its buffers shall have its batch shuffled, or
-            ``predict_with`` is neither.
+        ValueError: If a part of the instance branch is missing, ``batch_shuffle`` is combined
+            with a teacher that averages its buffers, or ``predict_with`` is neither.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class SimMatch(BaseSelfSupervisor):
                 'model.instance_head and model.memory; without it leave out all three'
             )
         if predict_with not in NETWORKS:
-            raise ValueError(f'model.predict_with={predict_with!r} is none of {NETWORKS}')
+            raise ValueError(f'model.predict_with={predict_with!r} must be one of {NETWORKS}')
         super().__init__(
             backbone=backbone, head=head, data_preprocessor=data_preprocessor, init_cfg=init_cfg
         )
@@ -253,10 +252,10 @@ class SimMatch(BaseSelfSupervisor):
             Tensor: Shape (B, C).
 
         Raises:
-            ValueError: If it is none of them.
+            ValueError: If it is not one of them.
         """
         if network not in NETWORKS:
-            raise ValueError(f'network={network!r} is none of {NETWORKS}')
+            raise ValueError(f'network={network!r} must be one of {NETWORKS}')
         self.teacher.catch_up()
         modules = self.teacher if network == 'teacher' else self
         return modules.classifier(pool_features(modules.backbone(image)))

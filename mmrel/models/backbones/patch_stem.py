@@ -79,7 +79,7 @@ class PatchStem(nn.Module):
         return torch.cat([token, x], dim=1) + positions, grid
 
     def grid_of(self, positions: int) -> tuple[int, int] | None:
-        """Rows and columns of so many positions of other weights; None: not known."""
+        """Rows and columns of another network's positions, from their number; None if unknown."""
         side = math.isqrt(positions)
         if side * side == positions:
             return side, side

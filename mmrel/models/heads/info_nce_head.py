@@ -96,7 +96,7 @@ class InfoNCEWarmup(InfoNCEHead):
         if epochs < 0:
             raise ValueError(f'warmup.epochs={epochs} must not be negative')
         if transition not in _TRANSITIONS:
-            raise ValueError(f'warmup.transition={transition!r} is none of {_TRANSITIONS}')
+            raise ValueError(f'warmup.transition={transition!r} must be one of {_TRANSITIONS}')
         self.epochs = epochs
         self.transition = transition
 

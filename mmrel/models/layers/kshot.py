@@ -58,7 +58,7 @@ class PathStatistics:
         self._values: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def next_batch(self) -> 'PathStatistics':
-        """Begin a batch; call it before each forward that shall be recorded."""
+        """Begin a batch; call it before each forward to record."""
         self.batches += 1
         return self
 

@@ -40,10 +40,10 @@ def gather(x: Tensor, gradient: str = 'none') -> Tensor:
         Tensor: (b * ranks, ...).
 
     Raises:
-        ValueError: If ``gradient`` is none of the three.
+        ValueError: If ``gradient`` is not one of the three.
     """
     if gradient not in GRADIENTS:
-        raise ValueError(f'gradient={gradient!r} is none of {GRADIENTS}')
+        raise ValueError(f'gradient={gradient!r} must be one of {GRADIENTS}')
     if gradient == 'all':
         return _GatherAll.apply(x)
     parts = list(all_gather(x.detach().contiguous()))

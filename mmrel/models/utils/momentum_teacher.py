@@ -62,7 +62,7 @@ class MomentumTeacher(nn.Module):
         self.base_momentum = momentum
         self.end_momentum = end_momentum
         self.average_buffers = average_buffers
-        # In a list they are no children of the teacher, and a copied model has its own.
+        # A list keeps them from being submodules of the teacher, and a copied model has its own.
         self._due: list[tuple[Mapping[str, nn.Module], float]] = []
         for name, module in modules.items():
             self.add_module(name, copy.deepcopy(module))

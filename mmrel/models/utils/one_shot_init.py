@@ -69,7 +69,7 @@ class OneShotInit:
                 )
         if difference:
             raise RuntimeError(
-                difference.describe(f'{self.checkpoint!r} is no K = 1 supernet of this space')
+                difference.describe(f'{self.checkpoint!r} is not a K = 1 supernet of this space')
             )
         generator = torch.Generator().manual_seed(self.seed)
         for key, value in own.items():

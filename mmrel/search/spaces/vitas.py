@@ -142,7 +142,7 @@ class ViTASSpace(SearchSpace):
                 if qkv % (3 * heads):
                     raise ValueError(
                         f'space.attn_percents has {share}, which makes q, k and v {qkv} of '
-                        f'space.qkv_dims={self.qkv_dims} channels together: that is no multiple of '
+                        f'space.qkv_dims={self.qkv_dims} channels together: not a multiple of '
                         f'3 * {heads} (space.heads={self.heads}); change qkv_dims, the share or '
                         'the heads'
                     )

@@ -240,7 +240,7 @@ def test_predicts_with_either_network() -> None:
         default = model(image, given, mode='predict')
     assert default is given
     torch.testing.assert_close(torch.stack([s.pred_score for s in given]), scores['teacher'])
-    with pytest.raises(ValueError, match="network='ema' is none of"):
+    with pytest.raises(ValueError, match="network='ema' must be one of"):
         model.predict(image, network='ema')
 
 

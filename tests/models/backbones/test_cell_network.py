@@ -7,7 +7,7 @@ from mmrel.search import NASBench201Space
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(edge_0_1='conv5x5'), "edge_0_1='conv5x5' of the path is none of"),
+        (dict(edge_0_1='conv5x5'), "edge_0_1='conv5x5' of the path must be one of"),
         (dict(edge_9_9='skip'), "has \\['edge_9_9'\\]"),
         (None, "lacks 'edge_0_1'"),
     ],

@@ -148,7 +148,7 @@ def test_a_path_outside_the_space_is_refused(model: ViTAS) -> None:
     path = dict(model.space.largest(), patch=16)
     for use in (lambda: model.path_logits(torch.zeros(1, 3, 16, 16), path),
                 lambda: model.subnet_state_dict(path)):  # fmt: skip
-        with pytest.raises(ValueError, match=r'patch=16 of the path is none of \[4, 8\]'):
+        with pytest.raises(ValueError, match=r'patch=16 of the path must be one of \[4, 8\]'):
             use()
     with pytest.raises(ValueError, match="side='middle'"):
         model.subnet_state_dict(model.space.largest(), 'middle')
