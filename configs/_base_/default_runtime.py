@@ -11,7 +11,7 @@ default_hooks = dict(
     finite=dict(type='FiniteHook', patience=0),
 )
 
-# The mean of the loss over the epoch so far stands beside the usual smoothed one.
+# Log the mean loss of the epoch so far, next to the usual smoothed one.
 log_processor = dict(
     window_size=50,
     # Smoothed like the losses; of one batch they jump.

@@ -35,7 +35,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_image_arguments(parser)
     parser.add_argument(
         '--out', required=True,
-        help='a .npy file, with the paths in NAME.paths.txt beside it, or a .parquet file',
+        help='a .npy file, with the paths in NAME.paths.txt, or a .parquet file',
     )  # fmt: skip
     return parser.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Features on disk: .npy with a list of paths beside it, or .parquet."""
+"""Features on disk: .npy with a list of paths, or .parquet."""
 
 import os
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def check_feature_file(path: str) -> None:
 
 
 def check_paths(path: str, names: Sequence[str]) -> None:
-    """Whether the images' paths can be written beside their features.
+    """Check that the images' paths can be written with their features.
 
     Args:
         path (str): The file to be.
@@ -43,7 +43,7 @@ def check_paths(path: str, names: Sequence[str]) -> None:
 
 
 def paths_file(path: str) -> str:
-    """The list of paths beside a .npy file: features.npy -> features.paths.txt."""
+    """The list of paths of a .npy file: features.npy -> features.paths.txt."""
     return f'{os.path.splitext(path)[0]}.paths.txt'
 
 

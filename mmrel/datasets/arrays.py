@@ -22,7 +22,7 @@ class CIFAR100(LabelSplit, SeededDraws, mmpretrain_datasets.CIFAR100):
 
 
 class _ArrayDataset(LabelSplit, SeededDraws, BaseDataset):
-    """Images in one uint8 array (N, H, W, 3), labels beside it (-1: none)."""
+    """Images in one uint8 array (N, H, W, 3), with their labels (-1: none)."""
 
     _images: np.ndarray
 

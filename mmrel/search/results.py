@@ -87,7 +87,7 @@ def _write(text: str, file: BinaryIO) -> None:
 
 
 def _interactive(rows: Sequence[Mapping], cost: str) -> dict[str, str]:
-    """Optuna's pictures as HTML; what draws them stands beside them, once."""
+    """Optuna's pictures as HTML; they share one copy of plotly.min.js."""
     import optuna
     from optuna.trial import create_trial
     from plotly.offline import get_plotlyjs

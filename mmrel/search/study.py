@@ -334,7 +334,7 @@ class SearchStudy:
         if slot in live:
             return
         taken = {trial.user_attrs['key'] for trial in live.values()}
-        # A path that was given up is drawn no other way: its scores may be in use already.
+        # Reuse an abandoned path: later generations may depend on its score.
         before = [trial for trial in self._trials() if trial.user_attrs['slot'] == slot]
         old = [trial for trial in before if trial.user_attrs['key'] not in taken]
         if old:

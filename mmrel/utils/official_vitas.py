@@ -19,7 +19,7 @@ def is_supernet(state: Mapping[str, Tensor]) -> bool:
 
 
 def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What our checkpoint of a super-transformer has beside the weights.
+    """Entries of our super-transformer checkpoints that are not weights.
 
     Full widths, patches, depth and identity are read from the shapes; head
     counts and percents are the release's.

@@ -1,4 +1,4 @@
-"""Where the files beside the package are: configs, tools and the index of models."""
+"""Where the files outside the package are: configs, tools and the model index."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Images beside their nearest neighbours."""
+"""Images next to their nearest neighbors."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--x', default='supernet', help='column of one score (supernet)')
     parser.add_argument('--y', default='retrained', help='column of the other (retrained)')
     parser.add_argument('--key', default='key', help='column that joins two files (key)')
-    parser.add_argument('--out', help='the PNG to write (beside the first file)')
+    parser.add_argument('--out', help='the PNG to write (in the folder of the first file)')
     args = parser.parse_args(argv)
     if len(args.files) > 2:
         parser.error(f'{len(args.files)} files: one or two')

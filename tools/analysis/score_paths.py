@@ -13,7 +13,7 @@ from mmrel.apis import build_runner, load_config
 from mmrel.engine import leave_processes
 from mmrel.utils.command_line import ConfigOptions, run_command
 
-# What a search has beside what scoring needs.
+# Settings of a search that scoring uses too.
 _SCORING = (
     'autocast', 'cache_images', 'cache_limit_mb', 'calibration_dataloader', 'log_interval', 'seed',
 )  # fmt: skip

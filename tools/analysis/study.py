@@ -3,7 +3,7 @@
 
 A study is a Python file with `variants` (name -> dict(config=..., options={...}, seeds=[...])),
 `options` (for all of them) and `metric`; a variant may have a `metric` of its own. `scalars` names
-what is kept and drawn beside it: training scalars, as their mean of each epoch, or other metrics.
+what else is kept and drawn: training scalars, as their mean of each epoch, or other metrics.
 Finished runs are rows of WORK_DIR/rows.jsonl: a study that was stopped goes on where it was, with
 the run in progress resumed from its last checkpoint.
 """

@@ -199,7 +199,7 @@ class SearchLoop(_PathScoringLoop):
             raise KeyError(
                 f'test_cfg.retrain={dict(retrain)} has no base: the config to retrain by'
             )
-        # A cost's name says nothing of its settings; the file of a latency is none.
+        # Compare costs by their full config; the latency cache's file does not count.
         costs = [c and {k: str(v) for k, v in c.items() if k != 'file'}
                  for c in ((budget or {}).get('cost'), cost)]  # fmt: skip
         self._cost_configs = costs

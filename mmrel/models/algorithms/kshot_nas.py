@@ -229,7 +229,7 @@ class KShotNAS(BaseModel):
         ):
             samples = data_samples[start : start + len(images)]
             start += len(images)
-            # Statistics of its own: the supernet's are the weights' affair.
+            # Only the weight step updates the supernet's statistics.
             logits = self.logits(images, path, code, PathStatistics().next_batch())
             loss, _ = self.parse_losses(self.head.loss((logits,), samples))
             losses.append(loss * (len(images) / len(inputs)))

@@ -41,7 +41,7 @@ class SmoothCrossEntropy(BaseModule):
             label (Tensor): Classes (B,) int64, or their probabilities (B, C).
             avg_factor (int, optional): What the sum is divided by. Defaults to
                 None: B.
-            **kwargs: What mmpretrain's heads may give beside, not used.
+            **kwargs: Other arguments of mmpretrain's heads, not used.
 
         Returns:
             Tensor: A scalar in at least float32.

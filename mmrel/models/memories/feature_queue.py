@@ -20,8 +20,8 @@ class FeatureQueue(WaitingWrite):
 
     A step's gradient is taken through the memory as it was when the
     similarities were computed. A written batch therefore waits until that
-    step's backward is over, that is until the memory is next used or saved: it
-    saves a copy of the whole memory in each step. Look at the memory through
+    step's backward is over, that is until the memory is next used or saved. This
+    avoids copying the whole memory in every step. Look at the memory through
     :meth:`read` (or the state dict), which include the waiting batch.
 
     Args:
