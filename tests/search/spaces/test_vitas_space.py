@@ -174,5 +174,7 @@ def test_impossible_settings_are_refused(changes: dict, message: str) -> None:
 
 def test_a_path_outside_the_space_has_no_network() -> None:
     space = small_space()
-    with pytest.raises(ValueError, match=r'block0\.heads=3 of the path must be one of \[2, 4, None\]'):
+    with pytest.raises(
+        ValueError, match=r'block0\.heads=3 of the path must be one of \[2, 4, None\]'
+    ):
         space.subnet(dict(space.largest(), **{'block0.heads': 3}))
