@@ -1,4 +1,4 @@
-"""One clear message when the OpenMMLab packages are not as mmrel needs them.
+"""Check the installed OpenMMLab packages and report every problem in one message.
 
 ``mmengine``, ``mmcv`` and ``mmpretrain`` come from two families of
 distributions that own the same import names: the maintained ``onedl-`` forks
@@ -58,7 +58,7 @@ def check_dependencies() -> None:
     Raises:
         ImportError: If a package is missing, installed from two distributions
             at once, or outside the range that mmrel was tested with. The
-            message lists every fault and the commands that mend them.
+            message lists every problem and the commands that fix them.
     """
     faults = []
     for name, ranges in _FAMILIES.items():
@@ -112,20 +112,21 @@ class _QuietImport(MetaPathFinder):
 
 
 class _WholeMMDet(MetaPathFinder):
-    """Refuse ``mmdet.models`` while mmcv has no ops.
+    """Block the import of ``mmdet.models`` while mmcv has no ops.
 
-    mmpretrain tries to import it. Without ops that fails half-way, and the modules that
-    were imported before would keep their stand-ins for ops, whatever comes later.
+    mmpretrain tries to import it. Without ops the import fails halfway, and the modules
+    imported up to that point would keep their placeholders for ops, even if ops are
+    installed later.
     """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> None:
         if name == 'mmdet.models' and not has_ops():
-            # As without us: mmseg and mmpretrain expect it.
+            # mmseg and mmpretrain expect this exception type.
             raise ModuleNotFoundError(
                 "mmdet needs mmcv's ops, which are not compiled: put mmrel.utils.mmcv_ops first in "
-                "the config's custom_imports, which takes torchvision's, or compile them "
+                "the config's custom_imports to use torchvision's, or compile them "
                 '(tools/build_mmcv_ops.sh)'
             )
 
@@ -136,7 +137,7 @@ def has_ops() -> bool:
 
 
 def quiet_imports() -> None:
-    """Import dependencies whole, without what they print about parts that mmrel does not use."""
+    """Silence what dependencies print on import about parts that mmrel does not use."""
     warnings.filterwarnings('ignore', r'Fail to import ``MultiScaleDeformableAttention``')
     for finder in (_QuietImport, _WholeMMDet):
         if not any(isinstance(other, finder) for other in sys.meta_path):

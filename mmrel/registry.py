@@ -36,7 +36,7 @@ __all__ = [
 
 
 class _FallbackRegistry(Registry):
-    """A registry that asks a sibling when it and its ancestors lack a name.
+    """A registry that falls back to a sibling if neither it nor its ancestors know a name.
 
     Args:
         parent (Registry): mmengine's registry of the same kind.
@@ -57,8 +57,8 @@ class _FallbackRegistry(Registry):
         return found
 
     def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
-        # Parts that mmpretrain's classes build inside ours must find our names
-        # too, also where no Runner has set a default scope.
+        # mmpretrain's classes that build parts of our modules must find our
+        # names too, even if no Runner has set a default scope.
         scope = None if DefaultScope.get_current_instance() else 'mmrel'
         with DefaultScope.overwrite_default_scope(scope):
             return super().build(cfg, *args, **kwargs)

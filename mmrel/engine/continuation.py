@@ -1,8 +1,8 @@
 """What a resumed run keeps, what it takes from its config, and what it refuses.
 
-A checkpoint records its run under ``meta['run']``. A resumed run keeps its place, counted
-in epochs (by iteration: in iterations); rate, schedule and optimizer settings are the
-config's, as if the run had had them from its start.
+A checkpoint records its run under ``meta['run']``. A resumed run keeps its position,
+counted in epochs (or in iterations, if it trains by iteration). Learning rate, schedule and
+optimizer settings come from the config, as if the run had used them from the start.
 """
 
 import copy
@@ -24,7 +24,7 @@ from .run_record import (
 
 
 def _same_batch(old: Mapping, runner: Runner) -> str:
-    """The options that keep the number of images of an iteration."""
+    """The options that keep the number of images per iteration."""
     images, world = batch_of(old).iteration, runner.world_size
     size, rest = divmod(images, world)
     if rest:
@@ -45,21 +45,21 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
         meta (Mapping): The checkpoint's ``meta``, with the entry ``run``.
 
     Raises:
-        ValueError: If the loop, the seed, the optimizer or the place in the run would
-            change; the message has the remedy.
+        ValueError: If the loop, the seed, the optimizer or the position in the run would
+            change. The message says what to do.
     """
     old, new = meta['run'], run_record(runner)
     check_record(old, new)
     anew = 'or start a new run from its weights, with load_from instead of --resume'
     if old['by_epoch'] != new['by_epoch']:
         raise ValueError(
-            f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume has '
+            f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume used '
             f'{old["by_epoch"]}: set train_cfg.by_epoch={old["by_epoch"]}, {anew}'
         )
     seed = runner._randomness_cfg.get('seed')
     if seed is not None and seed != old['seed']:
         raise ValueError(
-            f'randomness.seed={seed}, but the run to resume has the seed {old["seed"]}: set '
+            f'randomness.seed={seed}, but the run to resume used seed {old["seed"]}: set '
             f'randomness.seed={old["seed"]}, {anew}'
         )
     for name in {*old['optimizers'], *new['optimizers']}:
@@ -73,22 +73,22 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
     if old['groups'] != new['groups']:
         number = sum(map(len, new['groups'].values()))
         raise ValueError(
-            f'the {number} parameter group(s) of the optimizer are not those of the run to resume: '
+            f"the optimizer's {number} parameter group(s) differ from those of the run to resume: "
             f'restore optim_wrapper.paramwise_cfg, {anew}'
         )
     if not new['by_epoch']:
         then, now = batch_of(old), batch_of(new)
         if then.iteration != now.iteration:
             raise ValueError(
-                f'an iteration has {now.iteration} images, in the run to resume {then.iteration}, '
-                f'and the run is by iteration: {_same_batch(old, runner)}, {anew}'
+                f'an iteration has {now.iteration} images, but {then.iteration} in the run to '
+                f'resume, which trains by iteration: {_same_batch(old, runner)}, {anew}'
             )
     elif old['epoch_length'] != new['epoch_length'] and (
         meta['iter'] != meta['epoch'] * old['epoch_length']
     ):
         raise ValueError(
-            f'an epoch has {new["epoch_length"]} iterations, in the run to resume '
-            f'{old["epoch_length"]}, and its checkpoint is from the middle of an epoch: '
+            f'an epoch has {new["epoch_length"]} iterations, but {old["epoch_length"]} in the run '
+            'to resume, whose checkpoint is from the middle of an epoch: '
             f'{_same_batch(old, runner)} and use the same images, or resume from the end of an '
             'epoch'
         )
@@ -96,7 +96,7 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
         getattr(s, 'need_val_args', False) for part in schedulers_of(runner).values() for s in part
     ):
         raise ValueError(
-            'a schedule that follows the validation (ReduceOnPlateau) cannot be changed on '
+            'a schedule that depends on validation results (ReduceOnPlateau) cannot be changed on '
             f'resume: restore param_scheduler, {anew}'
         )
 
@@ -105,7 +105,7 @@ class Fresh:
     """Optimizer groups and schedulers as built from the config, before a checkpoint is loaded.
 
     Args:
-        runner (Runner): With optimizer and schedulers built.
+        runner (Runner): The runner, with its optimizer and schedulers built.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -142,7 +142,7 @@ class Fresh:
 
 
 def _stepped() -> None:
-    """Stands in for an optimizer's ``step`` that was called before the scheduler's."""
+    """Stand-in for an optimizer's ``step`` that was called before the scheduler's."""
 
 
 _stepped._with_counter = True
@@ -151,17 +151,18 @@ _stepped._with_counter = True
 def place(
     schedulers: Sequence[_ParamScheduler], groups: list[dict], iters: int, epoch_length: int
 ) -> None:
-    """Step freshly built schedulers to a place in the run.
+    """Step freshly built schedulers to a position in the run.
 
-    mmengine's schedulers update the current value, so there is no closed form for a place.
-    Groups with equal values change alike and are stepped only once.
+    mmengine's schedulers update the current value, so there is no closed form for a position.
+    Groups with equal values change in the same way and are stepped only once.
 
     Args:
-        schedulers (Sequence[_ParamScheduler]): Freshly built. Those by epoch step after
-            each whole epoch.
-        groups (list[dict]): Their optimizer's groups; set to the values at the place.
+        schedulers (Sequence[_ParamScheduler]): Freshly built schedulers. Those that count
+            epochs step after each full epoch.
+        groups (list[dict]): Their optimizer's groups, set in place to the values at that
+            position.
         iters (int): Iterations done.
-        epoch_length (int): Iterations of an epoch; 0: the run has no epochs.
+        epoch_length (int): Iterations per epoch. 0: the run has no epochs.
     """
     ways: dict[str, int] = {}
     which = []
@@ -194,12 +195,12 @@ def place(
 
 
 def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded: bool) -> None:
-    """Set the place and apply the config's changes, after mmengine's resume.
+    """Set the position and apply the config's changes, after mmengine's resume.
 
     Args:
         runner (Runner): The resumed runner.
         meta (Mapping): The checkpoint's ``meta``, with the entry ``run``.
-        fresh (Fresh): Optimizer and schedulers of the config.
+        fresh (Fresh): Optimizer and schedulers as the config defines them.
         schedulers_loaded (bool): Whether the checkpoint had the schedulers' state.
     """
     old, new = meta['run'], run_record(runner)
@@ -223,7 +224,7 @@ def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded:
 
 
 def fresh_schedule(runner: Runner, fresh: Fresh) -> dict[str, list[dict]]:
-    """The fingerprints of the config's schedulers, whatever was loaded into them."""
+    """The fingerprints of the config's schedulers, regardless of the state loaded into them."""
     found = {}
     for name, part in schedulers_of(runner).items():
         found[name] = []
@@ -249,7 +250,7 @@ def _say(
     differences: list[str],
     rescheduled: bool,
 ) -> None:
-    """Log in one line what has changed, and its effect."""
+    """Log what has changed, and the effect, in one line."""
     keys = (
         ('max_epochs', 'train_cfg.max_epochs'),
         ('max_iters' if not new['by_epoch'] else None, 'train_cfg.max_iters'),
@@ -259,7 +260,7 @@ def _say(
         ('accumulative_counts', 'optim_wrapper.accumulative_counts'),
     )
     changed = [f'{label} {old[k]} -> {new[k]}' for k, label in keys if k and old[k] != new[k]]
-    # Groups with their own rates all differ in the same way: a few are enough.
+    # Groups with separate rates all differ in the same way: listing a few is enough.
     changed += differences[:4] + ['param_scheduler'] * (rescheduled and not changed)
     if not changed:
         return
@@ -272,7 +273,7 @@ def _say(
     if new['by_epoch']:
         place_said = f'epoch {runner.epoch}, {place_said}'
     runner.logger.warning(
-        f'resumed under other conditions: {", ".join(changed)}. The run continues at {place_said}, '
-        f"with the rate {group['lr']:.4g} of the config's schedule and a global batch of {now} "
-        f'({same})'
+        f'resumed with different settings: {", ".join(changed)}. The run continues at '
+        f"{place_said}, with the rate {group['lr']:.4g} of the config's schedule and a global "
+        f'batch of {now} ({same})'
     )

@@ -1,4 +1,4 @@
-"""Several processes, on accelerators or on the CPU."""
+"""Distributed training, on accelerators or on the CPU."""
 
 import os
 from datetime import timedelta
@@ -19,11 +19,11 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
 
     Args:
         module (nn.Module): The model.
-        device_ids (list, optional): The Runner gives the local rank; on the
-            CPU it is left out.
-        broadcast_buffers (bool): Defaults to False, as the Runner's default:
-            BN statistics are each rank's own.
-        **kwargs: As ``torch.nn.parallel.DistributedDataParallel``.
+        device_ids (list, optional): The Runner passes the local rank. Ignored
+            on the CPU.
+        broadcast_buffers (bool): Defaults to False, like the Runner: each rank
+            keeps its own BN statistics.
+        **kwargs: Passed to ``torch.nn.parallel.DistributedDataParallel``.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class AnyDeviceDataParallel(MMDistributedDataParallel):
 
 @MODEL_WRAPPERS.register_module()
 class ReplicaParallel(nn.Module):
-    """A model on each rank whose own ``train_step`` averages the gradients.
+    """Replicate a model whose own ``train_step`` averages the gradients.
 
-    For models that know which of their parameters a step concerns:
-    ``DistributedDataParallel`` would send those that it does not, too. The
-    Runner makes the replicas equal at the start.
+    For models that know which parameters a step uses:
+    ``DistributedDataParallel`` would also reduce the unused ones. The Runner
+    makes the replicas equal at the start.
 
     Args:
         module (nn.Module): The model.
@@ -57,44 +57,44 @@ class ReplicaParallel(nn.Module):
         self.module = module
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """As the model's."""
+        """Call the model."""
         return self.module(*args, **kwargs)
 
     def train_step(self, *args: Any, **kwargs: Any) -> Any:
-        """As the model's."""
+        """Call the model's ``train_step``."""
         return self.module.train_step(*args, **kwargs)
 
     def val_step(self, *args: Any, **kwargs: Any) -> Any:
-        """As the model's."""
+        """Call the model's ``val_step``."""
         return self.module.val_step(*args, **kwargs)
 
     def test_step(self, *args: Any, **kwargs: Any) -> Any:
-        """As the model's."""
+        """Call the model's ``test_step``."""
         return self.module.test_step(*args, **kwargs)
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """The model itself, where the Runner has wrapped it for several processes."""
+    """The model itself, without the Runner's wrapper for multiple processes."""
     return model.module if is_model_wrapper(model) else model
 
 
 def init_cpu_processes(launcher: str, timeout: float | None = None) -> None:
-    """Join the process group by gloo where there is no accelerator.
+    """Initialize a gloo process group if there is no accelerator.
 
-    mmengine's own start-up sets a CUDA device first. With an accelerator, or
-    with a single process, this does nothing.
+    mmengine's own initialization sets a CUDA device first. With an accelerator,
+    or with a single process, this does nothing.
 
     Args:
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
         timeout (float, optional): Seconds that a collective waits for the other
-            ranks, ``env_cfg.dist_cfg.timeout``. Defaults to None: torch's.
+            ranks, ``env_cfg.dist_cfg.timeout``. Defaults to None: torch's default.
 
     Raises:
         ValueError: If ``timeout`` is not a positive number.
     """
     if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
         raise ValueError(
-            f'env_cfg.dist_cfg.timeout={timeout!r} is not a positive number of seconds'
+            f'env_cfg.dist_cfg.timeout={timeout!r} must be a positive number of seconds'
         )
     if launcher == 'none' or get_device() != 'cpu' or is_distributed():
         return
@@ -110,7 +110,7 @@ def init_cpu_processes(launcher: str, timeout: float | None = None) -> None:
 def leave_processes() -> None:
     """Leave the process group together, at the end of a command.
 
-    A gloo process whose peer is gone first may abort while it exits.
+    A gloo process may abort on exit if its peer is already gone.
     """
     if is_distributed():
         barrier()

@@ -1,4 +1,4 @@
-"""No validation is lost to an interruption.
+"""Make up for validations lost to an interruption.
 
 A checkpoint is written before the validation that belongs to it. If a run is killed in
 between, it resumes from that checkpoint, and mmengine would skip the validation.
@@ -16,12 +16,12 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmrel.datasets.seeding import kept_generators
 from mmrel.utils.files import write_atomically
 
-# File in the work dir that lists complete validations, in epochs or (by iteration) iterations.
+# File in the work dir that lists completed validations, by epoch or by iteration.
 _FILE = 'validated.json'
 
 
 class DueValidationHook(Hook):
-    """Validate at the start of a resumed run if a validation was due and is not complete.
+    """Validate at the start of a resumed run if a due validation was not completed.
 
     :class:`mmrel.engine.runner.Runner` registers it; configs do not list it. A
     validation is complete when all hooks have received its metrics, so ``save_best``
@@ -29,16 +29,16 @@ class DueValidationHook(Hook):
     are restored.
     """
 
-    # A validation counts after the hooks that write its results.
+    # A validation counts as complete only after the hooks that write its results.
     priority = 'LOWEST'
 
     def __init__(self) -> None:
         self._done: list[int] | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Let a run by iteration log its validations at their iteration.
+        """Make iteration-based runs log each validation at its iteration.
 
-        mmengine logs them all at epoch 0 unless a config says otherwise.
+        By default mmengine logs them all at epoch 0.
         """
         self._done = None
         if isinstance(runner._train_loop, IterBasedTrainLoop):
@@ -60,7 +60,7 @@ class DueValidationHook(Hook):
             runner.val_loop.run()
 
     def after_val(self, runner: Runner) -> None:
-        """Note a validation as complete."""
+        """Record a validation as complete."""
         if not isinstance(runner._train_loop, mmengine.runner.BaseLoop):
             return  # nothing is trained
         self._load(runner)
@@ -69,19 +69,19 @@ class DueValidationHook(Hook):
             _write(runner.work_dir, self._done)
 
     def _load(self, runner: Runner) -> None:
-        """Read once, alike on all ranks, which validations earlier starts of this run completed."""
+        """Read the validations that earlier starts of this run completed, once for all ranks."""
         if self._done is not None:
             return
         position = _position(runner)
         done = [_read(runner.work_dir) if position and is_main_process() else []]
         broadcast_object_list(done)
-        # What came after the checkpoint is trained again.
+        # Everything after the checkpoint is trained again.
         self._done = [step for step in done[0] if step <= position]
         _write(runner.work_dir, self._done)
 
 
 class DueValidation:
-    """A part of the Runner: it has a :class:`DueValidationHook`."""
+    """Runner mixin that registers a :class:`DueValidationHook`."""
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
         """Register the config's hooks and this one."""
@@ -99,9 +99,9 @@ def _unit(runner: Runner) -> str:
 
 
 def _is_due(runner: Runner) -> bool:
-    """Whether the train loop validates where the run is now."""
+    """Whether the train loop validates at the run's current position."""
     loop = runner.train_loop
-    # Inside an epoch the last validation came before this epoch's steps.
+    # Inside an epoch the last validation was before this epoch's steps.
     if runner.val_loop is None or getattr(loop, 'batches_done', 0):
         return False
     if not hasattr(loop, '_decide_current_val_interval'):

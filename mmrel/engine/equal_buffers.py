@@ -1,4 +1,4 @@
-"""Make buffers the same on all ranks."""
+"""Make buffers equal on all ranks."""
 
 from mmengine.dist import all_reduce_params, broadcast, get_world_size
 from torch import Tensor, nn
@@ -7,14 +7,14 @@ _STATISTICS = ('running_mean', 'running_var')
 
 
 def split_buffers(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """The buffers that a checkpoint contains.
+    """Split the buffers that a checkpoint contains into BN statistics and others.
 
     Args:
         model (nn.Module): The model.
 
     Returns:
-        tuple[list[Tensor], list[Tensor]]: Running statistics of norms, which each
-        rank computes from its own batches, and all other buffers.
+        tuple[list[Tensor], list[Tensor]]: Running statistics of norm layers, which
+        each rank computes from its own batches, and all other buffers.
     """
     statistics: list[Tensor] = []
     others: list[Tensor] = []
@@ -30,10 +30,10 @@ def split_buffers(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
 def make_buffers_equal(model: nn.Module) -> None:
     """Give all ranks the same buffers, in place; every rank must call it.
 
-    Running statistics are averaged over the ranks (as by timm's
-    ``distribute_bn='reduce'``). All others, such as memories, their pointers and
-    BN's count of batches, are equal by design: they are copied from the first
-    rank, which writes the checkpoint.
+    Running statistics are averaged over the ranks (like timm's
+    ``distribute_bn='reduce'``). All other buffers, such as memory banks, their
+    pointers and BN's batch counter, are equal by design: they are copied from
+    rank 0, which writes the checkpoint.
 
     Args:
         model (nn.Module): The model.

@@ -1,4 +1,4 @@
-"""The global batch of a step, and the learning rate that goes with it."""
+"""The global batch size of a step, and the learning rate scaled with it."""
 
 import math
 from collections.abc import Mapping
@@ -11,23 +11,23 @@ RULES = ('linear', 'sqrt')
 
 
 def wrappers_of(optim_wrapper: OptimWrapper) -> dict[str, OptimWrapper]:
-    """The optimizer wrappers by name; a single one has the name ''."""
+    """The optimizer wrappers by name. A single one is named ''."""
     if isinstance(optim_wrapper, OptimWrapperDict):
         return dict(optim_wrapper.items())
     return {'': optim_wrapper}
 
 
 def accumulative_counts(optim_wrapper: OptimWrapper) -> int:
-    """Iterations whose gradients go into one step of the optimizer."""
+    """Iterations whose gradients are accumulated for one optimizer step."""
     return max(w._accumulative_counts for w in wrappers_of(optim_wrapper).values())
 
 
 @dataclass(frozen=True)
 class GlobalBatch:
-    """Number of images of one optimizer step.
+    """Number of images per optimizer step.
 
     Args:
-        batch_size (int): Batch size of each process's loader.
+        batch_size (int): Batch size per process.
         world_size (int): Number of processes.
         accumulation (int): Iterations per step.
     """
@@ -38,17 +38,17 @@ class GlobalBatch:
 
     @property
     def iteration(self) -> int:
-        """Images of one iteration on all processes."""
+        """Images per iteration, over all processes."""
         return self.batch_size * self.world_size
 
     @property
     def size(self) -> int:
-        """Images of one step."""
+        """Images per optimizer step."""
         return self.iteration * self.accumulation
 
     def __str__(self) -> str:
         processes = f'{self.world_size} process' + 'es' * (self.world_size > 1)
-        steps = f', {self.accumulation} iterations a step' * (self.accumulation > 1)
+        steps = f', {self.accumulation} iterations per step' * (self.accumulation > 1)
         return f'{self.size} ({self.batch_size} on {processes}{steps})'
 
 
@@ -56,11 +56,11 @@ def global_batch(runner: Runner, optim_wrapper: OptimWrapper) -> GlobalBatch:
     """The global batch of a run.
 
     Args:
-        runner (Runner): With its train loop built.
-        optim_wrapper (OptimWrapper): Its optimizer.
+        runner (Runner): The runner, with its train loop built.
+        optim_wrapper (OptimWrapper): Its optimizer wrapper.
 
     Returns:
-        GlobalBatch: Counts labeled and unlabeled images if a batch has both.
+        GlobalBatch: The batch. It counts both labeled and unlabeled images.
     """
     loader = runner.train_loop.dataloader
     size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', None) or 1
@@ -68,19 +68,19 @@ def global_batch(runner: Runner, optim_wrapper: OptimWrapper) -> GlobalBatch:
 
 
 def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping | None) -> None:
-    """Scale the rates with the global batch, or log the factor if scaling is off.
+    """Scale the learning rates with the global batch, or log the factor if scaling is off.
 
-    Unlike mmengine's ``scale_lr``, it counts accumulated gradients and knows the square-root
-    rule.
+    Unlike mmengine's ``scale_lr``, it accounts for gradient accumulation and supports the
+    square-root rule.
 
     Args:
-        runner (Runner): With its train loop built.
+        runner (Runner): The runner, with its train loop built.
         optim_wrapper (OptimWrapper): Its rates are changed if ``settings.enable`` is set.
         settings (Mapping, optional): The config's ``auto_scale_lr``.
 
     Raises:
         KeyError: If scaling is on without ``base_batch_size``.
-        ValueError: If the rule is not known.
+        ValueError: If the rule is unknown.
     """
     settings = settings or {}
     batch, base = global_batch(runner, optim_wrapper), settings.get('base_batch_size')
@@ -91,18 +91,18 @@ def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping |
         return
     rule = settings.get('rule', 'linear')
     if rule not in RULES:
-        raise ValueError(f"auto_scale_lr.rule={rule!r} is neither 'linear' nor 'sqrt'")
+        raise ValueError(f"auto_scale_lr.rule={rule!r} must be 'linear' or 'sqrt'")
     ratio = batch.size / base if rule == 'linear' else math.sqrt(batch.size / base)
     if not settings.get('enable'):
         if batch.size != base:
             runner.logger.warning(
-                f'the rate is meant for a batch of {base}, this run has {batch}: it is not scaled '
-                f'(--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
+                f'the rate is meant for a batch of {base}, but this run uses {batch}: it is not '
+                f'scaled (--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
             )
         return
     rates = []
     for wrapper in wrappers_of(optim_wrapper).values():
-        # With several groups mmengine has one more, which only the log reads.
+        # With several groups mmengine adds one that only the log reads.
         before = wrapper.param_groups[-1]['lr']
         for group in wrapper.param_groups:
             group['lr'] *= ratio
@@ -119,5 +119,5 @@ def _check_accumulation(runner: Runner, batch: GlobalBatch) -> None:
     if by_epoch and length % counts:
         runner.logger.warning(
             f'optim_wrapper.accumulative_counts={counts} does not divide the {length} iterations '
-            'of an epoch: some steps take images from two epochs'
+            'of an epoch: some steps mix images of two epochs'
         )

@@ -1,4 +1,4 @@
-"""What a Runner checks in a checkpoint, whatever hooks the config lists."""
+"""Checks that a Runner always runs on a checkpoint, regardless of the config's hooks."""
 
 import os
 from typing import Any
@@ -23,7 +23,7 @@ def read_pointer(work_dir: str) -> str | None:
         RuntimeError: If the file does not contain the path of a local file.
     """
     pointer = os.path.join(work_dir, _POINTER)
-    remedy = 'give the checkpoint, --resume FILE'
+    remedy = 'name the checkpoint with --resume FILE'
     if not os.path.lexists(pointer):
         return None
     try:
@@ -40,9 +40,9 @@ def read_pointer(work_dir: str) -> str | None:
 
 
 class _GuardHook(Hook):
-    """Check every checkpoint that a Runner has read before any of it is used."""
+    """Check every checkpoint that a Runner reads, before any of it is used."""
 
-    # Before the other hooks, which also read it.
+    # Before the other hooks, which also read the checkpoint.
     priority = 'HIGHEST'
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
@@ -68,7 +68,7 @@ def _check_position(runner: Any, checkpoint: dict) -> None:
             f'the checkpoint is of epoch {meta["epoch"]}, but this run ends after {epochs}: set '
             f'train_cfg.max_epochs above {meta["epoch"]}, or use an earlier checkpoint'
         )
-    # With another batch size the iterations are not comparable; `run` records the size.
+    # Iteration counts are not comparable across batch sizes; `run` records the batch size.
     if not by_epoch and 'run' not in meta and isinstance(iters, int) and meta['iter'] > iters:
         raise RuntimeError(
             f'the checkpoint is of iteration {meta["iter"]}, but this run ends after {iters}: set '
@@ -77,7 +77,7 @@ def _check_position(runner: Any, checkpoint: dict) -> None:
 
 
 class GuardedLoading:
-    """A part of the Runner: no checkpoint reaches it unchecked.
+    """Runner mixin that checks every checkpoint before the Runner uses it.
 
     Attributes:
         resuming (bool): Whether a checkpoint is being read to resume from it.
@@ -86,12 +86,12 @@ class GuardedLoading:
     resuming = False
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
-        """Register the config's hooks and our own."""
+        """Register the config's hooks and the guard."""
         super().register_hooks(*args, **kwargs)
         self.register_hook(_GuardHook())
 
     def load_or_resume(self) -> None:
-        """Load or resume; a broken ``last_checkpoint`` is refused.
+        """Load or resume, and reject a broken ``last_checkpoint``.
 
         Raises:
             RuntimeError: See :func:`read_pointer`.
@@ -101,10 +101,10 @@ class GuardedLoading:
         super().load_or_resume()
 
     def resume(self, *args: Any, **kwargs: Any) -> None:
-        """Resume from a checkpoint; the best checkpoint that it names is looked for in this run.
+        """Resume from a checkpoint, with its paths redirected to this run's folder.
 
         Raises:
-            RuntimeError: If it does not fit this run.
+            RuntimeError: If the checkpoint does not fit this run.
         """
         self.resuming = True
         try:
@@ -114,7 +114,7 @@ class GuardedLoading:
         self._keep_inside()
 
     def _keep_inside(self) -> None:
-        """Keep paths inside the run's folder: mmengine removes the former best checkpoint."""
+        """Keep paths inside the run's folder: mmengine deletes the previous best checkpoint."""
         folder = self.work_dir
         for hook in self.hooks:
             if isinstance(hook, mmengine.hooks.CheckpointHook) and hook.out_dir:

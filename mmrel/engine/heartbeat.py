@@ -1,4 +1,4 @@
-"""A rank that hangs ends the job, and the error names it."""
+"""End the job if a rank hangs, with an error that names the rank."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from mmengine.logging import print_log
 
 DEFAULT_TIMEOUT = 1800.0  # torch's for gloo
 _KEY = 'mmrel/beat'
-# Where ranks wait for each other: collectives, and DDP's in the backward.
+# Where ranks wait for each other: collectives, including DDP's in the backward pass.
 _WAITING = ('torch/distributed/', 'mmengine/dist/', 'torch/autograd/')
 
 
 @dataclass
 class _Sign:
-    """A rank's last sign of life, timed by this process's clock."""
+    """A rank's last heartbeat, timed by this process's clock."""
 
     at: float
     text: str = ''
@@ -30,19 +30,19 @@ class _Sign:
 
 
 class Heartbeat:
-    """Exchange signs of life between ranks; does nothing in a single process.
+    """Exchange heartbeats between ranks; does nothing in a single process.
 
-    Each rank's thread writes what the rank is doing into the process group's
-    store. If a rank writes nothing for ``timeout`` seconds, such as a stopped
-    process, every other rank ends with one line. If all ranks are alive, torch's
-    own timeout ends the collective, and its error gets the same line.
+    A thread on each rank writes what the rank is doing to the process group's
+    store. If a rank writes nothing for ``timeout`` seconds, for example because
+    it is stopped, every other rank exits with one line. If all ranks are alive,
+    torch's own timeout ends the collective, and its error gets the same line.
 
     Args:
         iteration (Callable): Returns the current iteration.
-        timeout (float, optional): Seconds, ``env_cfg.dist_cfg.timeout``.
-            Defaults to None: 1800.
-        end (Callable): Ends the process with a status. Defaults to ``os._exit``:
-            the main thread may wait forever.
+        timeout (float, optional): Timeout in seconds,
+            ``env_cfg.dist_cfg.timeout``. Defaults to None: 1800.
+        end (Callable): Ends the process with an exit status. Defaults to
+            ``os._exit``, because the main thread may wait forever.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Heartbeat:
             return self
         now = time.monotonic()
         self._signs = [_Sign(now) for _ in range(self.size)]
-        # Its own connection: a call in another thread may block the group's.
+        # A separate connection: a call in another thread may block the group's.
         self._store = torch.distributed.distributed_c10d._get_default_store().clone()
         self._over.clear()
         self._threads = [
@@ -89,7 +89,7 @@ class Heartbeat:
         count = 0
         try:
             while True:
-                # Until all are known, often: a rank may stop in its first seconds.
+                # Poll often until all ranks are known: a rank may stop in its first seconds.
                 known = all(sign.text for i, sign in enumerate(self._signs) if i != self.rank)
                 pause = self._interval if known else self._interval / 10
                 over = self._over.wait(pause if count else 0)
@@ -109,7 +109,7 @@ class Heartbeat:
                         text = f'({sign["who"]}) {sign["doing"]}'
                         self._signs[rank] = _Sign(time.monotonic(), text, sign['left'])
         except RuntimeError:
-            # The store is gone, with the process that held it.
+            # The store is gone because the process that held it has ended.
             return
 
     def _watch(self) -> None:
@@ -123,7 +123,7 @@ class Heartbeat:
                 return
 
     def _silent(self, seconds: float) -> list[int]:
-        """Ranks without a sign of life; if all look silent, the one that holds the store."""
+        """Ranks without a heartbeat. If all look silent, the one that holds the store."""
         now = time.monotonic()
         silent = [
             rank
@@ -173,7 +173,7 @@ def _place(trace: Any) -> str:
 
 
 def _name(stack: list[tuple[str, int, str]]) -> str:
-    """The collective and the line of mmrel that called it, from the innermost frame on."""
+    """The collective and the line of mmrel that called it. The stack starts innermost."""
     name = None
     for file, line, function in stack:
         file = file.replace(os.sep, '/')

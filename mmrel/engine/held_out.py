@@ -1,4 +1,4 @@
-"""Held-out images on which many networks are scored."""
+"""Held-out images for scoring many networks."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ def whole_loader(runner: Runner, config: dict, **order: Any) -> DataLoader:
 
     Args:
         runner (Runner): The runner.
-        config (dict): A loader's config; its sampler is replaced.
-        **order: As :class:`mmrel.datasets.WholeSetSampler`.
+        config (dict): A loader's config. Its sampler is replaced.
+        **order: Passed to :class:`mmrel.datasets.WholeSetSampler`.
 
     Returns:
         DataLoader: The loader.
@@ -33,10 +33,10 @@ def whole_loader(runner: Runner, config: dict, **order: Any) -> DataLoader:
 
 
 def dataset_digest(dataset: Dataset) -> str:
-    """Hash of which images a set has, by their names below its folder and their classes.
+    """Hash of a set's images: their paths relative to its folder, and their labels.
 
     Args:
-        dataset (Dataset): Of images in arrays the classes alone count.
+        dataset (Dataset): The set. If its images are in arrays, only the labels count.
 
     Returns:
         str: 16 hexadecimal digits.
@@ -52,19 +52,19 @@ def dataset_digest(dataset: Dataset) -> str:
 
 
 class HeldOutImages:
-    """Batches of images and labels, decoded once where they fit in memory.
+    """Batches of images and labels, decoded only once if they fit in memory.
 
-    They are kept as the loader gives them (uint8), in memory of the CPU; the
-    data preprocessor takes them to the device.
+    They are cached as the loader returns them (uint8), in CPU memory. The data
+    preprocessor moves them to the device.
 
     Args:
-        loader (DataLoader): From :func:`whole_loader`.
-        cache (str | bool): True: keep them; False: decode them for every
-            network; 'auto': keep them if they fit. Defaults to 'auto'.
-        limit_mb (float): What 'auto' may keep. Defaults to 4096.
+        loader (DataLoader): The loader, from :func:`whole_loader`.
+        cache (str | bool): True: cache the images. False: decode them for every
+            network. 'auto': cache them if they fit. Defaults to 'auto'.
+        limit_mb (float): Memory limit of 'auto' in MB. Defaults to 4096.
 
     Raises:
-        ValueError: If ``cache`` is none of the three, or there is no image.
+        ValueError: If ``cache`` has another value, or the set is empty.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class HeldOutImages:
         if cache not in ('auto', True, False):
             raise ValueError(f"test_cfg.cache_images={cache!r} must be 'auto', True or False")
         if len(loader.dataset) == 0:
-            raise ValueError('the held-out set (test_dataloader.dataset) has no image')
+            raise ValueError('the held-out set (test_dataloader.dataset) has no images')
         self.loader, self.cache, self.limit = loader, cache, limit_mb * _MB
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._complete = False
@@ -87,7 +87,7 @@ class HeldOutImages:
         return dataset_digest(self.loader.dataset)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches: images (B, 3, H, W) before the data preprocessor, labels (B,)."""
+        """Yield images (B, 3, H, W), before the data preprocessor, and labels (B,)."""
         if self._complete:
             yield from self._kept
             return
@@ -118,7 +118,7 @@ class HeldOutImages:
     def _packed(batch: dict) -> tuple[Tensor, Tensor]:
         images, samples = batch['inputs'], batch['data_samples']
         if any('gt_label' not in sample for sample in samples):
-            raise ValueError('the held-out set gives no labels: use one with classes')
+            raise ValueError('the held-out set has no labels: use a labeled one')
         if not isinstance(images, Tensor):
             images = torch.stack(list(images))
         return images, torch.cat([sample.gt_label for sample in samples])
@@ -135,12 +135,12 @@ def path_accuracy(
     """Top-1 accuracy of a supernet's path, averaged over its sides.
 
     Args:
-        model (BaseModel): The supernet, in evaluation mode; its
-            ``path_logits(inputs, path)`` gives logits (S, B, classes).
+        model (BaseModel): The supernet, in evaluation mode. Its
+            ``path_logits(inputs, path)`` returns logits (S, B, classes).
         path (dict): The path.
         images (HeldOutImages): The images.
-        autocast (bool): Whether to run it in bf16. Defaults to False.
-        each_batch (Callable): Called after every batch. Defaults to nothing.
+        autocast (bool): Whether to use bf16 autocast. Defaults to False.
+        each_batch (Callable): Called after every batch. Defaults to a no-op.
 
     Returns:
         float: Percent.
@@ -150,7 +150,7 @@ def path_accuracy(
         inputs = model.data_preprocessor(dict(inputs=inputs), False)['inputs']
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=autocast):
             logits = model.path_logits(inputs, path)
-        # On the device: it is read once a path.
+        # Kept on the device: it is read once per path.
         predicted = logits.argmax(dim=-1)
         correct = correct + (predicted == labels.to(predicted.device, non_blocking=True)).sum()
         sides = len(logits)

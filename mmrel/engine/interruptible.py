@@ -1,4 +1,4 @@
-"""Runner mixin for signals, ranks that hang, and leftovers of killed processes."""
+"""Runner mixin for signals, hanging ranks, and leftovers of killed processes."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ from .signals import StopSignals, TrainingStopped, saying_where_to_go_on
 
 
 class Interruptible:
-    """Runner mixin: a run may end at any time and resumes where it was."""
+    """Runner mixin: a run may end at any time and resumes where it stopped."""
 
     build_dataloader = staticmethod(build_dataloader)
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
-        """Register the config's hooks and those that no config can drop."""
+        """Register the config's hooks, and those that a config cannot drop."""
         super().register_hooks(*args, **kwargs)
         self._signals, self._equal_buffers = StopSignals(), EqualBuffersHook()
         timeout = ((self.cfg.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
@@ -37,12 +37,12 @@ class Interruptible:
         return super().build_train_loop(loop)
 
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """As mmengine's; every rank must call it, the first one writes."""
+        """Save a checkpoint. Every rank must call it; rank 0 writes."""
         self._equal_buffers.make_equal(self)
         super().save_checkpoint(*args, **kwargs)
 
     def train(self) -> nn.Module:
-        """Train; a signal ends it with a checkpoint."""
+        """Train. A signal ends the run with a checkpoint."""
         self._tidy()
         try:
             with self._signals, saying_where_to_go_on(self), self._heartbeat:
@@ -61,7 +61,7 @@ class Interruptible:
             end_workers()
 
     def test(self) -> dict:
-        """Test; a rank that hangs ends it."""
+        """Test. A hanging rank ends the run."""
         self._tidy()
         try:
             with self._heartbeat:

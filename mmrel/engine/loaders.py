@@ -18,17 +18,17 @@ _built: WeakSet[DataLoader] = WeakSet()
 def build_dataloader(
     dataloader: DataLoader | Mapping, seed: int | None = None, diff_rank_seed: bool = False
 ) -> DataLoader:
-    """As mmengine's ``Runner.build_dataloader``, for any number of workers.
+    """mmengine's ``Runner.build_dataloader``, for any number of workers.
 
-    With ``num_workers=0`` the settings for workers are dropped. Workers survive a
+    With ``num_workers=0`` the worker settings are dropped. Workers survive a
     signal that a launcher sends to all processes of a job, because the training
     process needs them until its checkpoint is written.
 
     Args:
         dataloader (DataLoader | Mapping): A loader's config, or a loader, which
-            is returned as it is.
+            is returned unchanged.
         seed (int, optional): The run's seed. Defaults to None.
-        diff_rank_seed (bool): As mmengine's. Defaults to False.
+        diff_rank_seed (bool): Same as in mmengine. Defaults to False.
 
     Returns:
         DataLoader: The loader.
@@ -46,8 +46,8 @@ def build_dataloader(
 def end_workers() -> None:
     """End the persistent workers of all loaders built here; another epoch starts new ones.
 
-    A loader whose queues Python's collector of cycles closes first cannot tell its
-    workers to end, and waits five seconds for each.
+    If Python's garbage collector closes a loader's queues first, the loader cannot tell
+    its workers to end, and waits five seconds for each.
     """
     for loader in _built:
         loader._iterator = None
@@ -56,7 +56,7 @@ def end_workers() -> None:
 def _start_worker(worker_id: int, init: Callable[[int], None] | None) -> None:
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    # torch ends a worker by SIGTERM; obey only the training process's.
+    # torch ends a worker with SIGTERM; obey it only if it comes from the training process.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     if init is not None:

@@ -1,7 +1,7 @@
 """Resume inside an epoch.
 
-mmengine restarts the epoch of a resumed run. That repeats the batches that a
-checkpoint inside an epoch has already seen.
+mmengine restarts the epoch when a run is resumed, which repeats batches that the
+checkpoint has already seen.
 """
 
 from collections.abc import Iterator
@@ -20,15 +20,15 @@ _BATCHES, _LENGTH, _SAMPLES = 'batches_in_epoch', 'batches_per_epoch', 'samples_
 
 
 def remaining_batches(loader: DataLoader, done: int) -> Iterator[Any]:
-    """The batches of an epoch after the first ones.
+    """The remaining batches of an epoch.
 
     Args:
-        loader (DataLoader): The training set's. With one of mmrel's samplers the
-            first batches are not read; with another one they are read and dropped.
+        loader (DataLoader): The training loader. With mmrel's samplers the skipped
+            batches are not read; with other samplers they are read and dropped.
         done (int): Number of batches to skip.
 
     Returns:
-        Iterator: The other batches.
+        Iterator: The remaining batches.
     """
     sampler = loader.sampler
     start_at = getattr(sampler, 'start_at', None) or getattr(sampler, 'skip', None)
@@ -42,10 +42,10 @@ def remaining_batches(loader: DataLoader, done: int) -> Iterator[Any]:
 class MidEpochTrainLoop(mmengine.runner.EpochBasedTrainLoop):
     """mmengine's ``EpochBasedTrainLoop`` that can start inside an epoch.
 
-    A run that was stopped after an epoch's last batch resumes with the hooks of
-    the epoch's end and the validation.
+    A run that was stopped after an epoch's last batch resumes with the
+    end-of-epoch hooks and the validation.
 
-    Args: as mmengine's.
+    Args: same as mmengine's.
 
     Attributes:
         batches_done (int): Batches of the current epoch whose step is done.
@@ -56,7 +56,7 @@ class MidEpochTrainLoop(mmengine.runner.EpochBasedTrainLoop):
         self.batches_done = 0
 
     def run_epoch(self) -> None:
-        """Run the rest of an epoch."""
+        """Run the rest of the epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         done = self.batches_done
@@ -70,17 +70,17 @@ class MidEpochTrainLoop(mmengine.runner.EpochBasedTrainLoop):
 
 
 class MidEpochHook(Hook):
-    """Keep the position inside an epoch in the checkpoint.
+    """Store the position inside an epoch in the checkpoint.
 
     :class:`mmrel.engine.Runner` registers it; configs do not list it.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note how many batches of the unfinished epoch the weights have seen."""
+        """Store how many batches of the unfinished epoch are done."""
         loop, meta = runner.train_loop, checkpoint['meta']
         if not isinstance(loop, MidEpochTrainLoop):
             return
-        # A checkpoint at an epoch's end already counts that epoch as done.
+        # A checkpoint at an epoch's end already counts the epoch as done.
         done = loop.batches_done if meta['epoch'] == loop.epoch else 0
         size = loop.dataloader.batch_size or 0
         meta[_BATCHES], meta[_LENGTH] = done, len(loop.dataloader)
@@ -100,9 +100,9 @@ class MidEpochHook(Hook):
 
 
 def _batches_done(meta: dict, loader: DataLoader) -> int:
-    """Batches of the unfinished epoch, in this run's batches, rounded down."""
+    """Finished batches of the current epoch, in batches of this run, rounded down."""
     if _BATCHES not in meta:
-        # Written before positions were kept. Checkpoints of whole epochs give 0 here.
+        # Written by a version that did not store positions. 0 for checkpoints at an epoch's end.
         done = meta.get('iter', 0) - meta.get('epoch', 0) * len(loader)
         return done if 0 < done <= len(loader) else 0
     done, length = int(meta[_BATCHES]), int(meta[_LENGTH])

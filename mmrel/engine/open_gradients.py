@@ -19,18 +19,18 @@ _KEY = 'gradients'
 
 
 class OpenGradientsHook(Hook):
-    """Keep the gradients of an unfinished accumulation in the checkpoint.
+    """Store the gradients of an unfinished accumulation in the checkpoint.
 
     :class:`mmrel.engine.runner.Runner` registers it; configs do not list it. Ranks
-    accumulate separately and average at the end, so the average of what they have
-    so far leads to the same sum on any number of ranks.
+    accumulate separately and average at the end, so averaging the partial gradients
+    gives the same result on any number of ranks.
     """
 
     def __init__(self) -> None:
         self._gradients: dict[str, Tensor] = {}
 
     def before_saving(self, runner: Runner) -> None:
-        """Average the gradients if an accumulation is open; runs on every rank."""
+        """Average the gradients if an accumulation is unfinished. Runs on every rank."""
         self._gradients = {}
         if not _is_open(runner):
             return
@@ -56,9 +56,9 @@ class OpenGradientsHook(Hook):
 
 
 class OpenGradients:
-    """Runner mixin with an :class:`OpenGradientsHook`.
+    """Runner mixin that registers an :class:`OpenGradientsHook`.
 
-    Before a checkpoint it calls the hooks' ``before_saving`` on every rank; mmengine calls
+    Before saving it calls the hooks' ``before_saving`` on every rank. mmengine calls
     ``before_save_checkpoint`` only on the rank that writes.
     """
 
@@ -68,7 +68,7 @@ class OpenGradients:
         self.register_hook(OpenGradientsHook())
 
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """As mmengine's; every rank must call it."""
+        """Save a checkpoint. Every rank must call it."""
         self.call_hook('before_saving')
         super().save_checkpoint(*args, **kwargs)
 

@@ -10,13 +10,13 @@ from .loaders import build_dataloader
 
 
 def inner_dataset(dataset: dict) -> dict:
-    """Config of the data set that reads the images, inside those that wrap it.
+    """Config of the data set that reads the images, without its wrappers.
 
     Args:
         dataset (dict): A training set's config.
 
     Returns:
-        dict: The innermost one; of a semi-supervised set the labeled part.
+        dict: The innermost config. For a semi-supervised set, the labeled part.
     """
     while 'pipeline' not in dataset and ('dataset' in dataset or 'labeled' in dataset):
         dataset = dataset['dataset'] if 'dataset' in dataset else dataset['labeled']
@@ -27,8 +27,8 @@ def read_with(dataset: dict, **changes: Any) -> dict:
     """Config of the images that a training set reads, each once.
 
     Args:
-        dataset (dict): A training set's config. Wrappers around it are left out
-            (:func:`inner_dataset`), but all parts of a concatenated one are kept.
+        dataset (dict): A training set's config. Its wrappers are dropped
+            (:func:`inner_dataset`), but all parts of a concatenated set are kept.
         **changes: Settings to change, such as ``pipeline``.
 
     Returns:
@@ -42,22 +42,22 @@ def read_with(dataset: dict, **changes: Any) -> dict:
 
 
 def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
-    """Config of a loader that reads the training set as another loader reads its own.
+    """Config of a loader that reads the training set with another loader's settings.
 
     Args:
-        cfg (Config): The run's; its ``train_dataloader`` names the data set. Of
-            a wrapper it is the data set inside (:func:`inner_dataset`).
-        like (dict): A loader's config: its pipeline, batch, workers and
-            ``collate_fn`` are taken.
-        changes (dict): Merged into the result.
+        cfg (Config): The run's config. Its ``train_dataloader`` names the data set,
+            whose wrappers are dropped (:func:`inner_dataset`).
+        like (dict): The other loader's config, with the pipeline, batch size,
+            workers and ``collate_fn`` to use.
+        changes (dict): Settings merged into the result.
 
     Returns:
-        dict: The config. Ranks share the images, none is there twice.
+        dict: The config. The images are split across ranks without duplicates.
     """
     changed = dict(pipeline=like['dataset']['pipeline'], test_mode=True)
     dataset = read_with(cfg.train_dataloader['dataset'], **changed)
     plain = dict(like, dataset=dataset, persistent_workers=False, drop_last=False)
-    # No round-up: a repeated sample would count twice.
+    # Without round_up, which repeats samples: a repeated sample would count twice.
     plain['sampler'] = dict(type='DefaultSampler', shuffle=False, round_up=False)
     return Config._merge_a_into_b(changes, plain)
 
@@ -65,14 +65,14 @@ def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
 def fixed_batches(
     cfg: Config, like: dict, number: int, batch_size: int | None = None, seed: int = 0
 ) -> list:
-    """Batches of random training images without augmentation, always the same ones.
+    """A fixed random selection of training images without augmentation, in batches.
 
     Args:
-        cfg (Config): As :func:`plain_loader_config`.
-        like (dict): Likewise.
-        number (int): Batches; fewer if the set is smaller.
-        batch_size (int, optional): Defaults to None: that of ``like``.
-        seed (int): Of the choice. Defaults to 0.
+        cfg (Config): See :func:`plain_loader_config`.
+        like (dict): See :func:`plain_loader_config`.
+        number (int): Number of batches. There are fewer if the set is too small.
+        batch_size (int, optional): Batch size. Defaults to None: that of ``like``.
+        seed (int): Seed of the selection. Defaults to 0.
 
     Returns:
         list: Batches as the loader collates them.

@@ -16,15 +16,15 @@ _KIND = {'lr', 'momentum', 'betas', 'alpha', 'rho', 'trust_coefficient'}
 
 
 def check_run_state(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
-    """Compare what a resumed run needs besides its weights.
+    """Compare what a resumed run needs in addition to its weights.
 
     Args:
-        runner (Runner): With its optimizers built.
+        runner (Runner): The runner, with its optimizers built.
         checkpoint (Mapping[str, Any]): From :func:`mmrel.utils.load_checkpoint_file`.
 
     Raises:
-        RuntimeError: If an optimizer or a scheduler is missing or is another one; one
-            line with the remedy.
+        RuntimeError: If an optimizer or a scheduler is missing or does not match. The
+            message is one line and says what to do.
     """
     wrapper, given = runner.optim_wrapper, checkpoint.get('optimizer')
     if given is None:
@@ -55,8 +55,8 @@ def _check_optimizer(wrapper: Any, given: Any, what: str) -> None:
     theirs = [len(group['params']) for group in groups]
     if ours != theirs:
         raise RuntimeError(
-            f"the checkpoint's {what} has {len(theirs)} groups of {sum(theirs)} parameters, this "
-            f"run's has {len(ours)} of {sum(ours)}: {_REMEDY}"
+            f"the checkpoint's {what} has {len(theirs)} groups with {sum(theirs)} parameters, this "
+            f"run's has {len(ours)} with {sum(ours)}: {_REMEDY}"
         )
     settings = [_KIND & set(group) for group in wrapper.optimizer.param_groups]
     lacking = [sorted(need - set(group)) for need, group in zip(settings, groups, strict=True)]
@@ -71,7 +71,7 @@ def _check_schedulers(ours: Any, given: Any) -> None:
         raise RuntimeError(f'the checkpoint has no param_schedulers to resume: {_REMEDY}')
     if isinstance(ours, dict):
         if not isinstance(given, dict) or not set(ours) <= set(given):
-            raise RuntimeError(f"the checkpoint's schedulers are not of {sorted(ours)}: {_REMEDY}")
+            raise RuntimeError(f"the checkpoint's schedulers are not for {sorted(ours)}: {_REMEDY}")
         pairs = [(ours[name], given[name]) for name in ours]
     else:
         pairs = [(ours, given)]

@@ -1,4 +1,4 @@
-"""Runner mixin for lengths, rates, and resumes under other conditions."""
+"""Runner mixin for run lengths, learning rates, and resuming with different settings."""
 
 from typing import Any
 
@@ -14,36 +14,36 @@ from .schedule import check_run
 
 
 class RunConditions:
-    """Runner mixin: one length, a rate for the batch, exact resumes.
+    """Runner mixin: consistent lengths, rates scaled with the batch, exact resumes.
 
-    It must precede :class:`.GuardedLoading`, which knows what a checkpoint is read for.
+    It must precede :class:`.GuardedLoading`, which sets ``resuming``.
 
-    Whatever hooks a config lists, checkpoints record their run (``meta['run']``), and a
-    resume compares the record with the current run; see ``docs/resume.md``.
+    Regardless of the config's hooks, checkpoints record their run (``meta['run']``), and a
+    resume compares this record with the current run; see ``docs/resume.md``.
     """
 
     _resumed: dict | None = None
 
     def train(self) -> nn.Module:
-        """Train, once the schedules fit the run's length."""
+        """Check that the schedules fit the run's length, then train."""
         if self._train_loop is not None:
             self._train_loop = self.build_train_loop(self._train_loop)
             check_run(self)
         return super().train()
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
-        """Scale the rates with the global batch, accumulated gradients included."""
+        """Scale the rates with the global batch, including gradient accumulation."""
         scale_rates(self, optim_wrapper, auto_scale_lr)
 
     def load_or_resume(self) -> None:
-        """Load or resume; then tell the model how many iterations a step has."""
+        """Load or resume, then publish the number of iterations per step to the model."""
         super().load_or_resume()
         if isinstance(self.optim_wrapper, OptimWrapper):
             counts = accumulative_counts(self.optim_wrapper)
             self.message_hub.update_info('accumulative_counts', counts)
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
-        """Load a checkpoint; on resume, compare it with this run."""
+        """Load a checkpoint. On resume, compare it with this run."""
         checkpoint = super().load_checkpoint(*args, **kwargs)
         if self.resuming:
             meta = checkpoint['meta']
@@ -64,8 +64,8 @@ class RunConditions:
         Args:
             filename (str): The checkpoint.
             resume_optimizer (bool): Load the optimizer's state. Defaults to True.
-            resume_param_scheduler (bool): Keep the place in the schedules. Defaults to True.
-            map_location (Any): As mmengine's.
+            resume_param_scheduler (bool): Keep the position in the schedules. Defaults to True.
+            map_location (Any): Same as in mmengine.
 
         Raises:
             ValueError: If this run cannot continue from it.
@@ -79,7 +79,7 @@ class RunConditions:
         if 'run' not in meta:
             self.logger.warning(
                 f'{filename} has no record of its run (an older version wrote it): schedule and '
-                "rate continue as they were, whatever the config's are"
+                "rate continue as they were; the config's are ignored"
             )
         elif resume_param_scheduler:
             continue_run(self, meta, fresh, self._resumed['schedulers'])

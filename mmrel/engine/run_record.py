@@ -21,7 +21,7 @@ def schedulers_of(runner: Runner) -> dict[str, list[_ParamScheduler]]:
 
 
 def fingerprint(scheduler: _ParamScheduler) -> dict[str, Any]:
-    """A scheduler's state without its place and its rates, which are in the optimizer's groups."""
+    """A scheduler's state without its position and rates (kept in the optimizer's groups)."""
     left_out = (*_PLACE, 'base_values')
     static = {k: plain(v) for k, v in scheduler.state_dict().items() if k not in left_out}
     return dict(static, type=type(scheduler).__name__)
@@ -31,7 +31,7 @@ def run_record(runner: Runner) -> dict[str, Any]:
     """The record of a run, in plain values.
 
     Args:
-        runner (Runner): With loop, optimizer and schedulers built.
+        runner (Runner): The runner, with loop, optimizer and schedulers built.
 
     Returns:
         dict[str, Any]: ``meta['run']`` of a checkpoint.
@@ -64,7 +64,7 @@ def run_record(runner: Runner) -> dict[str, Any]:
 
 
 def check_record(old: Any, new: Mapping) -> None:
-    """Refuse a record that mmrel has not written."""
+    """Reject a record that mmrel did not write."""
     if not isinstance(old, Mapping):
         raise ValueError(
             f"meta['run'] of the checkpoint must be a dict, not {type(old).__name__}: it is damaged"
@@ -82,5 +82,5 @@ def check_record(old: Any, new: Mapping) -> None:
 
 
 def batch_of(record: Mapping) -> GlobalBatch:
-    """The global batch of a record."""
+    """The global batch in a record."""
     return GlobalBatch(*(record[k] for k in ('batch_size', 'world_size', 'accumulative_counts')))

@@ -1,4 +1,4 @@
-"""mmengine's Runner, with the checks that mmrel's commands promise."""
+"""mmengine's Runner with mmrel's checks."""
 
 import copy
 from typing import Any
@@ -29,9 +29,9 @@ class Runner(
 ):
     """The Runner that :func:`mmrel.apis.build_runner` builds from a config.
 
-    The configuration, hooks and environment go only to the log file.
+    Configuration, hooks and environment are written only to the log file.
 
-    Args: as mmengine's.
+    Args: same as mmengine's.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,13 +39,13 @@ class Runner(
         self.logger.info(describe_run(self))
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """mmengine's logger, whose console shows what runs, its progress and its results."""
+        """mmengine's logger, with console output limited to what runs, progress and results."""
         logger = super().build_logger(*args, **kwargs)
         filter_console(logger)
         return logger
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
-        """As mmengine's; ``num_classes`` follows from checkpoint or data if left out."""
+        """Build the model. If left out, ``num_classes`` comes from checkpoint or data."""
         if isinstance(model, dict):
             checkpoint = self._load_from
             if checkpoint is None and self._resume:
@@ -58,7 +58,7 @@ class Runner(
         return super().build_model(model)
 
     def _training_count(self) -> int | None:
-        """Number of classes of the training set, which is built now and used later."""
+        """Number of classes in the training set. Its loader is built now and used later."""
         if isinstance(self._train_dataloader, dict):
             self._train_dataloader = self.build_dataloader(
                 self._train_dataloader,
@@ -69,6 +69,6 @@ class Runner(
         return None if loader is None else count_classes(loader.dataset)
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
-        """As mmengine's, plus the checks that a config cannot drop."""
+        """Register the config's hooks, and the checks that a config cannot drop."""
         super().register_hooks(*args, **kwargs)
         self.register_hook(ClassNamesHook())

@@ -1,8 +1,8 @@
-"""One length for a run: which schedules follow it, and which do not fit it.
+"""Check that all schedules fit the length of the run.
 
 If a config leaves out ``T_max`` and ``end``, they follow ``train_cfg`` (mmengine fills in
 ``end``, and a cosine without ``T_max`` runs to its end). If a config sets them, this module
-logs or refuses the ones that do not fit.
+logs or refuses values that do not fit.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ class Span:
 
     @property
     def kind(self) -> str:
-        """Its type's name, without a scope."""
+        """The name of its type, without the scope."""
         kind = self.config['type']
         return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
@@ -48,7 +48,7 @@ class Span:
 
     @property
     def changes(self) -> tuple[str, str]:
-        """Optimizer and value that it changes; schedulers with the same ones compete."""
+        """The optimizer and the value that it changes. Schedulers can share both."""
         kind = self.config.get('param_name') or self.kind
         for name in ('LR', 'Momentum'):
             kind = name if kind.endswith(name) else kind
@@ -62,10 +62,10 @@ def run_length(train_cfg: Mapping) -> tuple[str, int] | None:
         train_cfg (Mapping): The config's ``train_cfg``.
 
     Returns:
-        tuple[str, int] | None: None for a loop of another kind.
+        tuple[str, int] | None: Key and value, or None for another kind of loop.
 
     Raises:
-        ValueError: If it is not a whole number of at least 1.
+        ValueError: If the length is not an integer of at least 1.
     """
     keys = ('max_epochs', 'max_iters')
     if train_cfg.get('by_epoch') is False:
@@ -75,7 +75,7 @@ def run_length(train_cfg: Mapping) -> tuple[str, int] | None:
         return None
     value = train_cfg[key]
     if not isinstance(value, int | float) or value != int(value) or value < 1:
-        raise ValueError(f'train_cfg.{key}={value!r} must be a whole number of at least 1')
+        raise ValueError(f'train_cfg.{key}={value!r} must be an integer of at least 1')
     return key, int(value)
 
 
@@ -84,7 +84,7 @@ def scheduler_configs(schedulers: Any, key: str = 'param_scheduler') -> Iterator
 
     Args:
         schedulers (Any): One config, a list, or a dict of lists (one per optimizer).
-        key (str): Where it is. Defaults to 'param_scheduler'.
+        key (str): Key of ``schedulers`` in the config. Defaults to 'param_scheduler'.
 
     Yields:
         tuple[str, Any]: Key and config.
@@ -100,18 +100,18 @@ def scheduler_configs(schedulers: Any, key: str = 'param_scheduler') -> Iterator
 
 
 def spans(cfg: Mapping, epoch_length: int | None = None) -> list[Span]:
-    """When each of a config's schedulers is active, as mmengine reads them.
+    """When each of a config's schedulers is active, as mmengine interprets them.
 
     Args:
-        cfg (Mapping): The whole config.
-        epoch_length (int, optional): Iterations of an epoch. Defaults to None: not
-            known yet; schedulers in another unit than the run are left out.
+        cfg (Mapping): The full config.
+        epoch_length (int, optional): Iterations per epoch. Defaults to None: not
+            known yet. Schedulers in a unit other than the run's are then left out.
 
     Returns:
-        list[Span]: In the run's unit.
+        list[Span]: The spans, in the run's unit.
 
     Raises:
-        ValueError: If a scheduler counts epochs in a run by iteration and is not
+        ValueError: If a scheduler counts epochs in an iteration-based run and is not
             converted, or a length is not a number.
     """
     key, length = run_length(cfg['train_cfg'])
@@ -149,19 +149,19 @@ def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
         length (tuple[str, int]): From :func:`run_length`.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If there is such a schedule.
     """
     key, run = length
     for span in found:
         remedy = f'lower it or raise train_cfg.{key}'
         if span.begin >= run:
             raise ValueError(
-                f'{span.key}.begin={span.config["begin"]} ({span.kind}) is not before '
+                f'{span.key}.begin={span.config["begin"]} ({span.kind}) must be before '
                 f'the end of the run, train_cfg.{key}={run}: {remedy}'
             )
         if span.begin >= span.end:
             raise ValueError(
-                f'{span.key}.begin={span.config.get("begin", 0)} is not before '
+                f'{span.key}.begin={span.config.get("begin", 0)} must be before '
                 f'{span.key}.end={span.config["end"]}'
             )
         if span.warms_up and span.end > run:
@@ -180,7 +180,7 @@ def mismatches(found: list[Span], length: int) -> dict[str, tuple[Any, Any]]:
         length (int): The run's length, in its unit.
 
     Returns:
-        dict[str, tuple[Any, Any]]: For each key its value and the value that fits.
+        dict[str, tuple[Any, Any]]: For each key, its value and the value that fits.
     """
     last: dict[tuple[str, str], float] = {}
     for span in found:
@@ -205,12 +205,12 @@ def check_length_option(cfg: Mapping, cfg_options: Mapping | None) -> None:
     """Refuse a length from the command line that the config's schedule does not follow.
 
     Args:
-        cfg (Mapping): The config, with the options.
+        cfg (Mapping): The config, with the options applied.
         cfg_options (Mapping, optional): Dotted keys and their values. If they set any
-            key of ``param_scheduler``, the schedule counts as intended.
+            key of ``param_scheduler``, the schedule is assumed to be intended.
 
     Raises:
-        ValueError: If the schedule does not follow; the message has the keys to set.
+        ValueError: If the schedule does not follow. The message lists the keys to set.
     """
     options = cfg_options or {}
     flat = {f'{key}.{part}': value for key, value in options.items()
@@ -243,7 +243,7 @@ def _model_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
 
 
 def _hook_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
-    """The same for the config's hooks; mmpretrain's ``SwitchRecipeHook`` counts from 1."""
+    """The hooks' warm-ups. mmpretrain's ``SwitchRecipeHook`` counts epochs from 1."""
     names = [str(hook['type']) for hook in runner.cfg.get('custom_hooks') or ()
              if isinstance(hook, Mapping)]  # fmt: skip
     for hook in runner.hooks:
@@ -260,10 +260,10 @@ def _hook_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
 def check_run(runner: Runner) -> None:
     """Compare all schedules of a run with its length, before it starts.
 
-    Warm-ups do not follow the run's length; one line of the log lists them.
+    Warm-ups do not follow the run's length. One log line lists them.
 
     Args:
-        runner (Runner): With its train loop built.
+        runner (Runner): The runner, with its train loop built.
 
     Raises:
         ValueError: If a warm-up or a change of views is beyond the end of the run.
@@ -279,7 +279,7 @@ def check_run(runner: Runner) -> None:
         if value > limit:
             by_iter = ' (a run by iteration is one epoch)' if key == 'max_iters' else ''
             raise ValueError(
-                f'{name}={value} is longer than the run of {limit}{by_iter}, and what follows '
+                f'{name}={value} is longer than the run of {limit}{by_iter}, so what follows it '
                 f'would never begin: lower it or raise train_cfg.{key}={run}'
             )
         fixed.append(f'{name}={value:g}')
@@ -291,7 +291,7 @@ def check_run(runner: Runner) -> None:
         now = ', '.join(f'{name}={value}' for name, (value, _) in wrong.items())
         say.warning(
             f'the schedule does not end with the run, train_cfg.{key}={run}: {now}; leave these '
-            'keys out and they follow it'
+            'keys out to make them follow it'
         )
     _check_validation(runner, key, run)
 

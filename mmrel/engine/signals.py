@@ -1,4 +1,4 @@
-"""Signals with which schedulers and users end a training run."""
+"""Signals that cluster schedulers and users send to end a training run."""
 
 import os
 import signal
@@ -10,18 +10,18 @@ from types import FrameType
 
 from mmengine.runner import Runner, find_latest_checkpoint
 
-# slurm warns with SIGUSR1 (--signal=USR1@120); everything else sends SIGTERM.
+# Slurm warns with SIGUSR1 (--signal=USR1@120); everything else sends SIGTERM.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 # A launcher may pass on a signal that the process has already received itself.
 _SAME_SECONDS = 3.0
 
 
 class TrainingStopped(SystemExit):
-    """A run ended after a signal; its checkpoint is written.
+    """Raised when a run ends after a signal, once its checkpoint is written.
 
     The exit status is 128 plus the signal's number, as if the signal had killed
     the process: 143 for SIGTERM, 138 for SIGUSR1. A script that requeues jobs can
-    thus tell a stopped run from one that is finished (0) or has failed (1).
+    thus tell a stopped run from a finished (0) or a failed one (1).
 
     Args:
         number (int): The signal.
@@ -41,10 +41,10 @@ class TrainingStopped(SystemExit):
 
 
 class StopSignals:
-    """Note SIGTERM and SIGUSR1 inside the context; a second one ends the process.
+    """Record SIGTERM and SIGUSR1 inside the context. A second one ends the process.
 
-    Handlers set by others stay. Outside the main thread, where Python allows no
-    handlers, nothing is noted.
+    Existing handlers are kept. Outside the main thread, where Python does not allow
+    handlers, nothing is recorded.
 
     Attributes:
         received (int): The number of the first signal, 0 until then.

@@ -1,4 +1,4 @@
-"""What a path may cost, and drawing paths that keep to it."""
+"""Budgets for the cost of paths, and sampling paths within them."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -12,17 +12,18 @@ Cost = Callable[[SearchSpace, np.ndarray], np.ndarray]
 
 
 class Budget:
-    """Bounds of a cost.
+    """Lower and upper bounds of a cost.
 
     Args:
         cost (dict): Config of a cost, such as ``dict(type='FLOPsCost')``.
-        min (float, optional): Least cost of a path. Defaults to None: none.
-        max (float, optional): Greatest cost of a path. Defaults to None: none.
-        max_draws (int): Random paths tried for one that keeps to the bounds.
-            Defaults to 100,000; a measured cost needs a smaller number.
+        min (float, optional): Minimum cost of a path. Defaults to None: no limit.
+        max (float, optional): Maximum cost of a path. Defaults to None: no limit.
+        max_draws (int): Maximum number of random paths tried to find one within
+            the bounds. Defaults to 100,000. Use fewer for a measured cost.
 
     Raises:
-        ValueError: If there is no bound, or none can be kept.
+        ValueError: If there is no bound, ``min`` exceeds ``max``, or ``max_draws``
+            is below 1.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Budget:
         max_draws: int = 100_000,
     ) -> None:
         if (min is None and max is None) or (None not in (min, max) and min > max):
-            raise ValueError(f'budget.min={min}, budget.max={max}: give one, and min below max')
+            raise ValueError(f'budget.min={min}, budget.max={max}: set one or both, with min < max')
         if max_draws < 1:
             raise ValueError(f'budget.max_draws={max_draws} must be at least 1')
         self.cost: Cost = SEARCH_COSTS.build(cost)
@@ -45,7 +46,7 @@ class Budget:
         return f'{low}{self.cost.name}{high}'
 
     def keeps(self, costs: np.ndarray) -> np.ndarray:
-        """Which of N costs are inside, shape (N,), bool."""
+        """Which of N costs are within the budget, shape (N,), bool."""
         inside = np.ones(np.shape(costs), dtype=bool)
         if self.min is not None:
             inside &= costs >= self.min
@@ -54,7 +55,7 @@ class Budget:
         return inside
 
     def allows(self, space: SearchSpace, path: Path) -> bool:
-        """Whether a path is inside."""
+        """Whether a path is within the budget."""
         return bool(self.keeps(self.cost(space, space.indices([path])))[0])
 
 
@@ -64,25 +65,25 @@ def draw_path(
     generator: np.random.Generator,
     taken: Collection[str] = (),
 ) -> Path | None:
-    """Draw a random path inside a budget.
+    """Draw a random path within a budget.
 
     Args:
         space (SearchSpace): The space.
-        budget (Budget, optional): None: every path may be drawn.
-        generator (np.random.Generator): Source of the draws.
-        taken (Collection[str]): Keys of the paths that are out of the question.
+        budget (Budget, optional): The budget. None: any path may be drawn.
+        generator (np.random.Generator): Random generator.
+        taken (Collection[str]): Keys of paths to exclude.
 
     Returns:
-        Path, optional: None if no draw was new and inside the budget.
+        Path, optional: The path, or None if no draw was new and within the budget.
 
     Raises:
-        ValueError: If no draw was inside the budget, and no path is known that is.
+        ValueError: If no draw was within the budget, and ``taken`` is empty.
     """
     limit = budget.max_draws if budget else 100_000
     drawn, block, found = 0, 1, False
     lowest, highest = np.inf, -np.inf
     while drawn < limit:
-        # Few at first: a measured cost takes its time for each.
+        # Start with small blocks: measuring a cost takes time for each path.
         rows = space.sample_indices(min(block, limit - drawn), generator)
         drawn, block = drawn + len(rows), min(2 * block, 4096)
         if budget is not None:
@@ -90,14 +91,14 @@ def draw_path(
             lowest, highest = min(lowest, costs.min()), max(highest, costs.max())
             rows = rows[budget.keeps(costs)]
         found |= len(rows) > 0
-        # In a small space most of a block are equal.
+        # In a small space most paths of a block are duplicates.
         _, first = np.unique(space.canonical(rows), axis=0, return_index=True)
         for path in space.paths(rows[np.sort(first)]):
             if space.key(path) not in taken:
                 return path
     if not found and not taken:
         raise ValueError(
-            f'no path meets the budget {budget}: {drawn} random paths cost from {lowest:g} to '
+            f'no path meets the budget {budget}: {drawn} random paths cost {lowest:g} to '
             f'{highest:g}; change test_cfg.budget, or raise its max_draws'
         )
     return None
@@ -106,25 +107,25 @@ def draw_path(
 def draw_paths(
     space: SearchSpace, budget: Budget | None, n: int, generator: np.random.Generator
 ) -> list[Path]:
-    """Draw N different random paths inside a budget.
+    """Draw N different random paths within a budget.
 
     Raises:
-        ValueError: If too few are found.
+        ValueError: If fewer are found.
     """
     paths: dict[str, Path] = {}
     while len(paths) < n:
         path = draw_path(space, budget, generator, paths)
         if path is None:
             raise ValueError(
-                f'{n} different paths were asked for, and only {len(paths)} were found'
-                + (f' inside the budget {budget}' if budget else '')
+                f'{n} different paths were requested, but only {len(paths)} were found'
+                + (f' within the budget {budget}' if budget else '')
             )
         paths[space.key(path)] = path
     return list(paths.values())
 
 
 def path_costs(space: SearchSpace, path: Path, extra: Sequence[Cost] = ()) -> dict[str, float]:
-    """FLOPs, parameters and further costs of a path, by name, for JSON."""
+    """FLOPs, parameters and additional costs of a path, by name, for JSON."""
     row = space.indices([path])
     costs = dict(flops=space.flops(row)[0].item(), parameters=space.parameters(row)[0].item())
     for cost in extra:

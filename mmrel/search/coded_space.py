@@ -1,4 +1,4 @@
-"""Spaces whose paths are encoded for a network: what is chosen, and how wide."""
+"""Spaces whose paths are encoded as network inputs: architecture and width codes."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ __all__ = ['CodedSpace']
 class CodedSpace(SearchSpace):
     """Base of the K-shot spaces: architecture choices, then width choices.
 
-    The codes are those of the networks: entries that a network does not use
-    count nothing, so equal networks have equal codes.
+    The codes ignore entries that a network does not use, so equal networks have
+    equal codes.
 
     Args:
         architecture (Mapping[str, Sequence]): Options by choice name, in order.
-        widths (Mapping[str, Sequence[float]]): Shares of the full width, in
-            (0, 1] and rising. May be empty.
+        widths (Mapping[str, Sequence[float]]): Fractions of the full width, in
+            (0, 1] and in ascending order. May be empty.
 
     Raises:
-        ValueError: If a choice is not as above.
+        ValueError: If a choice violates this.
     """
 
     num_classes: int
@@ -35,7 +35,7 @@ class CodedSpace(SearchSpace):
     ) -> None:
         for name, options in widths.items():
             if list(options) != sorted(options) or not all(0 < o <= 1 for o in options):
-                raise ValueError(f'{name}={list(options)} must rise and lie in (0, 1]')
+                raise ValueError(f'{name}={list(options)} must be ascending and in (0, 1]')
         super().__init__({**architecture, **widths})
         self.width_choices = tuple(widths)
         self._shares = [np.array(self.choices[name], dtype=np.float64) for name in widths]
@@ -43,7 +43,7 @@ class CodedSpace(SearchSpace):
 
     @property
     def image_size(self) -> int:
-        """Side of the images, as costs that measure ask for it."""
+        """Image size in pixels, used by measured costs."""
         return self.input_size
 
     @property
@@ -60,7 +60,7 @@ class CodedSpace(SearchSpace):
         return codes
 
     def width_codes(self, indices: np.ndarray) -> np.ndarray:
-        """Shares of the full width, 0 where a layer is absent, (N, W), float32."""
+        """Fractions of the full width, 0 if a layer is absent, (N, W), float32."""
         first = len(self._architecture_sizes)
         used = self.used(indices)[:, first:]
         shares = np.zeros(used.shape, dtype=np.float32)
@@ -69,7 +69,7 @@ class CodedSpace(SearchSpace):
         return np.where(used, shares, np.float32(0))
 
     def mean_width(self, indices: np.ndarray) -> np.ndarray:
-        """Mean share over the existing layers, (N,), float32; 1 without width choices."""
+        """Mean width fraction over existing layers, (N,), float32; 1 without width choices."""
         shares = self.width_codes(indices)
         present = (shares > 0).sum(axis=1)
         return np.where(present > 0, shares.sum(axis=1) / np.maximum(present, 1), 1).astype(

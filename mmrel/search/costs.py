@@ -1,4 +1,4 @@
-"""What a path costs: FLOPs, parameters, or measured latency."""
+"""Costs of paths: FLOPs, parameters, or measured latency."""
 
 import json
 import os
@@ -24,25 +24,25 @@ class PathCost(Protocol):
     """A cost of paths.
 
     Attributes:
-        name (str): Names columns and files.
-        unit (str): Stands behind its values.
+        name (str): Used in column and file names.
+        unit (str): Unit of its values.
     """
 
     name: str
     unit: str
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
-        """Costs of N paths at places (N, C), shape (N,)."""
+        """Costs of N paths given as option indices (N, C), shape (N,)."""
 
 
 @SEARCH_COSTS.register_module()
 class FLOPsCost:
-    """Multiply-accumulates for one image, by the space's closed form."""
+    """Multiply-accumulates per image, by the space's closed form."""
 
     name, unit = 'flops', 'MACs'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
-        """Costs of N paths at places (N, C), shape (N,), int64."""
+        """Costs of N paths given as option indices (N, C), shape (N,), int64."""
         return space.flops(indices)
 
 
@@ -53,28 +53,28 @@ class ParametersCost:
     name, unit = 'parameters', 'parameters'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
-        """Costs of N paths at places (N, C), shape (N,), int64."""
+        """Costs of N paths given as option indices (N, C), shape (N,), int64."""
         return space.parameters(indices)
 
 
 @SEARCH_COSTS.register_module()
 class LatencyCost:
-    """Milliseconds of a forward of the stand-alone network, measured here.
+    """Latency of the stand-alone network's forward pass in ms, measured on this machine.
 
-    The median of several forwards after some that do not count. What was
-    measured is kept, apart for each space, device, batch, image size and number
-    of threads; paths that are the same network are measured once.
+    It is the median of several forward passes after a warm-up. Results are cached
+    separately for each space, device, batch size, image size and number of
+    threads. Paths that yield the same network are measured once.
 
     Args:
-        batch_size (int): Images in a forward. Defaults to 1.
-        device (str, optional): Where it runs. Defaults to None: an accelerator
-            if there is one, else the CPU.
-        image_size (int, optional): Side of the images. Defaults to None: the
+        batch_size (int): Batch size. Defaults to 1.
+        device (str, optional): Device to measure on. Defaults to None: an
+            accelerator if there is one, else the CPU.
+        image_size (int, optional): Image size in pixels. Defaults to None: the
             space's ``image_size``.
-        warmup (int): Forwards before those that count. Defaults to 5.
-        repeats (int): Forwards that count. Defaults to 20.
-        file (str, optional): A JSON file that keeps the results for the next
-            run; several processes may share it. Defaults to None: in memory.
+        warmup (int): Number of warm-up passes. Defaults to 5.
+        repeats (int): Number of timed passes. Defaults to 20.
+        file (str, optional): JSON file that caches the results across runs.
+            Several processes may share it. Defaults to None: cache in memory.
 
     Raises:
         ValueError: If a number is too small.
@@ -104,17 +104,15 @@ class LatencyCost:
         self._known: dict[str, dict[str, float]] = {}
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
-        """Costs of N paths at places (N, C), shape (N,), float64.
+        """Costs of N paths given as option indices (N, C), shape (N,), float64.
 
         Raises:
-            ValueError: If the file is not a latency cache, or the space does
-                not tell its image size.
+            ValueError: If the file is not a latency cache, or the image size is
+                unknown.
         """
         size = self.image_size or getattr(space, 'image_size', None)
         if size is None:
-            raise ValueError(
-                f'{type(space).__name__} does not tell its image size: set cost.image_size'
-            )
+            raise ValueError(f'{type(space).__name__} has no image_size: set cost.image_size')
         setting = (
             f'space {space.fingerprint()}, {_device_name(self.device)}, batch {self.batch_size}, '
             f'{size} px, {torch.get_num_threads()} threads'
@@ -141,13 +139,13 @@ class LatencyCost:
                 kept.update({key: float(value) for key, value in values.items()})
         except (ValueError, AttributeError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(
-                f'cost.file={self.file!r} is not a latency cache ({error}): delete it, or give '
-                'another file'
+                f'cost.file={self.file!r} is not a valid latency cache ({error}): delete it, or '
+                'use another file'
             ) from error
 
     def _write(self) -> None:
         if self.file is not None:
-            self._read()  # what other processes have added
+            self._read()  # merge what other processes have added
             content = json.dumps(self._known, indent=1).encode()
             write_atomically(content, self.file, shared=True)
 
@@ -166,7 +164,7 @@ class LatencyCost:
         return 1000 * statistics.median(times)
 
     def _wait(self) -> None:
-        """Until the device has done what it was given; a CPU always has."""
+        """Wait until the device has finished its work; a no-op on CPUs."""
         if self.device.type != 'cpu':
             torch.accelerator.synchronize(self.device)
 

@@ -1,9 +1,9 @@
-"""NSGA-II whose draws follow from the seed, the draw's number and the scores before it.
+"""NSGA-II whose draws depend only on the seed, the draw's number and the scores before it.
 
-Optuna's sampler is used as it is; but it is asked in a study of our own in memory, to
-which finished generations are added in the order of their draws, and its generator
-starts anew for every draw. So neither the order in which processes finish paths nor
-an interruption changes what is drawn.
+Optuna's sampler is used unchanged, but on a separate in-memory study. Finished
+generations are added to it in the order of their draws, and the generator is reseeded
+for every draw. Neither the order in which processes finish paths nor an interruption
+changes what is drawn.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from .space import Path, SearchSpace
 
 
 class _GenerationSampler(NSGAIISampler):
-    """NSGA-II that reads a trial's generation from its attributes, never counts it."""
+    """NSGA-II that reads a trial's generation from its attributes instead of counting it."""
 
     def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
         return trial.user_attrs['generation']
@@ -28,7 +28,7 @@ class _GenerationSampler(NSGAIISampler):
         return [trial for trial in trials if trial.user_attrs['generation'] == generation]
 
     def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-        # Optuna returns them in another order at the first time than later.
+        # Optuna returns them in a different order the first time.
         parents = super().get_parent_population(study, generation)
         return sorted(parents, key=lambda trial: trial.number)
 
@@ -38,13 +38,13 @@ class Evolution:
 
     Args:
         space (SearchSpace): The space.
-        directions (Sequence[str]): 'maximize' or 'minimize' of every objective.
-        population (int): Paths of a generation.
+        directions (Sequence[str]): 'maximize' or 'minimize' for each objective.
+        population (int): Paths per generation.
         seed (int): The seed.
-        crossover_prob (float): As Optuna's ``NSGAIISampler``. Defaults to 0.9.
-        swapping_prob (float): As Optuna's. Defaults to 0.5.
-        mutation_prob (float, optional): As Optuna's. Defaults to None: one over
-            the number of choices.
+        crossover_prob (float): See Optuna's ``NSGAIISampler``. Defaults to 0.9.
+        swapping_prob (float): See Optuna's ``NSGAIISampler``. Defaults to 0.5.
+        mutation_prob (float, optional): See Optuna's ``NSGAIISampler``. Defaults
+            to None: 1 / number of choices.
 
     Raises:
         ValueError: If a number is out of range.
@@ -65,7 +65,7 @@ class Evolution:
         )
         for name, value in probabilities.items():
             if value is not None and not 0 <= value <= 1:
-                raise ValueError(f'sampler.{name}={value} must be from 0 to 1')
+                raise ValueError(f'sampler.{name}={value} must be in [0, 1]')
         if seed < 0:
             raise ValueError(f'test_cfg.seed={seed} must not be negative')
         self._settings = dict(probabilities, population_size=population)
@@ -77,7 +77,7 @@ class Evolution:
         self.scored = 0
 
     def add(self, path: Path, values: Sequence[float], generation: int) -> None:
-        """Add a scored path; those of earlier draws come first."""
+        """Add a scored path. Paths must be added in the order of their draws."""
         self._study.add_trial(
             create_trial(
                 params=path,
@@ -89,7 +89,7 @@ class Evolution:
         self.scored += 1
 
     def new_trial(self, path: Path, **attributes: object) -> FrozenTrial:
-        """A trial of a path that waits for its score, for a study in a storage."""
+        """A waiting trial for a path, for a study in a storage."""
         return create_trial(
             state=TrialState.WAITING,
             params=path,
@@ -98,15 +98,15 @@ class Evolution:
         )
 
     def generator(self, slot: int) -> np.random.Generator:
-        """The source of a draw's random numbers."""
+        """The random generator of a draw."""
         return np.random.default_rng([self.seed, slot])
 
     def children(self, slot: int, generation: int) -> Iterator[Path]:
-        """Endless candidates of a draw, of the generations before it.
+        """An endless stream of candidates for a draw, bred from earlier generations.
 
         Args:
-            slot (int): The draw's number, over all generations.
-            generation (int): Its generation, 1 at least.
+            slot (int): The draw's number, counted over all generations.
+            generation (int): Its generation, at least 1.
 
         Yields:
             Path: A child of two parents, or of one.
@@ -116,7 +116,7 @@ class Evolution:
         trial = create_trial(state=TrialState.WAITING, user_attrs=dict(generation=generation))
         while True:
             child = sampler.sample_relative(self._study, trial, self._options)
-            # What is missing is to be mutated.
+            # Optuna leaves out the choices to mutate.
             yield {
                 name: child[name]
                 if name in child

@@ -1,4 +1,4 @@
-"""The MobileNetV2-SE space: expansion, kernel, squeeze-excitation or identity of 21 layers."""
+"""The MobileNetV2-SE space: expansion, kernel and SE, or identity, for each of 21 layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class BlockSizes:
         in_channels (int): Input channels.
         out_channels (int): Output channels.
         hidden_channels (int): Channels between the two 1x1 convolutions.
-        kernel_size (int): Of the depthwise convolution.
-        stride (int): Of the depthwise convolution.
-        squeeze_channels (int): Of the squeeze-excitation; 0: there is none.
+        kernel_size (int): Kernel size of the depthwise convolution.
+        stride (int): Stride of the depthwise convolution.
+        squeeze_channels (int): Squeeze-excitation channels. 0: no SE module.
     """
 
     in_channels: int
@@ -45,7 +45,7 @@ class BlockSizes:
         )
 
     def parameters(self) -> int:
-        """Parameters, BN's included."""
+        """Number of parameters, including BN."""
         hidden, squeeze = self.hidden_channels, self.squeeze_channels
         count = hidden * (self.in_channels + self.kernel_size**2 + self.out_channels + 4)
         count += 2 * self.out_channels
@@ -54,35 +54,35 @@ class BlockSizes:
 
 @SEARCH_SPACES.register_module()
 class MobileNetV2SESpace(CodedSpace):
-    """Choose each layer's inverted residual block, and how wide it is inside.
+    """Choose each layer's inverted residual block and its expanded width.
 
-    A layer has every expansion and kernel with and without
-    squeeze-excitation; where stride is 1 and the channels agree it may also be
-    left out (identity): 13 choices, else 12. The width is a share of the
-    expanded channels (ours: what goes from layer to layer keeps its width, so
-    that residual sums agree); squeeze-excitation narrows to a quarter of them
-    (ours).
+    A layer chooses an expansion and a kernel size, with or without
+    squeeze-excitation. With stride 1 and equal channels it may also be the
+    identity: 13 choices instead of 12. The width is a fraction of the expanded
+    channels (our choice: the channels between layers stay fixed, so that residual
+    sums match). Squeeze-excitation reduces to a quarter of the expanded channels
+    (our choice).
     Source: K-shot NAS (arXiv:2106.06442).
 
     Args:
-        num_classes (int): Defaults to 1000.
-        input_size (int): Height and width of the images. Defaults to 224.
-        stem_channels (int): Of the first convolution. Defaults to 32.
-        first_channels (int): Of the depthwise-separable block after it.
+        num_classes (int): Number of classes. Defaults to 1000.
+        input_size (int): Image size in pixels. Defaults to 224.
+        stem_channels (int): Channels of the first convolution. Defaults to 32.
+        first_channels (int): Channels of the depthwise-separable block after it.
             Defaults to 16.
-        channels (Sequence[int]): Of each stage.
-        layers (Sequence[int]): Of each stage.
-        strides (Sequence[int]): Of the first convolution, then of each stage's
-            first layer.
-        last_channels (int): Of the last convolution. Defaults to 1280.
-        expansions (Sequence[int]): Defaults to (3, 6).
-        kernels (Sequence[int]): Defaults to (3, 5, 7).
-        widths (Sequence[float]): Shares of the expanded channels. One share: no
-            choice of width. Defaults to (1.0,).
-        divisor (int): Expanded channels are multiples of it. Defaults to 8.
+        channels (Sequence[int]): Output channels of each stage.
+        layers (Sequence[int]): Number of layers in each stage.
+        strides (Sequence[int]): Stride of the first convolution, then of each
+            stage's first layer.
+        last_channels (int): Channels of the last convolution. Defaults to 1280.
+        expansions (Sequence[int]): Expansion ratios. Defaults to (3, 6).
+        kernels (Sequence[int]): Kernel sizes. Defaults to (3, 5, 7).
+        widths (Sequence[float]): Fractions of the expanded channels. With a single
+            one, widths are not searched. Defaults to (1.0,).
+        divisor (int): Expanded channels are rounded to multiples of it. Defaults to 8.
 
     Raises:
-        ValueError: If sizes do not fit each other.
+        ValueError: If the sizes are inconsistent.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class MobileNetV2SESpace(CodedSpace):
         if not len(channels) == len(layers) == len(strides) - 1:
             raise ValueError(
                 f'space.channels={list(channels)}, layers={list(layers)} and strides='
-                f'{list(strides)} must name the same stages; strides begins with the stem'
+                f'{list(strides)} must describe the same stages; strides begins with the stem'
             )
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f'space.kernels={list(kernels)} must be odd')
@@ -151,7 +151,7 @@ class MobileNetV2SESpace(CodedSpace):
         return max(self.divisor, int(full / self.divisor + 0.5) * self.divisor)
 
     def block(self, layer: int, op: str, share: float = 1.0) -> BlockSizes | None:
-        """Sizes of a layer's block; None: identity."""
+        """Sizes of a layer's block, or None for the identity."""
         if op == IDENTITY:
             return None
         before, after, stride = self._layers[layer]
@@ -162,14 +162,14 @@ class MobileNetV2SESpace(CodedSpace):
         )
 
     def blocks(self, path: Path) -> list[BlockSizes | None]:
-        """Sizes of each layer's block of a path."""
+        """Sizes of the block of each layer in a path."""
         return [
             self.block(i, path[f'layer{i}.op'], path.get(f'layer{i}.width', self.widths[0]))
             for i in range(self.depth)
         ]
 
     def _tables(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Costs of each layer by option and width, (O, W) each."""
+        """FLOPs and parameters of each layer, by option and width, (O, W) each."""
         size = -(-self.input_size // self.stem_stride)
         flops, parameters = [], []
         for i, (_, _, stride) in enumerate(self._layers):
@@ -195,7 +195,7 @@ class MobileNetV2SESpace(CodedSpace):
         return total
 
     def used(self, indices: np.ndarray) -> np.ndarray:
-        """All but the widths of layers that are left out."""
+        """All entries except the widths of identity layers."""
         used = super().used(indices)
         if self.width_choices:
             may_be_absent = [self.choices[f'layer{i}.op'][0] == IDENTITY for i in range(self.depth)]
@@ -218,7 +218,7 @@ class MobileNetV2SESpace(CodedSpace):
         return self._sum(self._parameters, indices) + fixed
 
     def largest(self) -> Path:
-        """The last option everywhere: all layers, at full width."""
+        """The last option of every choice: the largest block at full width."""
         return {name: options[-1] for name, options in self.choices.items()}
 
     def subnet(self, path: Path) -> dict:
@@ -251,7 +251,7 @@ class MobileNetV2SESpace(CodedSpace):
         )
 
     def describe(self) -> dict:
-        """As the base, with the sizes that are not choices."""
+        """The base's description, plus the sizes that are not choices."""
         return dict(
             super().describe(),
             layers=[list(layer) for layer in self._layers],

@@ -16,20 +16,20 @@ _NAMES = tuple(f'edge_{source}_{target}' for source, target in EDGES)
 
 
 def _reach(passes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which nodes the input reaches and which reach the output, (N, 4) each."""
+    """Which nodes are reachable from the input, and from which the output is, (N, 4) each."""
     forth = np.zeros((len(passes), 4), dtype=bool)
     back = forth.copy()
     forth[:, 0] = back[:, 3] = True
     for i, (source, target) in enumerate(EDGES):  # sorted by target
         forth[:, target] |= forth[:, source] & passes[:, i]
-    # By source from the last: all edges out of a node's targets are then done.
+    # In descending order of source, so that all edges leaving a target are done first.
     for i, (source, target) in sorted(enumerate(EDGES), key=lambda e: -e[1][0]):
         back[:, source] |= back[:, target] & passes[:, i]
     return forth, back
 
 
 def live_edges(path: Path) -> dict[str, str]:
-    """The edges that carry something from a cell's input to its output.
+    """The edges that lie on a path from a cell's input to its output.
 
     Args:
         path (Path): Operations by ``edge_SOURCE_TARGET``.
@@ -48,19 +48,19 @@ def live_edges(path: Path) -> dict[str, str]:
 
 @SEARCH_SPACES.register_module()
 class NASBench201Space(CodedSpace):
-    """The cell of NAS-Bench-201 (arXiv:2001.00326), 15,625 of them.
+    """The 15,625 cells of NAS-Bench-201 (arXiv:2001.00326).
 
-    A node is the sum of its incoming edges; convolutions are ReLU, convolution
-    and BN. What does not lie on a way from the cell's input to its output is not
-    computed and has no parameters (ours). The network is a convolution, three
-    stages of the same cell with residual blocks of stride 2 between them that
-    double the channels, BN and a classifier.
+    A node is the sum of its incoming edges. Convolutions are ReLU-conv-BN. Edges
+    that do not lie on a path from the cell's input to its output are not computed
+    and have no parameters (our choice). The network consists of a convolution,
+    three stages of the same cell, BN and a classifier. Residual blocks of stride 2
+    between the stages double the channels.
 
     Args:
-        num_classes (int): Defaults to 10.
-        channels (int): Of the first stage. Defaults to 16.
-        cells (int): Of each stage. Defaults to 5.
-        input_size (int): Height and width of the images. Defaults to 32.
+        num_classes (int): Number of classes. Defaults to 10.
+        channels (int): Channels of the first stage. Defaults to 16.
+        cells (int): Number of cells per stage. Defaults to 5.
+        input_size (int): Image size in pixels. Defaults to 32.
 
     Raises:
         ValueError: If a number is below 1.
@@ -88,13 +88,13 @@ class NASBench201Space(CodedSpace):
         return passes & forth[:, sources] & back[:, targets]
 
     def used(self, indices: np.ndarray) -> np.ndarray:
-        """Edges that, given the others, lie on a way from input to output or could."""
+        """Edges that, given the others, lie or could lie on a path from input to output."""
         forth, back = _reach(np.asarray(indices) != 0)
         sources, targets = np.array(EDGES).T
         return forth[:, sources] & back[:, targets]
 
     def _weights_in_cell(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Squared kernel sizes summed over a cell's convolutions, and their number, (N,)."""
+        """The sum of k * k over a cell's convolutions, and their number, (N,) each."""
         places = np.where(self._live(indices), indices, 0)
         one = (places == OPERATIONS.index('conv1x1')).sum(axis=1)
         three = (places == OPERATIONS.index('conv3x3')).sum(axis=1)
@@ -152,7 +152,7 @@ class NASBench201Space(CodedSpace):
         )
 
     def describe(self) -> dict:
-        """As the base, with the sizes that are not choices."""
+        """The base's description, plus the sizes that are not choices."""
         return dict(
             super().describe(),
             channels=self.channels,

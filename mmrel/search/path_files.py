@@ -1,4 +1,4 @@
-"""Files of paths: a line of JSON for each."""
+"""Files with one path per line, as JSON."""
 
 import json
 import os
@@ -8,19 +8,19 @@ from .space import Path, SearchSpace
 
 
 def read_rows(file: str, half_line: bool = False) -> list[dict]:
-    """Read a file with a dict in each line.
+    """Read a file with one dict per line.
 
     Args:
         file (str): The file.
-        half_line (bool): Leave out a last line that is cut short, as a killed
-            process leaves it. Defaults to False.
+        half_line (bool): Whether to ignore an incomplete last line, as left by a
+            killed process. Defaults to False.
 
     Returns:
         list[dict]: The lines.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a line is not a dict in JSON; with its number.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If a line is not a JSON object. The message has its number.
     """
     if not os.path.isfile(file):
         raise FileNotFoundError(f'file of paths {file!r} does not exist')
@@ -49,15 +49,15 @@ def read_rows(file: str, half_line: bool = False) -> list[dict]:
 
 
 def read_paths(file: str, space: SearchSpace) -> list[Path]:
-    """Read paths, each a line of its own or the entry ``path`` of a line.
+    """Read one path per line, either the path itself or an object with the key ``path``.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a line is not a path of the space; the message has its number.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If a path does not belong to the space. The message has its number.
     """
     rows = read_rows(file)
     if not rows:
-        raise ValueError(f'{file} holds no path')
+        raise ValueError(f'{file} has no paths')
     paths = []
     for number, row in enumerate(rows, 1):
         path = row.get('path', row)
@@ -70,5 +70,5 @@ def read_paths(file: str, space: SearchSpace) -> list[Path]:
 
 
 def format_rows(rows: Iterable[Mapping]) -> str:
-    """The text of a file with a dict in each line."""
+    """The text of a file with one dict per line."""
     return ''.join(json.dumps(row) + '\n' for row in rows)

@@ -1,4 +1,4 @@
-"""What a search leaves in its work dir."""
+"""The results that a search writes to its work dir."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ Writers = dict[str, Callable[[BinaryIO], object]]
 
 
 def best_first(rows: Sequence[Mapping]) -> list[Mapping]:
-    """Rows by score; of equal ones the earlier draw comes first."""
+    """Rows sorted by score. For equal scores, the earlier draw comes first."""
     return sorted(rows, key=lambda row: (-row['score'], row['slot']))
 
 
@@ -28,7 +28,7 @@ def cost_names(rows: Sequence[Mapping]) -> list[str]:
 
 
 def results_table(rows: Sequence[Mapping]) -> str:
-    """Rows as a Markdown table; choices that are equal in all of them are left out."""
+    """Rows as a Markdown table, without choices that are equal in all rows."""
     costs = cost_names(rows)
     choices = [n for n in rows[0]['path'] if len({str(row['path'][n]) for row in rows}) > 1]
     head = ['place', 'top-1', *costs, 'generation', 'path', *choices]
@@ -48,16 +48,18 @@ def write_results(
     top: int,
     retrain_base: str | None,
 ) -> None:
-    """Write the results; existing files are replaced, all or none.
+    """Write the results. Existing files are replaced together, all or none.
+
+    Without matplotlib the PNGs are not written.
 
     Args:
         folder (str): The work dir.
-        rows (Sequence[Mapping]): The scored paths, one at least.
+        rows (Sequence[Mapping]): The scored paths, at least one.
         space (SearchSpace): Their space.
-        cost (str): The cost of the Pareto picture.
-        top (int): Paths in the list of the best.
-        retrain_base (str, optional): The base of ``retrain.py``. None: it is
-            not written. The PNGs are not without matplotlib.
+        cost (str): The cost for the Pareto plot.
+        top (int): Number of paths in the list of the best.
+        retrain_base (str, optional): Base config of ``retrain.py``. None: it is
+            not written.
     """
     ranked = best_first(rows)
     best = dict(ranked[0], space=space.fingerprint())
@@ -87,7 +89,7 @@ def _write(text: str, file: BinaryIO) -> None:
 
 
 def _interactive(rows: Sequence[Mapping], cost: str) -> dict[str, str]:
-    """Optuna's pictures as HTML; they share one copy of plotly.min.js."""
+    """Optuna's plots as HTML, and one copy of plotly.js for all of them."""
     import optuna
     from optuna.trial import create_trial
     from plotly.offline import get_plotlyjs

@@ -13,13 +13,13 @@ from .space import Path, SearchSpace
 
 
 def find_base(base: str) -> str:
-    """The config from which a retraining config takes all but the network.
+    """Find the config from which a retraining config takes everything but the network.
 
     Args:
-        base (str): A path, from here or from the repository.
+        base (str): A path relative to the working directory or the repository.
 
     Returns:
-        str: Absolute.
+        str: The absolute path.
 
     Raises:
         FileNotFoundError: If it is in neither place.
@@ -28,14 +28,14 @@ def find_base(base: str) -> str:
         if place.is_file():
             return str(place.resolve())
     raise FileNotFoundError(
-        f'retrain.base={base!r} of the config is neither here nor in {package_root()}'
+        f'retrain.base={base!r} was found neither in the working directory nor in {package_root()}'
     )
 
 
 def _over(base: object, value: object) -> object:
-    """What to write so that a config's value becomes ``value``, its other keys kept.
+    """The override that turns a config's value into ``value`` and keeps its other keys.
 
-    A part of another type takes nothing from the one that it replaces.
+    A part with another type inherits nothing from the one that it replaces.
     """
     if not isinstance(value, Mapping) or not isinstance(base, Mapping):
         return value
@@ -58,15 +58,15 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
     Args:
         space (SearchSpace): The space.
         path (Path): The path.
-        base (str): From :func:`find_base`: data, schedule and the model's
-            settings other than the architecture, such as its loss.
-        remark (str): For the first line; unprintable characters become spaces.
+        base (str): The base config, from :func:`find_base`. It provides data,
+            schedule and non-architectural model settings, such as the loss.
+        remark (str): Text for the first line. Unprintable characters become spaces.
 
     Returns:
-        str: The text; it names ``base`` by its absolute path.
+        str: The text. It refers to ``base`` by its absolute path.
 
     Raises:
-        ValueError: If the network that it gives is not the path's.
+        ValueError: If the resulting network is not the path's.
     """
     wanted = _plain(space.subnet(path))
     cfg = read_config(base)
@@ -77,7 +77,7 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
     )
     got = Config._merge_a_into_b(ConfigDict(model=model), cfg._cfg_dict)['model']
     if not _holds(got, wanted):
-        raise ValueError(f'{base} cannot be changed to the network of {path}: it gives {got}')
+        raise ValueError(f'{base} cannot be adapted to the network of {path}: it yields {got}')
     return text
 
 

@@ -1,4 +1,4 @@
-"""Search spaces: named choices, and paths through them as plain values."""
+"""Search spaces: named choices, and paths as plain dicts of options."""
 
 import hashlib
 import json
@@ -10,31 +10,31 @@ import numpy as np
 __all__ = ['Option', 'Path', 'SearchSpace']
 
 Option = str | int | float | None
-# A path names one option of every choice: {'patch': 16, 'block0.heads': 3, ...}. It is a
-# plain value: JSON reads and writes it, a supernet's forward takes it.
+# A path holds one option for every choice: {'patch': 16, 'block0.heads': 3, ...}. It is a
+# plain dict: it can be stored as JSON and passed to a supernet's forward.
 Path = dict[str, Option]
 
 
 class SearchSpace(ABC):
-    """Base of the search spaces.
+    """Base class of the search spaces.
 
     A space is an ordered dict of choices, each with its options. Populations are
-    handled as integer arrays, one row a path and one column a choice, whose
-    entries are the places of the options; so costs are closed forms over columns.
+    integer arrays with one row per path and one column per choice. Entries are
+    option indices, so costs are closed forms over columns.
 
     Args:
         choices (Mapping[str, Sequence]): Options by choice name, in order.
 
     Raises:
-        ValueError: If a choice has no option, or one twice.
+        ValueError: If a choice has no options, or has duplicates.
     """
 
     def __init__(self, choices: Mapping[str, Sequence[Option]]) -> None:
         if not choices:
-            raise ValueError(f'{type(self).__name__} has no choice')
+            raise ValueError(f'{type(self).__name__} has no choices')
         for name, options in choices.items():
             if not options or len(set(options)) != len(options):
-                raise ValueError(f'{name}={options} must hold options, none of them twice')
+                raise ValueError(f'{name}={options} must hold options, without duplicates')
         self.choices = {name: tuple(options) for name, options in choices.items()}
         self._sizes = np.array([len(options) for options in self.choices.values()])
         self._places = {
@@ -44,9 +44,9 @@ class SearchSpace(ABC):
 
     @property
     def size(self) -> int:
-        """Number of paths, those that differ in unused entries only counted apart.
+        """Number of paths. Paths that differ only in unused entries count separately.
 
-        More than ``len`` could give: Python's stops at 2**63.
+        It can exceed the maximum that Python's ``len`` supports, 2**63 - 1.
         """
         size = 1
         for options in self.choices.values():
@@ -56,14 +56,14 @@ class SearchSpace(ABC):
     # --- sampling ---------------------------------------------------------
 
     def sample_indices(self, n: int, generator: np.random.Generator) -> np.ndarray:
-        """Random paths, every option as likely as the others of its choice.
+        """Sample random paths, uniformly over the options of each choice.
 
         Args:
             n (int): Number of paths N.
-            generator (np.random.Generator): Source of the draws.
+            generator (np.random.Generator): Random generator.
 
         Returns:
-            np.ndarray: Places, shape (N, C), int64.
+            np.ndarray: Option indices, shape (N, C), int64.
         """
         return generator.integers(0, self._sizes, size=(n, len(self._sizes)), dtype=np.int64)
 
@@ -71,16 +71,16 @@ class SearchSpace(ABC):
         """One random path (see `sample_indices`)."""
         return self.paths(self.sample_indices(1, generator))[0]
 
-    # --- a path as places and as one-hot code -------------------------------
+    # --- a path as option indices and as one-hot code -----------------------
 
     def validate(self, path: Path) -> None:
-        """Check that a path is one of this space.
+        """Check that a path belongs to this space.
 
         Raises:
-            ValueError: With the choice, its value and the options.
+            ValueError: If not. The message has the choice, its value and the options.
         """
         if not isinstance(path, Mapping):
-            raise ValueError(f'a path is a dict of choices, not {path!r}')
+            raise ValueError(f'a path must be a dict of choices, not {path!r}')
         for name, options in self.choices.items():
             if name not in path:
                 raise ValueError(f'the path lacks {name!r}, one of {list(options)}')
@@ -92,15 +92,13 @@ class SearchSpace(ABC):
                 )
         unknown = [name for name in path if name not in self.choices]
         if unknown:
-            raise ValueError(
-                f'the path has {unknown}, which are not choices of {type(self).__name__}'
-            )
+            raise ValueError(f'the path has {unknown}, which {type(self).__name__} does not know')
 
     def indices(self, paths: Sequence[Path]) -> np.ndarray:
-        """Places of the options of N paths, shape (N, C), int64.
+        """Option indices of N paths, shape (N, C), int64.
 
         Raises:
-            ValueError: If a path is not of this space.
+            ValueError: If a path does not belong to this space.
         """
         for path in paths:
             self.validate(path)
@@ -108,7 +106,7 @@ class SearchSpace(ABC):
         return np.array(rows, dtype=np.int64).reshape(len(rows), len(self.choices))
 
     def paths(self, indices: np.ndarray) -> list[Path]:
-        """The paths at places of shape (N, C)."""
+        """The paths of option indices (N, C)."""
         return [
             {
                 name: options[place]
@@ -118,7 +116,7 @@ class SearchSpace(ABC):
         ]
 
     def encode(self, paths: Sequence[Path]) -> np.ndarray:
-        """One-hot codes of N paths, choices side by side.
+        """One-hot codes of N paths, concatenated over the choices.
 
         Returns:
             np.ndarray: Shape (N, sum of the numbers of options), float32.
@@ -148,18 +146,18 @@ class SearchSpace(ABC):
     # --- equal paths --------------------------------------------------------
 
     def used(self, indices: np.ndarray) -> np.ndarray:
-        """Which entries change the network, shape (N, C), bool.
+        """Which entries affect the network, shape (N, C), bool.
 
-        A width of an absent block, for example, does not. Defaults to all.
+        The width of an absent block does not, for example. Defaults to all.
         """
         return np.ones(np.shape(indices), dtype=bool)
 
     def canonical(self, indices: np.ndarray) -> np.ndarray:
-        """The same paths with their unused entries at the first option."""
+        """The same paths with unused entries set to the first option."""
         return np.where(self.used(indices), indices, 0)
 
     def key(self, path: Path) -> str:
-        """A short text that two paths share only if they are the same network."""
+        """A short string that two paths share only if they are the same network."""
         return '-'.join(map(str, self.canonical(self.indices([path]))[0]))
 
     # --- costs --------------------------------------------------------------
@@ -179,19 +177,19 @@ class SearchSpace(ABC):
     # --- files --------------------------------------------------------------
 
     def dumps(self, path: Path) -> str:
-        """A path as JSON.
+        """Convert a path to JSON.
 
         Raises:
-            ValueError: If it is not of this space.
+            ValueError: If it does not belong to this space.
         """
         self.validate(path)
         return json.dumps({name: path[name] for name in self.choices}, indent=1)
 
     def loads(self, text: str) -> Path:
-        """A path from JSON.
+        """Read a path from JSON.
 
         Raises:
-            ValueError: If it is not JSON, or not of this space.
+            ValueError: If it is not valid JSON, or does not belong to this space.
         """
         try:
             path = json.loads(text)
@@ -201,11 +199,11 @@ class SearchSpace(ABC):
         return path
 
     def fingerprint(self) -> str:
-        """Hash of what makes two spaces the same; checkpoints and studies carry it."""
+        """Hash that identifies the space. Checkpoints and studies store it."""
         return hashlib.sha256(json.dumps(self.describe()).encode()).hexdigest()[:16]
 
     def describe(self) -> dict:
-        """Type, choices and what else makes a space this one, for JSON.
+        """Type, choices and whatever else identifies the space, for JSON.
 
         Subclasses add the sizes that are not choices (full widths, depth, classes).
         """

@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal file, or a database that several machines reach."""
+"""Storages of studies: a journal file, or a database shared by several machines."""
 
 import os
 import random
@@ -13,25 +13,25 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError
 
-# Seconds after which a database counts as out of reach.
+# Seconds after which a database counts as unreachable.
 _TIMEOUT = 10
 _ATTEMPTS = 10
 
 
 def open_storage(where: str) -> BaseStorage:
-    """Open a storage, or make it.
+    """Open a storage, or create it.
 
     Args:
         where (str): The URL of a database (``postgresql://``, ``mysql://``,
             ``sqlite:///``), or the path of a journal file, which may be on a
-            disk that machines share.
+            shared file system.
 
     Returns:
-        BaseStorage: Optuna's.
+        BaseStorage: Optuna's storage.
 
     Raises:
         ConnectionError: If it cannot be reached or used.
-        ValueError: If it is not a valid URL.
+        ValueError: If the URL is invalid.
         ImportError: If the database's driver is not installed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -45,11 +45,11 @@ def _open_database(url: str) -> BaseStorage:
     except (ArgumentError, NoSuchModuleError) as error:
         hidden = re.sub(r'//([^:/@]*):[^@]*@', r'//\1:***@', url)
         raise ValueError(
-            f'search storage {hidden!r} is not the address of a database ({error}): such as '
+            f'search storage {hidden!r} is not a valid database URL ({error}): use, for example, '
             'postgresql://user@host/name, mysql://user@host/name, sqlite:///file.db'
         ) from error
     name = parsed.render_as_string(hide_password=True)
-    # SQLite's is how long a writer waits for the others.
+    # For SQLite, the timeout is how long a writer waits for other writers.
     timeout = dict(timeout=60) if driver.name == 'sqlite' else dict(connect_timeout=_TIMEOUT)
     engine = dict(connect_args=timeout, pool_pre_ping=True)
     for attempt in range(_ATTEMPTS):
@@ -65,7 +65,7 @@ def _open_database(url: str) -> BaseStorage:
                 f'mysql+pymysql://: pip install PyMySQL ({error})'
             ) from error
         except Exception as error:
-            # Drivers, SQLAlchemy and Optuna have errors of their own.
+            # Drivers, SQLAlchemy and Optuna each have their own errors.
             if attempt + 1 < _ATTEMPTS and _is_race(error):
                 time.sleep(random.uniform(0.2, 1))
                 continue
@@ -75,10 +75,10 @@ def _open_database(url: str) -> BaseStorage:
 
 
 def _lock_before_reading(engine: Engine) -> None:
-    """Let a transaction of SQLite exclude the others from its start on.
+    """Make SQLite transactions exclusive from the start.
 
     A path is claimed by reading its state and then changing it. Other databases lock
-    the row as it is read; SQLite has no such lock, so two processes could claim it.
+    the row on reading. SQLite has no row locks, so two processes could claim the path.
     """
 
     @event.listens_for(engine, 'connect')
@@ -89,12 +89,12 @@ def _lock_before_reading(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql('BEGIN IMMEDIATE')
 
-    # Its connections were made without.
+    # Existing connections were opened without these listeners.
     engine.dispose()
 
 
 def _is_race(error: Exception) -> bool:
-    """Whether another process was making the tables of a new database at the same time."""
+    """Whether another process was creating the tables of a new database at the same time."""
     return isinstance(error, IntegrityError) or 'already exists' in str(error)
 
 
@@ -118,16 +118,16 @@ def _open_journal(path: str) -> BaseStorage:
 
 
 def _check_journal(path: str) -> None:
-    """Before anything of it is changed: it may be a database, or a file given by mistake."""
+    """Check the file before it is changed: it may be a database, or not a journal at all."""
     start = b'{"op_code"'
     with open(path, 'rb') as file:
         head = file.read(len(start))
     if not start.startswith(head):
-        raise ValueError('it does not begin as one; a database is given as sqlite:///FILE')
+        raise ValueError('it does not begin like one; for a database, use sqlite:///FILE')
 
 
 def _cut_torn_line(path: str, lock: JournalFileSymlinkLock) -> None:
-    """Remove half a line that a killed process left: the next one would be glued to it."""
+    """Remove an incomplete last line left by a killed process; the next would be joined to it."""
     with open(path, 'rb+') as file:
         if _is_whole(file):
             return

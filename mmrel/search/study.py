@@ -1,13 +1,13 @@
-"""A search as an Optuna study on which any number of processes work.
+"""A search as an Optuna study shared by any number of processes.
 
-A search draws a fixed number of paths, one a slot: slot s belongs to generation
-s // population. A slot's path follows from the seed, the slot, the scores of the
-generations before and the paths of the slots before. So whoever comes first may
-draw it, one process or several come to the same paths, and so does a search that
-was killed. Paths are written to the storage before they are scored, as waiting
-trials; a process claims one by setting it to running, which a storage lets only one
-do. What two processes write twice is told apart by the trial's number: the lowest
-counts.
+A search draws a fixed number of paths, one per slot. Slot s belongs to generation
+s // population. A slot's path depends only on the seed, the slot, the scores of
+earlier generations and the paths of earlier slots. Any process may therefore draw
+it: one process, several processes and a resumed search all find the same paths.
+
+Paths are written to the storage as waiting trials before they are scored. A process
+claims one by setting it to running, which the storage allows only once. If two
+processes write the same path, the trial with the lowest number counts.
 """
 
 import time
@@ -27,10 +27,10 @@ from .space import Path, SearchSpace
 from .study_rows import RowChecker
 from .worker import Watch, Worker
 
-# Children drawn for one slot before a random path takes it.
+# Children tried for a slot before it gets a random path.
 _CHILDREN = 100
 _BEAT_SECONDS = 30.0
-# A process of another machine that shows no sign of life for so long has ended.
+# A process on another machine that sends no heartbeat for this long has ended.
 _GONE_SECONDS = 300.0
 # A claim is signed within milliseconds.
 _UNSIGNED_SECONDS = 10.0
@@ -41,10 +41,10 @@ _DIRECTIONS = dict(accuracy='maximize', cost='minimize')
 
 @dataclass(frozen=True)
 class Claim:
-    """A path that this process is to score.
+    """A path that this process has claimed for scoring.
 
     Attributes:
-        slot (int): Its place in the search.
+        slot (int): Its position in the search.
         generation (int): Its generation.
         path (Path): The path.
         costs (dict[str, float]): Its costs by name.
@@ -63,27 +63,27 @@ class SearchStudy:
 
     Args:
         storage (BaseStorage): From :func:`.storage.open_storage`.
-        name (str): The study's name in it.
+        name (str): The study's name in the storage.
         space (SearchSpace): The space.
-        identity (Mapping): What else two searches must share to be one, for
-            JSON; the space and the settings below are added.
-        population (int): Paths of a generation.
-        generations (int): Generations.
+        identity (Mapping): What else identifies the search, for JSON. The space and
+            the settings below are added.
+        population (int): Paths per generation.
+        generations (int): Number of generations.
         objectives (Sequence[str]): 'accuracy', or 'accuracy' and 'cost'.
             Defaults to ('accuracy',).
-        budget (Budget, optional): What every path keeps to. Defaults to None.
+        budget (Budget, optional): The budget that every path must meet. Defaults
+            to None.
         cost (Cost, optional): The second objective. Defaults to None: the
             budget's cost.
-        seed (int): Of the draws. Defaults to 0.
-        sampler (Mapping, optional): Probabilities of
-            :class:`.evolution.Evolution`. Defaults to None: Optuna's.
-        fresh (bool): Refuse an existing study. Defaults to False.
+        seed (int): Seed of the draws. Defaults to 0.
+        sampler (Mapping, optional): Probabilities for
+            :class:`.evolution.Evolution`. Defaults to None: Optuna's defaults.
+        fresh (bool): Whether to refuse an existing study. Defaults to False.
 
     Raises:
-        ValueError: If a setting is out of range, or the study in the storage is
-            of another space, checkpoint or setting, or has rows that no such search
-            wrote.
-        FileExistsError: If ``fresh`` and the study has paths.
+        ValueError: If a setting is out of range, or the study in the storage has
+            another space, checkpoint or setting, or has invalid rows.
+        FileExistsError: If ``fresh`` is set and the study has paths.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class SearchStudy:
         )
         if fresh and self._slots():
             raise FileExistsError(
-                f'the study {name!r} has paths already: go on with --resume, or take another '
+                f'the study {name!r} already has paths: continue with --resume, or use another '
                 '--work-dir'
             )
         settings = dict(
@@ -138,16 +138,16 @@ class SearchStudy:
             sampler=dict(sampler or {}),
         )
         self._check_identity(name, dict(settings, **identity))
-        # Refuse bad rows here rather than after hours.
+        # Reject bad rows now, not after hours of search.
         self._trials()
         self._rows.check_paths(self.total)
         self.worker, self._watch = Worker(), Watch()
         self._beats, self._beaten = 0, -_BEAT_SECONDS
 
-    # --- what the storage holds -------------------------------------------
+    # --- contents of the storage ------------------------------------------
 
     def _check_identity(self, name: str, identity: dict) -> None:
-        # One that has no path yet, as after a budget that none meets, is nobody's.
+        # A study without paths (for example, no path met the budget) may be taken over.
         if not self._slots():
             self._study.set_user_attr('identity', identity)
             return
@@ -160,8 +160,8 @@ class SearchStudy:
         ]
         if differing:
             raise ValueError(
-                f'the study {name!r} is of another search:\n  {"; ".join(differing)}\n'
-                '  Take the same settings, or another --work-dir (in a shared storage: another '
+                f'the study {name!r} belongs to another search:\n  {"; ".join(differing)}\n'
+                '  Use the same settings, or another --work-dir (in a shared storage: another '
                 'test_cfg.study_name)'
             )
 
@@ -170,14 +170,14 @@ class SearchStudy:
         return [trial for trial in trials if 'slot' in trial.user_attrs]
 
     def _trials(self) -> list[FrozenTrial]:
-        """The checked trials of slots, in the order in which they were written."""
+        """The trials with a slot, checked, in the order in which they were written."""
         trials = self._slots()
         for trial in trials:
             self._rows.check(trial)
         return trials
 
     def _live(self) -> tuple[dict[int, FrozenTrial], list[FrozenTrial]]:
-        """The trial that counts for each slot, and those that were written in vain."""
+        """The trial that counts for each slot, and redundant trials."""
         live, vain, keys = {}, [], set()
         for trial in self._trials():
             if trial.state in (TrialState.FAIL, TrialState.PRUNED):
@@ -199,7 +199,7 @@ class SearchStudy:
     def rows(self) -> list[dict]:
         """The scored paths in the order of their slots, for JSON.
 
-        Each has slot, generation, score, the costs by name, key and path.
+        Each row has slot, generation, score, the costs by name, key and path.
         """
         live, _ = self._live()
         rows = []
@@ -220,13 +220,13 @@ class SearchStudy:
             )
         return rows
 
-    # --- what a worker does -------------------------------------------------
+    # --- operations of a worker ---------------------------------------------
 
     def claim(self) -> Claim | None:
-        """Take a path to score; wait while others score the last ones of a generation.
+        """Claim a path, or wait while others score the last paths of a generation.
 
         Returns:
-            Claim, optional: None when all paths of the search are scored.
+            Claim, optional: The claim, or None when all paths are scored.
 
         Raises:
             ValueError: If no path meets the budget.
@@ -254,7 +254,7 @@ class SearchStudy:
                 if claim is not None:
                     return claim
             running = [live[s] for s in slots if live[s].state == TrialState.RUNNING]
-            # Each is asked, so that each one's clock runs.
+            # Check every trial, so that each one's timer starts.
             gone = [trial for trial in running if self._is_gone(trial)]
             for trial in gone:
                 print_log(
@@ -270,12 +270,12 @@ class SearchStudy:
         """Write a score.
 
         Args:
-            claim (Claim): From :meth:`claim`.
+            claim (Claim): The claim, from :meth:`claim`.
             score (float): Accuracy in percent.
 
         Returns:
-            bool: Whether it counts. It does not if another process thought that
-            this one had ended, and took the path over.
+            bool: Whether the score counts. It does not if another process assumed
+            that this one had ended, and took over the path.
         """
         values = [score]
         if 'cost' in self.objectives:
@@ -283,17 +283,17 @@ class SearchStudy:
         return self._finish(claim.trial, TrialState.COMPLETE, values)
 
     def release(self, claim: Claim) -> None:
-        """Give a path back that was not scored."""
+        """Give back a path that was not scored."""
         self._finish(claim.trial, TrialState.FAIL)
 
     def beat(self) -> None:
-        """A sign of life for other machines; cheap to call often."""
+        """Send a heartbeat to other machines. Cheap to call often."""
         if time.monotonic() - self._beaten >= _BEAT_SECONDS:
             self._beaten = time.monotonic()
             self._beats += 1
             self._study.set_user_attr(f'beat:{self.worker.name}', self._beats)
 
-    # --- how ------------------------------------------------------------------
+    # --- internals ------------------------------------------------------------
 
     def _finish(
         self, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None = None
@@ -329,12 +329,12 @@ class SearchStudy:
         return self._watch.quiet(trial.number, (signature['name'], beat)) > _GONE_SECONDS
 
     def _plan(self, slot: int, generation: int) -> None:
-        """Write the path of a slot, the first that has none."""
+        """Draw the path of a slot and write it, unless another process already has."""
         live, _ = self._live()
         if slot in live:
             return
         taken = {trial.user_attrs['key'] for trial in live.values()}
-        # Reuse an abandoned path: later generations may depend on its score.
+        # Reuse the path of an abandoned trial: its score may already be in use.
         before = [trial for trial in self._trials() if trial.user_attrs['slot'] == slot]
         old = [trial for trial in before if trial.user_attrs['key'] not in taken]
         if old:
@@ -381,7 +381,7 @@ class SearchStudy:
 
 
 def same_cost(one: Cost, other: Cost) -> bool:
-    """Whether two costs are alike in all their settings."""
+    """Whether two costs have the same type and settings."""
 
     def settings(cost: Cost) -> dict:
         public = {k: str(v) for k, v in vars(cost).items() if not k.startswith('_')}
@@ -410,7 +410,7 @@ def check_settings(
     """Check what does not depend on a space.
 
     Raises:
-        ValueError: With the key, its value and the remedy.
+        ValueError: If a setting is invalid. The message has its key and value.
     """
     if population < 2 or generations < 1:
         raise ValueError(
@@ -423,12 +423,12 @@ def check_settings(
         )
     if 'cost' in objectives and budget is None and cost is None:
         raise ValueError(
-            "test_cfg.objectives has 'cost': say which, by test_cfg.cost=dict(type=...) or by the "
-            "budget's"
+            "test_cfg.objectives has 'cost': set test_cfg.cost=dict(type=...) or "
+            'test_cfg.budget.cost'
         )
     both = budget is not None and cost is not None and budget.cost.name == cost.name
     if both and not same_cost(budget.cost, cost):
         raise ValueError(
-            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, with other settings: '
-            'a path has one cost of a name; leave test_cfg.cost out, or give both the same'
+            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, but differ in their '
+            'settings: leave test_cfg.cost out, or give both the same settings'
         )

@@ -1,4 +1,4 @@
-"""Check the rows of a study, because others may write to its storage."""
+"""Check the rows of a study, because other programs may write to its storage."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,16 @@ def _is_number(value: Any) -> bool:
 
 
 class RowChecker:
-    """Check the trials of a study against its search, each once.
+    """Check each trial of a study once against its search.
 
     Args:
         name (str): The study's name, for messages.
         space (SearchSpace): The search's space.
-        population (int): Paths of a generation.
-        generations (int): Generations.
-        costs (Sequence[str]): Names of a path's costs besides FLOPs and parameters.
+        population (int): Paths per generation.
+        generations (int): Number of generations.
+        costs (Sequence[str]): Names of costs other than FLOPs and parameters.
         objectives (int): Number of values of a scored path.
-        cost (str, optional): The cost that is the second value. Defaults to None.
+        cost (str, optional): Name of the cost that is the second value. Defaults to None.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class RowChecker:
         """Check one trial of a slot.
 
         Raises:
-            ValueError: If it is not valid; the message has the trial, the entry, its
-                value and what it must be.
+            ValueError: If it is invalid. The message has the trial, the entry, its
+                value and the expected value.
         """
         state = trial.state, trial.user_attrs.get('worker')
         known = self._sound.get(trial.number)
@@ -68,17 +68,17 @@ class RowChecker:
         """Check the number of paths after which a search ends early.
 
         Raises:
-            ValueError: If it is not a possible number of paths of this search.
+            ValueError: If it is not a possible number of paths in this search.
         """
         if not _is_count(value, self.planned + 1):
-            self._refuse('its end', 'paths', value, f'a whole number from 0 to {self.planned}')
+            self._refuse('its end', 'paths', value, f'an integer from 0 to {self.planned}')
         return value
 
     def check_identity(self, value: Any) -> Mapping:
         """Check the identity of a study with paths.
 
         Raises:
-            ValueError: If there is none: the origin of its paths is unknown.
+            ValueError: If there is none, so that the origin of the paths is unknown.
         """
         if not isinstance(value, dict):
             self._refuse('its head', 'identity', value, 'the settings of the search')
@@ -96,7 +96,7 @@ class RowChecker:
         row, attrs = f'trial {trial.number}', trial.user_attrs
         slot = attrs['slot']
         if not _is_count(slot, self.planned):
-            self._refuse(row, 'slot', slot, f'a whole number from 0 to {self.planned - 1}')
+            self._refuse(row, 'slot', slot, f'an integer from 0 to {self.planned - 1}')
         generation = attrs.get('generation')
         if type(generation) is not int or generation != slot // self._population:
             self._refuse(row, 'generation', generation, str(slot // self._population))
@@ -112,7 +112,7 @@ class RowChecker:
             self._refuse(row, 'costs', costs, f'a dict with {sorted(self._costs)}')
         for name, cost in costs.items():
             if not _is_number(cost) or cost < 0:
-                self._refuse(row, f'costs.{name}', cost, 'a number that is not negative')
+                self._refuse(row, f'costs.{name}', cost, 'a non-negative number')
         # Other costs are measured and differ between machines.
         for name, cost in path_costs(self._space, trial.params).items():
             if costs[name] != cost:

@@ -1,9 +1,9 @@
-"""Loading checkpoints without ever running what they carry.
+"""Load checkpoints without ever running code that they contain.
 
-mmengine loads every file through ``CheckpointLoader``; this module gives it our own
-loader. A file's pickles are read by :mod:`.unpickler`, never by Python's or torch's
-unpickler, .safetensors by :mod:`.safetensors_file`, and the metadata of both is checked
-by :mod:`.checkpoint_content`. See docs/security.md for what is allowed.
+mmengine loads every file through ``CheckpointLoader``. This module registers mmrel's
+loader with it. Pickles are read by :mod:`.unpickler`, never by Python's or torch's
+unpickler, and .safetensors files by :mod:`.safetensors_file`. The metadata of both is
+checked by :mod:`.checkpoint_content`. See docs/security.md for what is allowed.
 """
 
 import io
@@ -36,28 +36,29 @@ from .unpickler import (
 
 _DEFAULT_GB = 2.0
 _LIMIT = 'MMREL_MAX_CHECKPOINT_GB'
-# torch.save's own two, in files from before torch 1.6.
+# Written by torch.save before torch 1.6.
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _CHUNK = 1 << 24
 
 
 def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any = 'cpu') -> Any:
-    """Load a checkpoint without running or importing anything that it carries.
+    """Load a checkpoint without running or importing anything that it contains.
 
-    What torch.save wrote, or a .safetensors file; the content decides, not the name.
+    It reads files written by torch.save and .safetensors files. The format is detected
+    from the content, not from the name.
 
     Args:
         file (str | PathLike | BinaryIO): A path or an open binary file.
-        map_location: As in :func:`torch.load`; None: the CPU.
+        map_location: Same as in :func:`torch.load`. None: the CPU.
 
     Returns:
-        dict: The content, usually with ``state_dict`` and ``meta``. It has no
-        ``meta.config``, which mmengine would run.
+        dict: The content, usually with ``state_dict`` and ``meta``. ``meta.config`` is
+        removed, because mmengine would run it.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         IsADirectoryError: If it is a folder.
-        OSError: If it cannot be opened, such as a file without permission.
+        OSError: If it cannot be opened, for example without permission.
         RuntimeError: If the file is not a checkpoint, is damaged, would take far more
             memory than its size, or holds objects other than tensors, plain values and
             mmengine's training history. Nothing in it has been run.
@@ -78,12 +79,12 @@ def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any =
             f'values, and loading them could run code ({_line(error)})'
         ) from None
     except (DamagedContent, MemoryError) as error:
-        reason = _line(error) or 'it does not fit into memory'
+        reason = _line(error) or 'it does not fit in memory'
         raise RuntimeError(f'checkpoint {name!r} cannot be read: {reason}') from None
 
 
 def _line(error: Exception) -> str:
-    """The message in one line, whatever characters the file has put into it."""
+    """The message in one line, without unprintable characters from the file."""
     return ''.join(char if char.isprintable() else ' ' for char in str(error))
 
 
@@ -107,7 +108,7 @@ def _opened(file: str | BinaryIO, name: str) -> Iterator[BinaryIO]:
     try:
         mode = os.stat(file).st_mode
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(f'checkpoint {name!r} is a folder: give a file in it')
+            raise IsADirectoryError(f'checkpoint {name!r} is a folder: name a file in it')
         if not stat.S_ISREG(mode):
             raise OSError(f'checkpoint {name!r} is not a regular file')
         opened = open(file, 'rb')  # noqa: SIM115
@@ -124,7 +125,7 @@ def _opened(file: str | BinaryIO, name: str) -> Iterator[BinaryIO]:
 
 
 class _Bounded:
-    """A file whose ``read`` never allocates more than the file has left."""
+    """A file whose ``read`` never allocates more than the rest of the file."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size, self.readline = file, size, file.readline
@@ -165,7 +166,7 @@ def _read(file: BinaryIO, name: str, map_location: Any) -> Any:
     else:
         start = file.read(16)
         raise DamagedContent(f'it is not a checkpoint; it begins with {start!r}')
-    # Tensors may share their bytes, such as a teacher's and its student's at the start.
+    # Tensors may share memory, for example student and teacher at the start of a run.
     return Assembler(storages, max(allowed, 8 * size)).finish(pickle.root)
 
 
@@ -211,7 +212,7 @@ def _read_zip(
 def _read_legacy(
     file: _Bounded, map_location: Any
 ) -> tuple[Pickle, dict[str, torch.UntypedStorage]]:
-    """A file from before torch 1.6: pickles, then the storages one after the other."""
+    """Read a file from before torch 1.6: pickles, then the storages one after another."""
     magic, protocol = read_pickle(file).root, read_pickle(file).root
     if magic != _LEGACY_MAGIC or protocol != _LEGACY_PROTOCOL:
         raise UnsafeContent('a bare pickle, which torch.save does not write')
@@ -231,7 +232,7 @@ def _read_legacy(
 
 
 def _fill(source: Any, entry: StorageEntry) -> Tensor:
-    """Read a storage's bytes; memory is allocated as they arrive."""
+    """Read a storage's bytes, allocating memory only as they arrive."""
     parts, left = [], entry.nbytes
     while left:
         part = source.read(min(left, _CHUNK))
@@ -255,7 +256,7 @@ def _place(
 
 
 def _located(data: Tensor, location: str, map_location: Any) -> torch.UntypedStorage:
-    """Move a storage that was saved from ``location`` to where torch.load would."""
+    """Move a storage saved from ``location`` to the device that torch.load would use."""
     if isinstance(map_location, dict):
         map_location = map_location.get(location, 'cpu')
     if callable(map_location):
@@ -265,16 +266,16 @@ def _located(data: Tensor, location: str, map_location: Any) -> torch.UntypedSto
 
 
 def _moved(value: Tensor, map_location: Any) -> Tensor:
-    """Move a whole tensor of the CPU."""
+    """Move a whole CPU tensor."""
     storage = _located(value, 'cpu', map_location)
     return torch.empty(0, dtype=value.dtype, device=storage.device).set_(storage, 0, value.shape)
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Load a local file for ``CheckpointLoader``, safely.
+    """Load a local file safely, for ``CheckpointLoader``.
 
-    A path that is not there is looked up in the zoo's index: mmengine's hub takes the
-    ``Weights`` of an entry as they are, relative to the repository.
+    A missing path is looked up in the model zoo's index, because mmengine's hub passes an
+    entry's ``Weights`` unchanged, relative to the repository.
     """
     if not os.path.isabs(filename) and not os.path.exists(os.path.expanduser(filename)):
         from .released import entry_of, zoo_file  # imports this module
@@ -287,7 +288,8 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
     """Download to the cache, once on the main process, and load safely.
 
-    An address in the zoo's index of an authors' file gives the converted weights.
+    If the URL is listed in the zoo's index as an authors' file, this loads the converted
+    weights.
     """
     from .released import entry_of, is_converted, released_weights  # imports this module
 
@@ -300,7 +302,7 @@ def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
         if os.path.isfile(cached):
             return
         with downloaded(filename, cached, (entry or {}).get('SHA256')) as path:
-            load_checkpoint_file(path)  # what cannot be read does not enter the cache
+            load_checkpoint_file(path)  # keep unreadable files out of the cache
             os.replace(path, cached)
 
     main_process_first(fill)
@@ -323,10 +325,10 @@ def _safe_torch_load(file: Any, map_location: Any = None, **_: Any) -> Any:
 def use_safe_loading() -> None:
     """Make every scheme of mmengine's ``CheckpointLoader`` load safely.
 
-    Called when mmrel is imported; ``mmrel://NAME`` is a model of the zoo. The named zoos
-    (``torchvision://``, ``openmmlab://``) resolve to a download and call ``load_from_http``; the
-    forks' other schemes call ``_safe_torch_load``, the originals' call
-    ``torch.load``, which is restricted by itself on the torch that we need.
+    Called when mmrel is imported. ``mmrel://NAME`` is a model in the zoo. The named zoos
+    (``torchvision://``, ``openmmlab://``) resolve to a download and call ``load_from_http``. In
+    the forks the other schemes call ``_safe_torch_load``; in the originals they call
+    ``torch.load``, which is already restricted in the torch versions that mmrel requires.
     """
     register = CheckpointLoader.register_scheme
     register(prefixes='', loader=load_from_local, force=True)

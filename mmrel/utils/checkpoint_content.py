@@ -1,7 +1,7 @@
 """Check a checkpoint's metadata, and drop what mmengine would run.
 
-mmengine reads ``meta.config`` and the message hub's ``cfg`` back as Python, and
-removes files at paths that the message hub names. Neither reaches it.
+mmengine executes ``meta.config`` and the message hub's ``cfg`` as Python, and
+deletes files at paths from the message hub. This module prevents both.
 """
 
 import re
@@ -36,18 +36,18 @@ def _steps(value: Any) -> bool:
 
 
 _Check = tuple[Callable[[Any], bool], str]
-_COUNT: _Check = (_whole, 'a whole number that is not negative')
+_COUNT: _Check = (_whole, 'a non-negative integer')
 _META: dict[str, _Check] = dict(
     epoch=_COUNT,
     iter=_COUNT,
     official_epoch=_COUNT,
-    seed=(_seed, 'a whole number from 0 to 2**32 - 1'),
+    seed=(_seed, 'an integer from 0 to 2**32 - 1'),
     **dict.fromkeys(
         ('cfg', 'experiment_name', 'time', 'mmengine_version', 'mmrel_version', 'converted_from'),
-        (_text, 'a text'),
+        (_text, 'a string'),
     ),
     **dict.fromkeys(
-        ('dataset_meta', 'hook_msgs', 'network'), (_mapping, 'a dict with texts as keys')
+        ('dataset_meta', 'hook_msgs', 'network'), (_mapping, 'a dict with string keys')
     ),
 )
 _RUNTIME: dict[str, _Check] = dict(
@@ -55,20 +55,20 @@ _RUNTIME: dict[str, _Check] = dict(
     iter=_COUNT,
     max_epochs=_COUNT,
     max_iters=_COUNT,
-    seed=(_seed, 'a whole number from 0 to 2**32 - 1'),
+    seed=(_seed, 'an integer from 0 to 2**32 - 1'),
     loop_stage=(lambda x: x in ('train', 'val', 'test'), "'train', 'val' or 'test'"),
-    keep_ckpt_ids=(_steps, 'a list of whole numbers'),
+    keep_ckpt_ids=(_steps, 'a list of non-negative integers'),
 )
 _PARTS: dict[str, _Check] = dict(
-    meta=(_mapping, 'a dict with texts as keys'),
-    message_hub=(_mapping, 'a dict with texts as keys'),
+    meta=(_mapping, 'a dict with string keys'),
+    message_hub=(_mapping, 'a dict with string keys'),
     optimizer=(lambda x: isinstance(x, dict), 'a dict'),
     param_schedulers=(lambda x: isinstance(x, list | dict), 'a list or a dict'),
 )
 
 
 _HUB: dict[str, _Check] = dict.fromkeys(
-    ('log_scalars', 'runtime_info', 'resumed_keys'), (_mapping, 'a dict with texts as keys')
+    ('log_scalars', 'runtime_info', 'resumed_keys'), (_mapping, 'a dict with string keys')
 )
 
 
@@ -84,9 +84,9 @@ def _short(value: Any) -> str:
 
 
 def file_name(path: str | None) -> str | None:
-    """The file name of a path in a checkpoint; None if it has none.
+    """The file name of a path in a checkpoint, or None if it has none.
 
-    A run keeps and removes files only in its own folder, so the rest is not needed.
+    A run keeps and removes files only in its own folder, so the folder is not needed.
     """
     name = re.split(r'[/\\]', path or '')[-1]
     return name if name not in ('', '.', '..') and name.isprintable() else None
@@ -95,11 +95,11 @@ def file_name(path: str | None) -> str | None:
 def clean_content(content: dict) -> None:
     """Check a checkpoint's metadata, and drop what mmengine would run, in place.
 
-    ``meta.config`` and the message hub's ``cfg`` and ``experiment_name`` are dropped;
-    paths of the last and the best checkpoints are cut to the file names.
+    ``meta.config`` and the message hub's ``cfg`` and ``experiment_name`` are dropped.
+    Paths of the last and the best checkpoint are reduced to file names.
 
     Raises:
-        DamagedContent: If an entry is not valid; the message has the key, its value and
+        DamagedContent: If an entry is invalid. The message has the key, its value and
             what it must be.
     """
     if content.get('meta', False) is None:
@@ -117,5 +117,5 @@ def clean_content(content: dict) -> None:
     _check(runtime, _RUNTIME, 'message_hub.runtime_info.')
     for key in runtime:
         if key == 'last_ckpt' or re.match('best_ckpt(_|$)', key):
-            _check(runtime, {key: (_path, 'a text')}, 'message_hub.runtime_info.')
+            _check(runtime, {key: (_path, 'a string')}, 'message_hub.runtime_info.')
             runtime[key] = file_name(runtime[key])

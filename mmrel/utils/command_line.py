@@ -21,19 +21,19 @@ from mmrel.utils.option_values import TypedText
 
 _VALUES = (
     '. A value is a Python literal (3, None, "[1, 2]", "[dict(type=...)]") or a string, kept '
-    'exactly as typed; 1,2 and [a,b] are lists. A key that nothing reads is refused'
+    'exactly as typed; 1,2 and [a,b] are lists. Unknown keys are refused'
 )
 
 
 class ConfigOptions(argparse.Action):
-    """``--cfg-options a.b=value ...``: changes of a config, by dotted keys.
+    """``--cfg-options a.b=value ...``: config overrides, by dotted keys.
 
-    Returns a dict of :class:`.TypedText`; :func:`mmrel.apis.config.merge_options`
-    converts them to values. Several ``--cfg-options`` add up.
+    Returns a dict of :class:`.TypedText`. :func:`mmrel.apis.config.merge_options`
+    converts them to values. Several ``--cfg-options`` are combined.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs['help'] = (kwargs.get('help') or 'changes of the config, as a.b=value') + _VALUES
+        kwargs['help'] = (kwargs.get('help') or 'config overrides, as a.b=value') + _VALUES
         super().__init__(*args, **kwargs)
 
     def __call__(
@@ -69,13 +69,13 @@ def _log_files() -> list[logging.FileHandler]:
 
 
 def _tell_launcher(message: str, text: str) -> bool:
-    """Give a rank's report to torchrun; returns whether another rank has reported the same."""
+    """Pass a rank's report to torchrun. Returns whether another rank reported the same error."""
     file = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if not file:
         return False
     report = dict(message=text, extraInfo=dict(py_callstack=text, timestamp=str(int(time.time()))))
     digest = hashlib.sha256(message.encode(errors='replace')).hexdigest()[:16]
-    # torchrun removes the folder with its ranks' files at the end.
+    # torchrun removes the folder with the ranks' files at the end.
     marker = os.path.join(os.path.dirname(os.path.dirname(file)), f'reported-{digest}')
     try:
         write_atomically(json.dumps(dict(message=report)).encode(), file)
@@ -88,7 +88,7 @@ def _tell_launcher(message: str, text: str) -> bool:
 
 
 def _to_log_files(trace: str) -> str | None:
-    """Write a traceback to the run's log; returns the file's name."""
+    """Write a traceback to the run's log. Returns the file's name."""
     record = logging.makeLogRecord(
         dict(name='mmrel', levelno=logging.INFO, levelname='INFO', msg=trace.rstrip())
     )
@@ -102,7 +102,7 @@ def _to_log_files(trace: str) -> str | None:
 
 
 def _report(error: BaseException) -> None:
-    """Print an error as the last lines of the screen; its traceback goes to the log."""
+    """Print an error as the last lines on the screen. Its traceback goes to the log."""
     trace = ''.join(traceback.format_exception(error))
     log = _to_log_files(trace)
     shown = bool(os.environ.get('MMREL_TRACEBACK'))
@@ -124,7 +124,7 @@ def _report(error: BaseException) -> None:
 
 
 def _reader_is_gone() -> bool:
-    """Whether nobody reads standard output anymore, as after ``| head``."""
+    """Whether the reader of standard output has exited, as after ``| head``."""
     try:
         poll = select.poll()
         poll.register(sys.stdout.fileno(), 0)
@@ -140,14 +140,14 @@ def _leave(status: int) -> NoReturn:
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run a command's ``main`` as the process's program.
+    """Run a command's ``main`` and exit on errors.
 
-    An error prints at most three lines, ``error: ...`` and where its traceback
-    is: in the run's log file, and also on the screen if the environment variable
-    ``MMREL_TRACEBACK=1`` is set.
+    An error prints at most three lines: ``error: ...`` and where its traceback
+    is. The traceback is in the run's log file, and also on the screen if the
+    environment variable ``MMREL_TRACEBACK=1`` is set.
 
     Args:
-        main (Callable): Reads ``sys.argv``.
+        main (Callable): The command. It reads ``sys.argv``.
 
     Raises:
         SystemExit: With status 1 after an error, 130 after Ctrl-C.
@@ -161,7 +161,7 @@ def run_command(main: Callable[[], None]) -> None:
         _leave(130)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
-            # Python would complain again when it flushes at exit.
+            # Python would fail again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _leave(1)
         with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Reading a config file, whose errors name it."""
+"""Read a config file, with errors that name the file."""
 
 import os
 
@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 
 def read_config(path: str) -> Config:
-    """Read a config file and those that it is based on.
+    """Read a config file and its base files.
 
     Args:
         path (str): The file.
@@ -15,9 +15,9 @@ def read_config(path: str) -> Config:
         Config: Its content.
 
     Raises:
-        FileNotFoundError: If the file or one that it is based on does not exist.
+        FileNotFoundError: If the file or one of its base files does not exist.
         ImportError: If a module of ``custom_imports`` cannot be imported.
-        ValueError: If a file is not a valid config; the message names the file and the fault.
+        ValueError: If a file is not a valid config. The message names the file and the error.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config {path!r} does not exist')
@@ -41,7 +41,7 @@ def read_config(path: str) -> Config:
 
 
 def _root(error: BaseException) -> BaseException:
-    """What an import failed of, below mmengine's errors about it."""
+    """The original import error, below mmengine's errors about it."""
     while (below := error.__cause__ or error.__context__) is not None:
         error = below
     return error

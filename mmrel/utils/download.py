@@ -1,4 +1,4 @@
-"""Downloads that are checked before they enter the cache."""
+"""Download files and check them before they enter the cache."""
 
 import hashlib
 import os
@@ -17,42 +17,42 @@ from torch.hub import download_url_to_file, get_dir
 _HOME = 'MMREL_HOME'
 _DRIVE = 'drive.google.com'
 _DRIVE_PATH = re.compile(r'/(?:file/d|drive(?:/u/\d+)?/(?P<folder>folders))/(?P<id>[\w-]+)')
-# A name with the file's hash, as torch hub and OpenMMLab write it: the same file at any address.
+# A name with the file's hash, as in torch hub and OpenMMLab: the same file at any URL.
 _HASHED = re.compile(r'-[0-9a-f]{8,64}\.\w+$')
 
 
 def cache_folder() -> str:
-    """Where downloaded checkpoints are kept.
+    """The folder for downloaded checkpoints.
 
     Returns:
-        str: ``$MMREL_HOME/checkpoints`` if MMREL_HOME is set, else the folder that torch hub uses.
+        str: ``$MMREL_HOME/checkpoints`` if MMREL_HOME is set, else torch hub's folder.
     """
     home = os.environ.get(_HOME)
     return os.path.join(os.path.expanduser(home) if home else get_dir(), 'checkpoints')
 
 
 def short_hash(text: str) -> str:
-    """Eight hexadecimal digits that tell addresses apart in file names.
+    """Eight hexadecimal digits that distinguish URLs in file names.
 
     Args:
-        text (str): An address.
+        text (str): A URL.
     """
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def cached_path(address: str) -> str:
-    """The place of an address's file in the cache.
+    """The path of a URL's file in the cache.
 
-    Two addresses share a place only if the file's name has its hash.
+    Two URLs share a path only if the file's name contains its hash.
 
     Args:
-        address (str): Of http, https or Google Drive.
+        address (str): An http, https or Google Drive URL.
 
     Returns:
-        str: The path; nothing needs to be there.
+        str: The path. The file need not exist.
 
     Raises:
-        ValueError: If the address does not name a file.
+        ValueError: If the URL does not name a file.
     """
     if drive_id(address):
         return os.path.join(cache_folder(), f'drive-{drive_id(address)[0]}.pth')
@@ -64,14 +64,14 @@ def cached_path(address: str) -> str:
 
 
 def drive_id(address: str) -> tuple[str, bool] | None:
-    """What an address of Google Drive points to.
+    """The Google Drive ID in a URL.
 
     Args:
-        address (str): Any address.
+        address (str): Any URL.
 
     Returns:
-        tuple[str, bool] | None: The identifier, and whether it is a folder's; None if the
-        address is not one of a file or folder in Google Drive.
+        tuple[str, bool] | None: The ID, and whether it is a folder's. None if the URL is
+        not that of a file or folder on Google Drive.
     """
     parts = urlsplit(address)
     if parts.hostname != _DRIVE:
@@ -84,10 +84,10 @@ def drive_id(address: str) -> tuple[str, bool] | None:
 
 
 def main_process_first(make: Callable[[], None]) -> None:
-    """Make a file on the main process, then on ranks whose machine does not see it.
+    """Create a file on the main process, then on ranks that do not see it.
 
     Args:
-        make (Callable): Does nothing if the file is there.
+        make (Callable): Creates the file. Does nothing if it exists.
     """
     if not is_main_process():
         barrier()
@@ -95,35 +95,35 @@ def main_process_first(make: Callable[[], None]) -> None:
         return
     try:
         make()
-    finally:  # the others wait, also if this fails
+    finally:  # the other ranks wait, even if this fails
         barrier()
 
 
 @contextmanager
 def downloaded(address: str, place: str, sha256: str | None = None) -> Iterator[str]:
-    """Download a file for the body of a ``with``, which reads it and moves or converts it.
+    """Download a file as a context manager. The body reads it and moves or converts it.
 
     Args:
-        address (str): Of http, https or Google Drive (a file, or a folder with one file).
-        place (str): Where a user can put the file by hand; errors name it.
+        address (str): An http, https or Google Drive URL (a file, or a folder with one file).
+        place (str): Path for a manual download, named in errors.
         sha256 (str, optional): The file's hash, or its first digits. Defaults to None: unknown.
 
     Yields:
-        str: The file, in the folder of ``place``; it is removed afterwards.
+        str: The file, in a temporary folder next to ``place``, which is removed afterwards.
 
     Raises:
         ImportError: If Google Drive is needed and gdown is not installed.
         OSError: If the download fails.
         RuntimeError: If the file is a web page, has another hash, or the body cannot read it.
     """
-    by_hand = f'download {address} by hand and put the file at {place}'
+    by_hand = f'download {address} manually and save it as {place}'
     os.makedirs(os.path.dirname(place), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.download-', dir=os.path.dirname(place)) as scratch:
         try:
             path = _get(address, scratch)
         except ImportError as error:
             raise ImportError(f'{error}, or {by_hand}') from None
-        except Exception as error:  # urllib's and gdown's, which do not name the address
+        except Exception as error:  # errors of urllib and gdown do not name the URL
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise OSError(f'{address!r} cannot be downloaded ({reason}): {by_hand}') from error
         try:
@@ -132,23 +132,23 @@ def downloaded(address: str, place: str, sha256: str | None = None) -> Iterator[
         except (RuntimeError, KeyError) as error:
             reason = str(error.args[0]).replace(f'checkpoint {path!r}', 'the file').splitlines()[0]
             raise RuntimeError(
-                f'what came from {address!r} cannot be used ({reason}): {by_hand}'
+                f'the file from {address!r} cannot be used ({reason}): {by_hand}'
             ) from error
 
 
 def check_file(path: str, sha256: str | None = None) -> None:
-    """Refuse a web page, or a file with another hash.
+    """Reject a web page, or a file with another hash.
 
     Args:
         path (str): The file.
-        sha256 (str, optional): As :func:`downloaded`.
+        sha256 (str, optional): See :func:`downloaded`.
 
     Raises:
-        RuntimeError: If it is one of these.
+        RuntimeError: If the file is one of these.
     """
     with open(path, 'rb') as file:
         if file.read(256).lstrip().lower().startswith((b'<!doctype', b'<html')):
-            raise RuntimeError('it is a web page, such as one about a quota, not a checkpoint')
+            raise RuntimeError('it is a web page (for example, a quota notice), not a checkpoint')
         if sha256:
             file.seek(0)
             found = hashlib.file_digest(file, 'sha256').hexdigest()
@@ -157,7 +157,7 @@ def check_file(path: str, sha256: str | None = None) -> None:
 
 
 def _get(address: str, scratch: str) -> str:
-    """Download to a scratch folder, with a progress bar; the file's path."""
+    """Download to a scratch folder, with a progress bar. Returns the file's path."""
     found = drive_id(address)
     path = os.path.join(scratch, 'file')
     if found is None:
@@ -180,8 +180,8 @@ def _get(address: str, scratch: str) -> str:
         files = [file for file in Path(scratch, 'folder').rglob('*') if file.is_file()]
         if len(files) != 1:
             names = ', '.join(sorted(file.name for file in files)[:5]) or 'none'
-            raise OSError(f'the folder must hold one file, it has {len(files)}: {names}')
+            raise OSError(f'the folder must hold one file, but has {len(files)}: {names}')
         shutil.move(files[0], path)
-    if not os.path.isfile(path):  # old versions of gdown only print what went wrong
-        raise OSError('gdown wrote no file')
+    if not os.path.isfile(path):  # old versions of gdown only print their errors
+        raise OSError('gdown did not write a file')
     return path

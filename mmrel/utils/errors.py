@@ -1,4 +1,4 @@
-"""Describe an error in a line or two that a user can act on."""
+"""Describe an error in one or two actionable lines."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ import traceback
 
 import torch
 
-# Errors caused by the user's input rather than by a fault of the program.
+# Errors caused by the user's input rather than by a bug.
 _SPEAKING = (ValueError, KeyError, OSError, RuntimeError, TypeError, ImportError)
 _IN_WORKER = re.compile(r'^Caught \w+ in .*?\.\nOriginal Traceback', re.DOTALL)
 _RAISED = re.compile(r'^((?:\w+\.)*[A-Z]\w*)(?:: |$)', re.MULTILINE)
@@ -16,7 +16,7 @@ _LENGTH = 600
 
 
 def _from_worker(text: str) -> tuple[str, str]:
-    """Class and message of an error that contains a worker's whole traceback."""
+    """Class and message of an error that contains a worker's full traceback."""
     frames = text[text.rindex('\n  File ') :] if '\n  File ' in text else text
     match = _RAISED.search(frames)
     if match is None:
@@ -30,7 +30,7 @@ def _place(error: BaseException) -> str:
 
 
 def is_unexpected(error: BaseException) -> bool:
-    """Whether an error looks like a fault of the program, not of its input."""
+    """Whether an error looks like a bug rather than bad input."""
     if isinstance(error, KeyError):
         return ' ' not in str(error.args[0] if error.args else '')
     if isinstance(error, NotImplementedError | RecursionError | MemoryError):
@@ -42,7 +42,7 @@ def error_message(error: BaseException) -> str:
     """Describe an error without its traceback.
 
     Args:
-        error (BaseException): Any error; for one from a DataLoader's worker, the
+        error (BaseException): Any error. For one from a DataLoader worker, the
             original error is described.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all."""
+"""Write files completely or not at all."""
 
 import io
 import itertools
@@ -15,19 +15,19 @@ _COUNT = itertools.count()
 
 
 def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]], shared: bool = False) -> None:
-    """Write files that belong together; none is replaced before all are complete.
+    """Write files that belong together. None is replaced before all are complete.
 
     Args:
-        writers (Mapping[str, Callable]): For each path a function that writes
-            the content to an open binary file. Folders are made if needed.
-        shared (bool): Other processes may write the same files at the same
-            time; the last one's are there then. Defaults to False.
+        writers (Mapping[str, Callable]): For each path, a function that writes
+            the content to an open binary file. Folders are created if needed.
+        shared (bool): Whether other processes may write the same files at the
+            same time; the last writer wins. Defaults to False.
 
     Raises:
-        OSError: If one cannot be written; files that were there are untouched.
-            Whatever a writer raises goes through, with the same effect.
+        OSError: If a file cannot be written. Existing files are left untouched.
+            Other errors of a writer are passed on, with the same effect.
     """
-    # Signed: the next start removes it if this process is killed.
+    # Signed, so that the next start can remove it if this process is killed.
     own = f'.{signature()}.{next(_COUNT)}' if shared else ''
     partials = {path: f'{path}{own}.partial' for path in writers}
     try:
@@ -47,24 +47,24 @@ def write_together(writers: Mapping[str, Callable[[BinaryIO], Any]], shared: boo
 
 
 def write_atomically(content: bytes, path: str, shared: bool = False) -> None:
-    """Write a file so that, whatever happens, the old or the new one is there.
+    """Write a file atomically: either the old or the new version always exists.
 
     Args:
-        content (bytes): What to write.
-        path (str): The file; its folder is made if needed.
-        shared (bool): As :func:`write_together`.
+        content (bytes): The content.
+        path (str): The file. Its folder is created if needed.
+        shared (bool): See :func:`write_together`.
 
     Raises:
-        OSError: If it cannot be written; a file that was there is untouched.
+        OSError: If it cannot be written. An existing file is left untouched.
     """
     write_together({path: lambda file: file.write(content)}, shared)
 
 
 def save_atomically(content: Any, path: str) -> None:
-    """``torch.save`` by :func:`write_atomically`.
+    """``torch.save`` through :func:`write_atomically`.
 
     Args:
-        content: As ``torch.save``.
+        content: The object to save.
         path (str): The file.
     """
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Remove what killed processes have left behind, at the next start."""
+"""Remove leftovers of killed processes at the next start."""
 
 import re
 import shutil
@@ -11,10 +11,10 @@ from pathlib import Path
 from .processes import has_ended, signature
 
 _SIGNATURE = r'(?P<signed>[0-9a-f]{12}-\d+-\d+)'
-# With the writer's signature, with a random name (before there were signatures), or plain.
+# With the writer's signature, a random name (used before signatures existed), or plain.
 _PARTIAL = re.compile(rf'.+?(\.{_SIGNATURE}\.\d+|\.[0-9a-f]{{12}})?\.partial')
 _FOLDER = re.compile(rf'mmrel-scratch-{_SIGNATURE}-.*')
-# Age after which a file counts as left if its writer cannot be checked (another machine).
+# Age after which a file counts as a leftover if its writer cannot be checked (other machine).
 _SECONDS = 24 * 3600.0
 
 
@@ -30,11 +30,11 @@ def _is_left(path: Path, signed: str | None) -> bool:
 def remove_partial_files(folder: str | Path) -> list[str]:
     """Remove files that a killed process left unfinished.
 
-    A file is removed if the process that signed it has ended, or, if that is unknown,
-    if nobody has written to it for a day. Others may remove files at the same time.
+    A file is removed if the process that signed it has ended. If that is unknown, it is
+    removed if it has not changed for a day. Other processes may do the same concurrently.
 
     Args:
-        folder (str | Path): Where to look, without its sub-folders. It need not exist.
+        folder (str | Path): Folder to search, without subfolders. It need not exist.
 
     Returns:
         list[str]: Names of the removed files.
@@ -52,10 +52,10 @@ def remove_partial_files(folder: str | Path) -> list[str]:
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """Make a temporary folder; those of killed processes are removed first.
+    """Create a temporary folder, after removing those of killed processes.
 
     Yields:
-        str: The folder, which is removed at the end.
+        str: The folder. It is removed at the end.
     """
     for path in Path(tempfile.gettempdir()).glob('mmrel-scratch-*'):
         match = _FOLDER.fullmatch(path.name)

@@ -1,6 +1,6 @@
-"""Reading the zoo's metafiles, and changing single fields of them.
+"""Read the zoo's metafiles, and change single fields in them.
 
-A change leaves every other line as it is, comments included.
+A change leaves all other lines untouched, including comments.
 """
 
 import re
@@ -15,7 +15,7 @@ _ITEM, _FIELD = 2, 4
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists below a key are indented, as in all metafiles."""
+    """Indents lists below a key, as in all metafiles."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         return super().increase_indent(flow, False)
@@ -25,13 +25,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def read_index(root: Path) -> dict[Path, list[dict]]:
-    """The entries of all metafiles that ``model-index.yml`` names.
+    """The entries of all metafiles listed in ``model-index.yml``.
 
     Args:
         root (Path): The folder of ``model-index.yml``.
 
     Returns:
-        dict[Path, list[dict]]: For each metafile, in order, its ``Models``.
+        dict[Path, list[dict]]: The ``Models`` of each metafile, in order.
     """
     index = yaml.safe_load((root / 'model-index.yml').read_text())
     files = [root / path for path in index['Import']]
@@ -44,26 +44,26 @@ def set_fields(text: str, name: str, fields: Mapping[str, Any]) -> str:
     Args:
         text (str): A metafile.
         name (str): The entry's ``Name``.
-        fields (Mapping[str, Any]): Values by field; 'Metadata.FLOPs' is FLOPs in
-            Metadata. A field that is not there is added after the last one.
+        fields (Mapping[str, Any]): Values by field. 'Metadata.FLOPs' is FLOPs in
+            Metadata. A missing field is added after the last one.
 
     Returns:
         str: The changed metafile.
 
     Raises:
-        KeyError: If there is no such entry, or no such field that holds others.
-        ValueError: If the file is not written as the other metafiles are, in blocks.
+        KeyError: If the entry does not exist, or a parent field is not a mapping.
+        ValueError: If the file is not in YAML block style like the other metafiles.
     """
     expected = yaml.safe_load(text)
     entry = next((e for e in expected.get('Models', []) if e['Name'] == name), None)
     if entry is None:
-        raise KeyError(f'no entry is called {name}')
+        raise KeyError(f'there is no entry named {name}')
     lines = text.splitlines()
     for field, value in fields.items():
         parent, _, key = field.rpartition('.')
         holder = entry.get(parent) if parent else entry
         if not isinstance(holder, dict):
-            raise KeyError(f'{name}: {parent} does not hold other fields')
+            raise KeyError(f'{name}: {parent} must hold other fields')
         holder[key] = value
         begin, end = _entry(lines, name)
         indent = _FIELD
@@ -78,7 +78,7 @@ def set_fields(text: str, name: str, fields: Mapping[str, Any]) -> str:
     except yaml.YAMLError:
         fits = False
     if not fits:
-        raise ValueError(f'{name}: the metafile is not written in blocks as the others are')
+        raise ValueError(f'{name}: the metafile must be in YAML block style, like the others')
     return changed
 
 
@@ -86,18 +86,18 @@ def add_entry(text: str, entry: Mapping[str, Any]) -> str:
     """Add an entry at the end of a metafile's ``Models``.
 
     Args:
-        text (str): A metafile whose last part is ``Models``.
-        entry (Mapping[str, Any]): With ``Name`` first.
+        text (str): A metafile that ends with ``Models``.
+        entry (Mapping[str, Any]): The entry, with ``Name`` first.
 
     Returns:
         str: The changed metafile.
 
     Raises:
-        ValueError: If ``Models`` is not the last part, or has an entry of this name.
+        ValueError: If ``Models`` is not the last part, or already has this name.
     """
     expected = yaml.safe_load(text)
     if list(expected)[-1] != 'Models' or entry['Name'] in [e['Name'] for e in expected['Models']]:
-        raise ValueError(f'{entry["Name"]} cannot be added: it is there, or Models is not last')
+        raise ValueError(f'{entry["Name"]} cannot be added: it exists, or Models is not last')
     lines = yaml.dump([dict(entry)], Dumper=_Dumper, sort_keys=False, width=10**6).splitlines()
     return text.rstrip('\n') + '\n' + ''.join(f'{" " * _ITEM}{line}\n' for line in lines)
 
@@ -110,7 +110,7 @@ def _written(key: str, value: Any, indent: int) -> list[str]:
 
 
 def _entry(lines: list[str], name: str) -> tuple[int, int]:
-    """The lines of an entry, without its end's empty lines."""
+    """The lines of an entry, without trailing empty lines."""
     heads = [i for i, line in enumerate(lines) if line.startswith(' ' * _ITEM + '- ')]
     models = next(i for i, line in enumerate(lines) if line.startswith('Models:'))
     pattern = re.compile(rf' {{{_ITEM}}}- Name: +[\'"]?{re.escape(name)}[\'"]? *(#.*)?$')
@@ -129,7 +129,7 @@ def _field(lines: list[str], begin: int, end: int, indent: int, key: str) -> tup
 
 
 def _end(lines: list[str], begin: int, end: int, indent: int) -> int:
-    """The first line after ``begin`` that is not deeper; comments and gaps before it are its."""
+    """The end of the block at ``begin``, without trailing comments and empty lines."""
     last = begin + 1
     for i in range(begin + 1, end):
         depth = len(lines[i]) - len(lines[i].lstrip())

@@ -1,11 +1,11 @@
-"""NMS and RoIAlign of torchvision in the place of mmcv's compiled ops.
+"""Use torchvision's NMS and RoIAlign in place of mmcv's compiled ops.
 
 mmdet imports mmcv's ops, which ``pip install onedl-mmcv`` does not compile. Import this
-module before mmdet's models are, such as by ::
+module before mmdet's models, for example with ::
 
     custom_imports = dict(imports=['mmrel.utils.mmcv_ops', 'mmrel'], allow_failed_imports=False)
 
-Compiled ops are never replaced. Any other op raises an error when it is called.
+Compiled ops are never replaced. Any other op raises an error when called.
 """
 
 import sys
@@ -22,12 +22,12 @@ from torch import Tensor
 from mmrel.dependencies import has_ops
 
 _EXTENSION = 'mmcv._ext'
-# These fall back to functions that raise an error, for good.
+# Without ops, these modules permanently fall back to functions that raise an error.
 _WITH_OPS = ('mmdet.models.layers', 'mmdet.structures.mask.structures')
 
 
 def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
-    """Indices of the boxes that are kept, best first; boxes (N, 4) as x1, y1, x2, y2."""
+    """Indices of the kept boxes, best first. Boxes (N, 4) are x1, y1, x2, y2."""
     # With an offset of 1 a box includes its last pixel.
     boxes = torch.cat([boxes[:, :2], boxes[:, 2:] + offset], dim=1)
     return torchvision.ops.nms(boxes, scores, iou_threshold)
@@ -36,7 +36,7 @@ def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Te
 def _check_mean(pool_mode: int) -> None:
     if pool_mode != 1:
         raise NotImplementedError(
-            "roi_align of torchvision has pool_mode='avg' alone: 'max' needs mmcv's compiled ops"
+            "torchvision's roi_align supports only pool_mode='avg': 'max' needs mmcv's compiled ops"
         )
 
 
@@ -63,17 +63,17 @@ def _roi_align_backward(
 
 
 class _Ops(ModuleType):
-    """Stands for mmcv's extension module."""
+    """Replacement for mmcv's extension module."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        # Others ask importlib whether the module is there.
+        # Other packages ask importlib whether the module exists.
         self.__spec__ = ModuleSpec(name, None)
 
     nms = staticmethod(_nms)
     roi_align_forward = staticmethod(_roi_align_forward)
     roi_align_backward = staticmethod(_roi_align_backward)
-    # For mmcv's report of the environment.
+    # For mmcv's environment report.
     get_compiler_version = get_compiling_cuda_version = staticmethod(lambda: 'n/a')
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
@@ -82,42 +82,42 @@ class _Ops(ModuleType):
 
         def missing(*_: Any, **__: Any) -> NoReturn:
             raise NotImplementedError(
-                f'{name} needs mmcv with its compiled ops; mmrel.utils.mmcv_ops has only nms and '
-                'roi_align, of torchvision'
+                f'{name} needs mmcv with compiled ops; mmrel.utils.mmcv_ops provides only '
+                "torchvision's nms and roi_align"
             )
 
         return missing
 
 
 def use_torchvision_ops() -> bool:
-    """Give mmcv torchvision's NMS and RoIAlign unless its own are compiled.
+    """Give mmcv torchvision's NMS and RoIAlign unless it has compiled ops.
 
     Returns:
         bool: Whether torchvision's are used.
 
     Raises:
-        ImportError: If a part of mmdet that needs ops was imported before.
+        ImportError: If a part of mmdet that needs ops was already imported.
     """
     if isinstance(sys.modules.get(_EXTENSION), _Ops):
         return True
     if has_ops():
-        print_log("mmcv's compiled ops are used", logger='current')
+        print_log("using mmcv's compiled ops", logger='current')
         return False
     early = [name for name in _WITH_OPS if name in sys.modules]
     if early:
         raise ImportError(
-            f'{early[0]} was imported before mmcv had ops and would not find them: import '
+            f'{early[0]} was imported before mmcv had ops, and cannot use them: import '
             'mmrel.utils.mmcv_ops first'
         )
     sys.modules[_EXTENSION] = _Ops(_EXTENSION)
     transformer = sys.modules.get('mmcv.cnn.bricks.transformer')
     if transformer is not None:
-        # It looked for ops when it was imported; the original mmdet takes it from there.
+        # The module looked for ops on import, and the original mmdet imports the class from it.
         from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 
         transformer.MultiScaleDeformableAttention = MultiScaleDeformableAttention
     print_log(
-        "mmcv has no compiled ops: nms and roi_align are torchvision's, others raise an error",
+        "mmcv has no compiled ops: using torchvision's nms and roi_align, others raise an error",
         logger='current',
     )
     return True

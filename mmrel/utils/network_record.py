@@ -1,4 +1,4 @@
-"""What a checkpoint says about its network, under ``meta['network']``."""
+"""The description of the network in a checkpoint, under ``meta['network']``."""
 
 import re
 from collections.abc import Mapping
@@ -8,22 +8,22 @@ _PREPROCESSOR = ('mean', 'std')
 
 
 def plain(value: Any) -> Any:
-    """A value as a checkpoint may hold it; other values become their text."""
+    """A value as a checkpoint may hold it. Other values become strings."""
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
-    # Their sub-classes, such as a text that was typed, are other values.
+    # Subclasses, such as TypedText, are converted too.
     return value if type(value) in (bool, int, float, str, type(None)) else str(value)
 
 
 def name_in_mmrel(kind: str) -> str:
-    """How other packages name a recorded type (``ResNet``, ``mmpretrain.ResNet``)."""
+    """The name that other packages use for a recorded type (``ResNet``, ``mmpretrain.ResNet``)."""
     return f'mmrel.{kind.removeprefix("mmrel.").removeprefix("mmpretrain.")}'
 
 
 def _evaluation_view(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """How the config's evaluation cuts images: ``size`` and ``resize`` in pixels."""
+    """The image sizes of the config's evaluation: ``input_size`` and ``resize`` in pixels."""
     for part in ('val_dataloader', 'test_dataloader'):
         dataset = (cfg.get(part) or {}).get('dataset') or {}
         for step in dataset.get('pipeline') or []:
@@ -34,16 +34,16 @@ def _evaluation_view(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def network_record(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that a user of the weights needs.
+    """What a user of the weights needs to know.
 
     Args:
-        cfg (Mapping): The config of a training.
+        cfg (Mapping): A training config.
 
     Returns:
-        dict[str, Any]: In plain values, where the config has them: ``method`` (the
+        dict[str, Any]: Plain values, as far as the config has them: ``method`` (the
         model's type), ``backbone`` (its config without ``init_cfg``), ``supernet``
-        (whether the weights are of a whole search space), ``mean`` and ``std`` (of
-        RGB from 0 to 255), ``input_size`` and ``resize`` (pixels, of evaluation).
+        (whether the weights are those of a supernet), ``mean`` and ``std`` (for RGB
+        values from 0 to 255), ``input_size`` and ``resize`` (pixels, in evaluation).
     """
     model = cfg.get('model') or {}
     record: dict[str, Any] = dict(method=plain(model.get('type')), supernet='space' in model)
@@ -56,15 +56,15 @@ def network_record(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_record(meta: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The record of a checkpoint, as far as it is one.
+    """The valid entries of a checkpoint's record.
 
-    A file may come from anybody, and its record ends up in lines that people paste.
+    A checkpoint may come from anyone, and its record ends up in snippets that people paste.
 
     Args:
         meta (Mapping, optional): ``meta`` of a checkpoint.
 
     Returns:
-        dict[str, Any]: As :func:`network_record`; without the entries that it cannot
+        dict[str, Any]: The record, without entries that :func:`network_record` cannot
         have written.
     """
     record = (meta or {}).get('network')

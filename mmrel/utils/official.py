@@ -1,4 +1,4 @@
-"""Key maps from the authors' released checkpoints to ours."""
+"""Key maps from the authors' released checkpoints to mmrel's."""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from torch import Tensor
 from .official_vitas import is_supernet, supernet_extras
 from .state_dict import check_finite, weights_of
 
-# Pattern and replacement, after the leading ``module.`` is gone; the first
-# that matches counts. torchvision's and mmpretrain's ResNet share their names.
+# Pattern and replacement, after the leading ``module.`` is removed. The first
+# match wins. The ResNets of torchvision and mmpretrain use the same names.
 _KEY_MAPS: dict[str, list[tuple[str, str]]] = {
     'ressl': [
         (r'^encoder_q\.net\.', 'backbone.'),
@@ -77,14 +77,14 @@ _KEY_MAPS: dict[str, list[tuple[str, str]]] = {
         ),
     ],
 }
-# Where a file has the weights.
+# The entry of a file that holds the weights.
 _ENTRIES = {'ressl': 'model', 'wcl': 'model', 'simmatch': 'state_dict', 'vitas': 'model'}
 
 METHODS = tuple(_KEY_MAPS)
 
 
 def convert_key(method: str, key: str) -> str:
-    """Our name of an official checkpoint's key.
+    """Convert a key of an official checkpoint to mmrel's.
 
     Args:
         method (str): One of :data:`METHODS`.
@@ -94,7 +94,7 @@ def convert_key(method: str, key: str) -> str:
         str: The key in mmrel's algorithm of that method.
 
     Raises:
-        KeyError: If the method has no such key.
+        KeyError: If the method does not have this key.
     """
     bare = key.removeprefix('module.')
     for pattern, replacement in _KEY_MAPS[method]:
@@ -104,21 +104,21 @@ def convert_key(method: str, key: str) -> str:
 
 
 def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the authors' checkpoint into ours.
+    """Convert an official checkpoint to mmrel's format.
 
     Args:
         method (str): One of :data:`METHODS`.
         checkpoint (Mapping): The official file's content.
 
     Returns:
-        dict: ``state_dict`` with our keys and ``meta`` that says where it is
-        from (the official epoch included).
+        dict: ``state_dict`` with mmrel's keys, and ``meta`` with the origin
+        (including the official epoch).
 
     Raises:
-        KeyError: If the file has no entry with weights (``model``,
-            SimMatch's ``state_dict``), or a key of it is unknown; the message
+        KeyError: If the file has no entry with weights (``model``, or
+            ``state_dict`` for SimMatch), or has unknown keys. The message
             lists them.
-        RuntimeError: If what is there is not tensors, or is NaN or infinite.
+        RuntimeError: If the weights are not tensors, or are NaN or infinite.
     """
     entry = _ENTRIES[method]
     if entry not in checkpoint:
@@ -147,7 +147,7 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
 
 
 def _finish_vitas(official: Mapping[str, Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A super-transformer gets its space; a searched network has one stem alone."""
+    """Add the space to a super-transformer; rename the only stem of a searched network."""
     if is_supernet(official):
         return dict(state, **supernet_extras(official))
     return {key.replace('backbone.stems.0.', 'backbone.stem.'): state[key] for key in state}

@@ -1,4 +1,4 @@
-"""The search space of the authors' released super-transformer, which its file does not name."""
+"""Recover the search space of the authors' super-transformer, which its file does not store."""
 
 import math
 import re
@@ -14,21 +14,22 @@ _HEADS = (3, 6, 12, 16)
 
 
 def is_supernet(state: Mapping[str, Tensor]) -> bool:
-    """Whether official ViTAS weights are a super-transformer's: q and k are private."""
+    """Whether official ViTAS weights are a super-transformer's, with separate q and k."""
     return any('.attn.qk0.' in key for key in state)
 
 
 def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Entries of our super-transformer checkpoints that are not weights.
+    """What mmrel's super-transformer checkpoints hold in addition to the weights.
 
-    Full widths, patches, depth and identity are read from the shapes; head
-    counts and percents are the release's.
+    Full widths, patch sizes, depth and identity are read from the shapes. Head
+    counts and percents are those of the official release.
 
     Args:
         state (Mapping[str, Tensor]): Official weights, with official keys.
 
     Returns:
-        dict[str, Tensor]: The space's description and the start of the paths.
+        dict[str, Tensor]: The space's description and the initial state of the path
+        sampler.
 
     Raises:
         KeyError: If the release has no such super-transformer.
@@ -38,8 +39,8 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     choices = {m[1] for m in (re.search(r'\.attn\.qk(\d+)\.', key) for key in state) if m}
     if len(choices) != len(_HEADS):
         raise KeyError(
-            f'the super-transformer has {len(choices)} head choices, the released ones have '
-            f'{len(_HEADS)} ({_HEADS}): its space is not known'
+            f'the super-transformer has {len(choices)} head choices, but the released ones have '
+            f'{len(_HEADS)} ({_HEADS}): its space is unknown'
         )
     shapes = {key.partition('.net.')[2] or key: value.shape for key, value in state.items()}
     stem, block = 'backbone_init_stem_Patch_init_0.', r'backbone_Block_(Block|id)_(\d+)\.0\.'
@@ -50,7 +51,7 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     matches = [m for m in (re.match(block, key) for key in shapes) if m]
     if not patches or not matches:
         raise KeyError(
-            'the file has no patch embedding or no block of a released super-transformer: '
+            'the file lacks the patch embedding or blocks of a released super-transformer: '
             f'{stem}0, {block}'
         )
     first = matches[0][0]

@@ -13,7 +13,7 @@ class TypedText(str):
     """The text after ``KEY=`` on a command line, unchanged.
 
     It is converted when the config is known (:func:`option_value`), because the
-    meaning of ``a,b`` depends on the key's present value. As a str it can be
+    meaning of ``a,b`` depends on the key's current value. As a str it can be
     passed unchanged to the command line of another process.
     """
 
@@ -39,7 +39,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _literal(text: str) -> tuple[bool, Any]:
-    """Whether a text is a Python literal, and its value; ``1,2`` is a list."""
+    """Whether a string is a Python literal, and its value. ``1,2`` is a list."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of escapes such as '\d'
@@ -57,7 +57,7 @@ def _literal(text: str) -> tuple[bool, Any]:
 
 
 def _split(text: str) -> list[str] | None:
-    """Split at commas outside quotes and brackets; None if those do not close."""
+    """Split at commas outside quotes and brackets. None if those are unbalanced."""
     parts, open_pairs, quote, start = [], [], '', 0
     for i, char in enumerate(text):
         if quote:
@@ -79,7 +79,7 @@ def _split(text: str) -> list[str] | None:
 
 
 def _bare(text: str) -> Any:
-    """The value of a list's unquoted element: a literal, a number, a list or a string."""
+    """The value of an unquoted list element: a literal, a number, a list or a string."""
     found, value = _literal(text)
     if found:
         return value
@@ -122,7 +122,7 @@ def option_value(text: str, present: Any = None) -> Any:
 
     Args:
         text (str): The text after ``KEY=``.
-        present (Any): The key's present value. Defaults to None.
+        present (Any): The key's current value. Defaults to None.
 
     Returns:
         Any: The value.

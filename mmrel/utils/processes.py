@@ -1,4 +1,4 @@
-"""Identify a process, and tell whether it still runs."""
+"""Identify a process, and check whether it is still running."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ def machine() -> str:
 
 
 def start_time(pid: int) -> str | None:
-    """When a process on this machine started; None if it has ended, or there is no /proc.
+    """When a process on this machine started. None if it has ended, or there is no /proc.
 
     Args:
         pid (int): The process.
@@ -32,7 +32,7 @@ def start_time(pid: int) -> str | None:
 
 
 def signature(pid: int | None = None) -> str:
-    """A unique name of a process, over all machines, for use in file names.
+    """A name for a process that is unique across machines, for use in file names.
 
     Args:
         pid (int, optional): The process. Defaults to None: this one.
@@ -42,7 +42,7 @@ def signature(pid: int | None = None) -> str:
 
 
 def has_ended(signed: str) -> bool | None:
-    """Whether the process of a :func:`signature` has ended; None if that is unknown.
+    """Whether the process of a :func:`signature` has ended, or None if that is unknown.
 
     Args:
         signed (str): The signature.

@@ -1,4 +1,4 @@
-"""Making a file that others load from a checkpoint that a run resumes from."""
+"""Publish a training checkpoint as a file for use in other libraries."""
 
 import hashlib
 import io
@@ -20,11 +20,11 @@ from .state_dict import check_finite, compare_state_dict, weights_of
 _KEPT_META = (
     'epoch', 'iter', 'converted_from', 'official_epoch', 'dataset_meta', 'mmrel_version', 'network',
 )  # fmt: skip
-# Keys with the prefix ``backbone.``, and keys as torchvision and timm have them.
+# Targets whose keys have the prefix ``backbone.``, and targets whose keys have no prefix.
 _PREFIXED = ('mmrel', 'mmseg', 'mmdet', 'mmpretrain', 'safetensors')
 _BARE = ('torchvision', 'timm')
 TARGETS = (*_PREFIXED, *_BARE)
-# What torchvision and timm have, and weights do not show.
+# Settings of torchvision and timm that do not show in the weights.
 _FIXED = dict(strides=[1, 2, 2, 2], dilations=[1, 1, 1, 1])
 _DEPTHS = (18, 34, 50, 101, 152)
 
@@ -37,27 +37,27 @@ def publish(
     network: Mapping[str, Any] | None = None,
     results: Mapping[str, float] | None = None,
 ) -> str:
-    """Write the backbone alone, with a hash in the file's name.
+    """Write only the backbone, with a hash in the file name.
 
     Args:
         checkpoint (Mapping): A training checkpoint with ``state_dict``.
-        path (str): Where to; ``name.pth`` becomes ``name-1a2b3c4d.pth``. The ending
-            .safetensors gives such a file, whoever loads it.
-        target (str): One of :data:`TARGETS`: who loads the file. For torchvision
-            and timm, which must have the network, the keys have no prefix and the
-            file is the state dict itself. Defaults to 'mmrel'.
-        teacher (bool): The teacher's backbone. Defaults to False: the student's.
+        path (str): Output path. ``name.pth`` becomes ``name-1a2b3c4d.pth``. The extension
+            .safetensors selects that format for any target.
+        target (str): The library that loads the file, one of :data:`TARGETS`. For
+            torchvision and timm, which must have the network, the keys have no prefix
+            and the file is the state dict itself. Defaults to 'mmrel'.
+        teacher (bool): Whether to publish the teacher's backbone. Defaults to False: the
+            student's.
         network (Mapping, optional): From :func:`.network_record.network_record`, for
-            checkpoints that lack it. Defaults to None: the checkpoint's own.
-        results (Mapping[str, float], optional): Scores to note in the file.
+            checkpoints that lack it. Defaults to None: the checkpoint's record.
+        results (Mapping[str, float], optional): Scores to store in the file.
 
     Returns:
-        str: The path that was written.
+        str: The path of the file.
 
     Raises:
-        KeyError: If the checkpoint has no weights of the backbone or of a teacher.
-        ValueError: If it is a supernet, the target does not have the network, or a result is not
-            a finite number.
+        KeyError: If the checkpoint lacks the weights of the backbone or the teacher.
+        ValueError: If it is a supernet, or the target does not have the network.
         RuntimeError: If its values are not tensors, or are NaN or infinite.
     """
     if target not in TARGETS:
@@ -71,7 +71,7 @@ def publish(
     if results is not None:
         if not isinstance(results, Mapping):
             raise ValueError(
-                f'the results must map names to scores, not be a {type(results).__name__}'
+                f'the results must be a dict of scores by name, not a {type(results).__name__}'
             )
         for name, score in results.items():
             if type(score) not in (int, float) or not math.isfinite(score):
@@ -100,9 +100,9 @@ def _refuse_supernet(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> No
     of_a_space = any(key == 'identity.description' for key in state)
     if of_a_space or meta['network'].get('supernet'):
         raise ValueError(
-            'the checkpoint is a supernet, which no other library loads: publish the network of '
-            'one path. tools/search.py writes retrain.py, which trains it (docs/search.md); '
-            'docs/vitas.md cuts one out with its weights'
+            'the checkpoint is a supernet, which other libraries cannot load: publish the network '
+            'of one path. tools/search.py writes retrain.py, which trains it (docs/search.md); '
+            'docs/vitas.md shows how to extract one with its weights'
         )
 
 
@@ -117,7 +117,7 @@ def _backbone(state: Mapping[str, Tensor], teacher: bool) -> dict[str, Tensor]:
         if key.startswith(prefix)
     }
     if not kept:
-        raise KeyError(f'no key starts with {prefix!r}; there are {sorted(state)[:5]}')
+        raise KeyError(f'no key starts with {prefix!r}; the keys are {sorted(state)[:5]}')
     return kept
 
 
@@ -125,14 +125,14 @@ def torchvision_name(state: Mapping[str, Tensor], network: Mapping[str, Any]) ->
     """The name of a backbone in torchvision and timm.
 
     Args:
-        state (Mapping[str, Tensor]): Its weights, keys without prefix.
+        state (Mapping[str, Tensor]): Its weights, with keys without prefix.
         network (Mapping): Its record.
 
     Returns:
-        str: Such as 'resnet50'.
+        str: The name, such as 'resnet50'.
 
     Raises:
-        ValueError: If neither has this network; with what differs.
+        ValueError: If they do not have this network. The message lists the differences.
     """
     import torchvision
 
@@ -147,14 +147,14 @@ def torchvision_name(state: Mapping[str, Tensor], network: Mapping[str, Any]) ->
             if depth >= 50 and backbone.get('style') == 'caffe':
                 raise ValueError(
                     "the backbone has style='caffe' (strides in the first 1x1 convolutions), "
-                    'which torchvision and timm do not have: their network would load the weights '
-                    'and give other features'
+                    'which torchvision and timm do not support: their network would load the '
+                    'weights but produce different features'
                 )
             for key, value in _FIXED.items():
                 if backbone.get(key, value) != value:
                     raise ValueError(
-                        f'the backbone has {key}={backbone[key]}, torchvision and timm have '
-                        f'{value}: their network would load the weights and give other features'
+                        f'the backbone has {key}={backbone[key]}, torchvision and timm have {value}: '
+                        'their network would load the weights but produce different features'
                     )
             return f'resnet{depth}'
 
@@ -163,7 +163,7 @@ def torchvision_name(state: Mapping[str, Tensor], network: Mapping[str, Any]) ->
         return len(found.missing) + len(found.unexpected) + len(found.wrong_shape)
 
     nearest = min(_DEPTHS, key=faults)
-    title = f'torchvision and timm do not have this backbone; the nearest is resnet{nearest}'
+    title = f'torchvision and timm do not have this backbone; the closest is resnet{nearest}'
     raise ValueError(differences[nearest].describe(title))
 
 

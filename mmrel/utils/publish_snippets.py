@@ -1,4 +1,4 @@
-"""What to paste into a config or a program that loads a published file."""
+"""Snippets for configs and programs that load a published file."""
 
 from collections.abc import Mapping
 from pprint import pformat
@@ -14,16 +14,16 @@ _MAPS = dict(mmseg=True, mmdet=True)
 
 
 def snippet(path: str, target: str, network: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
-    """The lines that load a published file strictly.
+    """Code that strictly loads a published file.
 
     Args:
         path (str): The file.
         target (str): One of :data:`.publish.TARGETS`.
-        network (Mapping): Its record, :func:`.network_record.network_record`.
+        network (Mapping): Its record, from :func:`.network_record.network_record`.
         state (Mapping[str, Tensor]): Its weights.
 
     Returns:
-        str: Python; settings that the record lacks are left to the reader, as a comment.
+        str: Python code, with comments for settings that the record lacks.
     """
     if target in ('torchvision', 'timm'):
         return _program(path, target, network, state)
@@ -44,13 +44,13 @@ def _backbone(path: str, target: str, network: Mapping[str, Any]) -> str:
         settings.pop('out_indices', None)
         settings.pop('out_type', None)
     words.append(
-        f'type={name_in_mmrel(kind)!r}' if kind else "type='...',  # that of the training's config"
+        f'type={name_in_mmrel(kind)!r}' if kind else "type='...',  # as in the training config"
     )
     words += [f'{key}={pformat(value, compact=True, width=70)}' for key, value in settings.items()]
     if target in _MAPS and str(kind).rpartition('.')[2].startswith('ResNet'):
         words.append(f'out_indices={tuple(range(settings.get("num_stages", 4)))}')
     elif target in _MAPS:
-        words.append('# out_indices=...: the stages or blocks that your decoder takes')
+        words.append('# out_indices=...: the stages or blocks that your decoder uses')
     init = f"init_cfg=dict(type='mmrel.Pretrained', checkpoint={path!r}, prefix='backbone.')"
     lines = [*words, init]
     return ''.join(
@@ -62,7 +62,7 @@ def _config(path: str, target: str, network: Mapping[str, Any]) -> str:
     lines = "custom_imports = dict(imports=['mmrel'], allow_failed_imports=False)\n"
     preprocessor = ''
     if network.get('mean') and network.get('std'):
-        # OpenCV reads BGR; the statistics are of RGB.
+        # OpenCV reads BGR, but the statistics are for RGB.
         order = 'to_rgb' if target in ('mmpretrain', 'mmrel') else 'bgr_to_rgb'
         preprocessor = f'mean={network["mean"]}, std={network["std"]}, {order}=True'
     lines += 'model = dict(\n'

@@ -1,4 +1,4 @@
-"""The zoo's index, and its weights: found, fetched, converted once, cached."""
+"""The model zoo's index, and its weights: download, convert once, cache."""
 
 import hashlib
 import os
@@ -27,74 +27,74 @@ PREFIX = 'mmrel://'
 
 @cache
 def _read_zoo(root: Path) -> dict[str, dict]:
-    """Name -> entry of the metafiles that ``model-index.yml`` imports."""
+    """Entries by name, from the metafiles that ``model-index.yml`` imports."""
     index = yaml.safe_load((root / 'model-index.yml').read_text())
     metafiles = [yaml.safe_load((root / path).read_text()) for path in index['Import']]
     return {entry['Name']: entry for meta in metafiles for entry in meta['Models']}
 
 
 def zoo_entries() -> dict[str, dict]:
-    """The zoo: for each model's name its entry in the metafiles."""
+    """The zoo's entries in the metafiles, by model name."""
     return _read_zoo(package_root())
 
 
 def zoo_file(relative: str) -> str:
-    """The path of a file that an entry names.
+    """The absolute path of a file named by an entry.
 
     Args:
-        relative (str): Such as an entry's ``Config``.
+        relative (str): The relative path, such as an entry's ``Config``.
     """
     return str(package_root() / relative)
 
 
 def entry_of(weights: str) -> dict | None:
-    """The first entry with these ``Weights``; None if there is none.
+    """The first entry with these ``Weights``, or None.
 
     Args:
-        weights (str): As the metafile has it: an address, or a path in the repository.
+        weights (str): As in the metafile: a URL, or a path in the repository.
     """
     try:
         entries = zoo_entries().values()
-    except FileNotFoundError:  # a copy of mmrel without its index still loads files
+    except FileNotFoundError:  # a copy of mmrel without its index can still load files
         return None
     return next((entry for entry in entries if entry.get('Weights') == weights), None)
 
 
 def is_converted(entry: dict) -> bool:
-    """Whether an entry's weights are the authors' file, which is converted when it is fetched.
+    """Whether an entry's weights are an authors' file, which is converted after download.
 
     Args:
-        entry (dict): Of :func:`zoo_entries`.
+        entry (dict): An entry, from :func:`zoo_entries`.
     """
     return bool((entry.get('Converted From') or {}).get('Method'))
 
 
 def released_weights(name: str) -> str:
-    """Released weights as something that every loader of mmrel takes.
+    """Released weights in a form that every loader of mmrel accepts.
 
-    The authors' files are fetched and converted here, once; the original is not kept.
+    The authors' files are downloaded and converted once. The originals are not kept.
 
     Args:
-        name (str): A model of the zoo.
+        name (str): A model in the zoo.
 
     Returns:
-        str: A path; or the address, if the file needs no conversion.
+        str: A path, or the URL if the file needs no conversion.
 
     Raises:
-        ValueError: If there is no such model, or it has no released weights.
-        ImportError, OSError, RuntimeError: If they cannot be fetched or read; the message
-            names the link and the place for a download by hand.
+        ValueError: If the model does not exist, or has no released weights.
+        ImportError, OSError, RuntimeError: If the weights cannot be downloaded or read. The
+            message names the URL, and the path for a manual download.
     """
     entry = zoo_entries().get(name)
     if entry is None:
         raise ValueError(
-            f'{PREFIX}{name}: no model of the zoo is called {name!r}; '
-            'mmrel.apis.list_models(with_pretrained=True) has those with weights'
+            f'{PREFIX}{name}: the zoo has no model named {name!r}; '
+            'mmrel.apis.list_models(with_pretrained=True) lists those with weights'
         )
     weights = entry.get('Weights')
     if not weights:
         raise ValueError(
-            f'pretrained=True: no weights of {name} are released yet; train it and give the path '
+            f'pretrained=True: no weights of {name} are released yet; train it and pass the path '
             'of the checkpoint, pretrained=PATH or --pretrained PATH'
         )
     if not is_converted(entry):
@@ -105,10 +105,10 @@ def released_weights(name: str) -> str:
 
 
 class _Place:
-    """Where an authors' file and what becomes of it are in the cache.
+    """Cache paths of an authors' file and its converted version.
 
     Args:
-        entry (dict): Of :func:`zoo_entries`, with a method to convert by.
+        entry (dict): An entry, from :func:`zoo_entries`, with a conversion method.
     """
 
     def __init__(self, entry: dict) -> None:
@@ -121,13 +121,13 @@ class _Place:
                 f'{", ".join(METHODS)}'
             )
         stem = os.path.join(cache_folder(), 'mmrel', entry['Name'])
-        # Another address, method or hash in a later release is another file.
+        # A later release with another URL, method or hash gets another file.
         key = short_hash(f'{self.address} {self.method} {self.sha256}')
         self.converted = f'{stem}-{key}.pth'
         self.by_hand = f'{stem}.official.pth'
 
     def fill(self) -> None:
-        """Convert the file that was put there by hand, else the download; nothing if done."""
+        """Convert the manually placed file, or else a download. Does nothing if already done."""
         if os.path.isfile(self.converted):
             return
         if not os.path.isfile(self.by_hand):
@@ -140,7 +140,7 @@ class _Place:
         except (RuntimeError, KeyError) as error:
             raise RuntimeError(
                 f'{self.by_hand} cannot be used ({str(error.args[0]).splitlines()[0]}): replace '
-                f'it by the file of {self.address}, or delete it'
+                f'it with the file from {self.address}, or delete it'
             ) from error
 
     def _convert(self, path: str) -> None:
@@ -155,11 +155,11 @@ def load_from_zoo(filename: str, map_location: Any = None) -> Any:
     """Load ``mmrel://NAME`` for mmengine's ``CheckpointLoader``.
 
     Args:
-        filename (str): The prefix and a model of the zoo.
-        map_location: As in :func:`torch.load`.
+        filename (str): The prefix and a model in the zoo.
+        map_location: Same as in :func:`torch.load`.
 
     Raises:
-        As :func:`released_weights`.
+        See :func:`released_weights`.
     """
     path = released_weights(filename.removeprefix(PREFIX))
     return CheckpointLoader.load_checkpoint(path, map_location, logger='silent')

@@ -1,4 +1,4 @@
-"""Find what differs between two runs that should be identical."""
+"""Find differences between two runs that should be identical."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,13 +11,13 @@ from mmrel.visualization import find_scalars, read_scalars
 
 from .checkpoint import load_checkpoint_file
 
-# Values that come from a clock or the device, not from the training.
+# Values that depend on the clock or the device, not on training.
 _MEASURED = {'time', 'data_time', 'memory', 'eta'}
 _STATES = ('state_dict', 'optimizer', 'gradients', 'param_schedulers')
 
 
 def training_difference(ours: Path, theirs: Path) -> str | None:
-    """Compare losses, validation records and checkpoints of two trainings, exactly.
+    """Compare losses, validation records and checkpoints of two training runs exactly.
 
     Args:
         ours (Path): A work dir.
@@ -25,7 +25,7 @@ def training_difference(ours: Path, theirs: Path) -> str | None:
             checkpoints, and may have more.
 
     Returns:
-        str, optional: The first difference, in one line; None if there is none.
+        str, optional: The first difference, in one line, or None.
     """
     logs = [read_scalars(*find_scalars(folder)) for folder in (ours, theirs)]
     for part, name in (('train', 'loss'), ('val', 'validation')):
@@ -48,14 +48,14 @@ def training_difference(ours: Path, theirs: Path) -> str | None:
 
 
 def search_difference(ours: Path, theirs: Path) -> str | None:
-    """Compare the paths, scores and best paths of two searches, exactly.
+    """Compare the paths, scores and best paths of two searches exactly.
 
     Args:
         ours (Path): A work dir.
         theirs (Path): The work dir to compare with.
 
     Returns:
-        str, optional: As :func:`training_difference`.
+        str, optional: The first difference, in one line, or None.
     """
     for name in ('paths.jsonl', 'top.json', 'best_path.json', 'pareto.json'):
         if not (ours / name).is_file():
@@ -71,10 +71,10 @@ def search_difference(ours: Path, theirs: Path) -> str | None:
 
 
 def differences(ours: Any, theirs: Any, where: str = '') -> Iterator[str]:
-    """Compare nested dicts, lists, tensors and plain values, exactly; NaN equals NaN.
+    """Compare nested dicts, lists, tensors and plain values exactly. NaN equals NaN.
 
     Args:
-        ours (Any): Any content.
+        ours (Any): The first content.
         theirs (Any): The content to compare with.
         where (str): Name of the content, for the result. Defaults to ''.
 

@@ -1,6 +1,6 @@
-"""Reading and writing checkpoints as .safetensors: tensors, and a JSON header.
+"""Read and write checkpoints as .safetensors: tensors, and a JSON header.
 
-The metadata of a checkpoint is one entry of the header's string metadata, ``meta``, as JSON.
+A checkpoint's metadata is stored as JSON in one string of the header's metadata, ``meta``.
 """
 
 import json
@@ -18,16 +18,16 @@ from .unpickler import DamagedContent
 
 ENDING = '.safetensors'
 _META = 'meta'
-# A ResNet-50's header has 40 kB; parsing takes some twenty times the size in memory.
+# A ResNet-50's header has 40 kB. Parsing takes about 20 times the size in memory.
 _MAX_HEADER = 8_000_000
-# TensorIterator, which most of torch's functions use, has no more.
+# The limit of TensorIterator, which most of torch's functions use.
 _MAX_DIMS = 64
 
 
 def looks_like_safetensors(head: bytes) -> bool:
     """Whether a file that begins with these 9 bytes is a .safetensors file.
 
-    The header's length comes first, as 8 bytes: a pickle's first byte may be among them.
+    The header's length comes first, as 8 bytes, and may start like a pickle.
     """
     return head[5:] == b'\x00\x00\x00{'
 
@@ -36,15 +36,15 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Any]:
     """Read a .safetensors file.
 
     Args:
-        file (BinaryIO): Open at its start.
-        size (int): Its number of bytes.
+        file (BinaryIO): The file, positioned at its start.
+        size (int): Its size in bytes.
 
     Returns:
-        dict: ``state_dict`` and ``meta``. Strings of other programs in the header's
-        metadata are left out.
+        dict: ``state_dict`` and ``meta``. Other programs' entries in the header's
+        metadata are dropped.
 
     Raises:
-        DamagedContent: If the file is not valid.
+        DamagedContent: If the file is invalid.
     """
     length = int.from_bytes(file.read(8), 'little')
     if size < 10 or length > size - 8:
@@ -59,21 +59,21 @@ def read_safetensors(file: BinaryIO, size: int) -> dict[str, Any]:
         state = safetensors.torch.load(file.read())
     except (SafetensorError, RuntimeError, AssertionError, KeyError) as error:
         raise DamagedContent(f'it is damaged or truncated ({str(error)[:150]})') from None
-    # The package returns them in a random order.
+    # The package returns the tensors in random order.
     return dict(meta=meta, state_dict={name: _true_or_false(state[name]) for name in names})
 
 
 def _true_or_false(value: Tensor) -> Tensor:
-    """A byte of 7 is a bool for the package, but not equal to True for torch."""
+    """Normalize bools: the package accepts a byte of 7, which torch does not equate with True."""
     return value.view(torch.uint8).ne(0) if value.dtype == torch.bool else value
 
 
 def _check_header(raw: bytes) -> tuple[list[str], dict[str, Any]]:
-    """Check what the package leaves open; returns the tensors' names and ``meta``."""
+    """Check what the package does not. Returns the tensors' names and ``meta``."""
     header = _parse(raw, 'header')
     metadata = header.pop('__metadata__', None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise DamagedContent('its __metadata__ must be a dict of texts')
+        raise DamagedContent('its __metadata__ must be a dict of strings')
     for key, entry in header.items():
         shape = entry.get('shape') if isinstance(entry, dict) else None
         if not isinstance(shape, list):
@@ -95,12 +95,12 @@ def _parse(raw: bytes, what: str) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Readers differ in which of two equal keys they take."""
+    """Reject duplicate keys: readers disagree on which one counts."""
     unique = dict(pairs)
     if len(unique) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f'{twice[:60]!r} is in it twice')
+        raise ValueError(f'{twice[:60]!r} occurs twice')
     return unique
 
 
@@ -109,44 +109,44 @@ def _refuse_constant(name: str) -> None:
 
 
 def safetensors_bytes(content: Mapping[str, Any]) -> bytes:
-    """A checkpoint as the bytes of a .safetensors file; equal contents give equal bytes.
+    """A checkpoint as the bytes of a .safetensors file. Equal contents give equal bytes.
 
     Args:
-        content (Mapping): ``state_dict``, tensors of any layout in memory, and ``meta``
-            (optional) of values that JSON knows. Tensors that share memory are written
-            each for itself.
+        content (Mapping): ``state_dict``, with dense tensors in any memory layout, and
+            optionally ``meta``, with JSON values. Tensors that share memory are written
+            separately.
 
     Returns:
         bytes: The file.
 
     Raises:
-        ValueError: If a value cannot be written; the message has its key.
+        ValueError: If a value cannot be written. The message has its key.
     """
     state = {key: _packed(key, value) for key, value in content['state_dict'].items()}
     meta = dict(content.get('meta') or {})
     _check_keys(meta, _META)
     try:
         text = json.dumps(meta, allow_nan=False)
-        # A sole entry: the package writes several in a random order.
+        # A single entry, because the package writes several in random order.
         return safetensors.torch.save(state, {_META: text})
     except (TypeError, ValueError, KeyError, SafetensorError) as error:
         raise ValueError(f'the checkpoint cannot be written as safetensors: {error}') from error
 
 
 def save_safetensors(content: Mapping[str, Any], path: str | os.PathLike) -> None:
-    """Write a checkpoint as .safetensors, so that the old or the new file is there.
+    """Write a checkpoint as .safetensors, atomically.
 
-    :func:`.checkpoint.load_checkpoint_file` reads it, and so does every program that uses
-    the safetensors package.
+    :func:`.checkpoint.load_checkpoint_file` and any program that uses the safetensors
+    package can read it.
 
     Args:
-        content (Mapping): As :func:`safetensors_bytes`.
-        path (str | PathLike): The file; its folder is made if needed.
+        content (Mapping): See :func:`safetensors_bytes`.
+        path (str | PathLike): The file. Its folder is created if needed.
 
     Raises:
         ValueError: If the path does not end in .safetensors, or a value cannot be
-            written; the message has its key.
-        OSError: If the file cannot be written; one that was there is untouched.
+            written. The message has its key.
+        OSError: If the file cannot be written. An existing file is left untouched.
     """
     path = os.fspath(path)
     if not path.endswith(ENDING):
@@ -155,7 +155,7 @@ def save_safetensors(content: Mapping[str, Any], path: str | os.PathLike) -> Non
 
 
 def _packed(key: str, value: Any) -> Tensor:
-    """A tensor with its own memory, in the order that the format asks for."""
+    """A contiguous copy of a tensor, as the format requires."""
     if not isinstance(value, Tensor):
         raise ValueError(f'safetensors holds only tensors; {key} is of type {type(value).__name__}')
     if value.layout != torch.strided or value.is_quantized:
@@ -164,11 +164,11 @@ def _packed(key: str, value: Any) -> Tensor:
 
 
 def _check_keys(value: Any, place: str) -> None:
-    """JSON would turn keys that are numbers into texts."""
+    """Reject non-string keys, because JSON would turn numbers into strings."""
     if isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str):
-                raise ValueError(f'{place}: the key {key!r} must be a text')
+                raise ValueError(f'{place}: the key {key!r} must be a string')
             _check_keys(part, f'{place}.{key}')
     elif isinstance(value, list | tuple):
         for part in value:

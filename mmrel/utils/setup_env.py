@@ -1,4 +1,4 @@
-"""What other OpenMMLab packages need to find mmrel's configs and modules."""
+"""Setup that lets other OpenMMLab packages find mmrel's configs and modules."""
 
 import importlib
 
@@ -12,8 +12,8 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     """Register all modules of mmrel, as in the other OpenMMLab packages.
 
     Args:
-        init_default_scope (bool): Also make ``mmrel`` the default scope, where names
-            without a scope are looked up first. Defaults to True.
+        init_default_scope (bool): Whether to make ``mmrel`` the default scope, where
+            names without a scope are looked up first. Defaults to True.
     """
     for part in _PARTS:
         importlib.import_module(f'mmrel.{part}')
@@ -24,9 +24,9 @@ def register_all_modules(init_default_scope: bool = True) -> None:
 def let_configs_name_mmrel() -> None:
     """Make ``mmrel::ressl/NAME.py`` valid as ``_base_`` and for mmengine's hub.
 
-    mmengine has a fixed list of packages. In it ``mmseg`` is the distribution
-    mmsegmentation, which its maintained fork is not called; the name of the module
-    finds both. Called when mmrel is imported.
+    mmengine has a fixed list of packages. It maps ``mmseg`` to the distribution
+    mmsegmentation, but the maintained fork has another name. The module name finds
+    both. Called when mmrel is imported.
     """
     MODULE2PACKAGE.setdefault('mmrel', 'mmrel')
     MODULE2PACKAGE['mmseg'] = 'mmseg'

@@ -1,4 +1,4 @@
-"""Which keywords a class or a function takes."""
+"""Determine which keywords a class or function accepts."""
 
 import ast
 import inspect
@@ -57,13 +57,13 @@ def _parameters(target: Callable) -> tuple[list[str], list[str], str | None]:
 
 @cache
 def keywords(target: Callable) -> Keywords:
-    """The keywords of a function or a class, including its bases' if ``**kwargs`` goes there.
+    """The keywords of a function or class, including its bases' if it forwards ``**kwargs``.
 
     Args:
         target (Callable): A class or a function.
 
     Returns:
-        Keywords: ``closed`` is False if it cannot be determined.
+        Keywords: The keywords. ``closed`` is False if it cannot be determined.
     """
     if not inspect.isclass(target):
         try:

@@ -1,4 +1,4 @@
-"""Comparing a model's keys with a checkpoint's, for messages people can act on."""
+"""Compare a model's keys with a checkpoint's, for actionable messages."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# If this environment variable is 1, weights that are not finite are loaded.
+# If this environment variable is 1, non-finite weights are loaded.
 _ALLOW = 'MMREL_ALLOW_NONFINITE'
 _SHOWN = 6
 
@@ -19,11 +19,11 @@ class StateDictDifference:
     """How a checkpoint differs from what a module expects.
 
     Attributes:
-        missing (list[str]): Keys that the module has and the checkpoint lacks.
+        missing (list[str]): Keys that only the module has.
         unexpected (list[str]): Keys that only the checkpoint has.
-        wrong_shape (list[str]): Keys of both, with both shapes.
-        wrong_type (list[str]): Keys of both, integers in one and floats in the
-            other, with both types.
+        wrong_shape (list[str]): Shared keys with different shapes, and both shapes.
+        wrong_type (list[str]): Shared keys with different kinds of types (such as
+            integer and float), and both types.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -35,13 +35,13 @@ class StateDictDifference:
         return bool(self.missing or self.unexpected or self.wrong_shape or self.wrong_type)
 
     def describe(self, title: str) -> str:
-        """A message of two lines: the title, and the faults with long lists shortened."""
+        """A message of two lines: the title, and the differences with long lists shortened."""
         faults = []
         for label, keys in (
             ('missing in the checkpoint', self.missing),
             ('unexpected in the checkpoint', self.unexpected),
-            ('of another shape', self.wrong_shape),
-            ('of another type', self.wrong_type),
+            ('with another shape', self.wrong_shape),
+            ('with another type', self.wrong_type),
         ):
             if keys:
                 more = f', and {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''
@@ -56,7 +56,7 @@ def compare_state_dict(
 
     Floats of any precision count as the same type, and so do integers of any width.
 
-    ``num_batches_tracked`` may be missing: checkpoints of old torch lack it.
+    ``num_batches_tracked`` may be missing: checkpoints from old torch versions lack it.
 
     Args:
         expected (Mapping[str, Tensor]): A module's state dict.
@@ -97,12 +97,13 @@ def weights_of(content: Any, where: str) -> dict[str, Tensor]:
     """The weights of a checkpoint, without the prefix ``module.``.
 
     Args:
-        content (Any): From :func:`.checkpoint.load_checkpoint_file`: with an entry
+        content (Any): From :func:`.checkpoint.load_checkpoint_file`, with an entry
             ``state_dict``, or the weights themselves.
         where (str): Name of the content, for messages, such as "checkpoint 'x.pth'".
 
     Returns:
-        dict[str, Tensor]: At least one. Modules' extra state may be plain values.
+        dict[str, Tensor]: The weights, at least one. Extra state of modules may be plain
+        values.
 
     Raises:
         RuntimeError: If there are no weights, or values that are not tensors.
@@ -122,14 +123,14 @@ def weights_of(content: Any, where: str) -> dict[str, Tensor]:
 
 
 def check_finite(state: Mapping[str, Any], where: str) -> None:
-    """Refuse weights with NaN or infinite values, unless ``MMREL_ALLOW_NONFINITE=1``.
+    """Reject weights with NaN or infinite values, unless ``MMREL_ALLOW_NONFINITE=1``.
 
     Args:
         state (Mapping[str, Any]): Weights and buffers.
         where (str): Name of the content, for the message.
 
     Raises:
-        RuntimeError: If there are such values; the message has the first key and the
+        RuntimeError: If there are such values. The message has the first key and the
             number of tensors.
     """
     if os.environ.get(_ALLOW) == '1':
@@ -139,7 +140,7 @@ def check_finite(state: Mapping[str, Any], where: str) -> None:
     if bad:
         raise RuntimeError(
             f'{where} has NaN or infinite values in {len(bad)} of {len(tensors)} tensors, the '
-            f'first is {_readable(bad[0])}: its training diverged; use an earlier checkpoint '
+            f'first is {_readable(bad[0])}: training has diverged; use an earlier checkpoint '
             f'({_ALLOW}=1 loads it anyway)'
         )
 
@@ -153,15 +154,15 @@ def _is_finite(value: Tensor) -> bool:
 
 
 def let_modules_check(model: nn.Module, given: Mapping[str, Any]) -> None:
-    """Ask the modules that know more than keys and shapes whether a checkpoint fits.
+    """Run the modules' own checks of a checkpoint, which go beyond keys and shapes.
 
     Args:
-        model (nn.Module): Those of its modules that have ``check_state_dict(state,
-            prefix)`` are asked.
+        model (nn.Module): The model. Modules with ``check_state_dict(state, prefix)``
+            are checked.
         given (Mapping[str, Any]): A checkpoint's state dict.
 
     Raises:
-        ValueError: What a module raises.
+        ValueError: If a module rejects the checkpoint.
     """
     for name, module in model.named_modules():
         check = getattr(module, 'check_state_dict', None)
@@ -170,14 +171,13 @@ def let_modules_check(model: nn.Module, given: Mapping[str, Any]) -> None:
 
 
 def adapt_state_dict(model: nn.Module, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model's modules make of a checkpoint before they load it.
+    """Apply a model's pre-load hooks to a checkpoint.
 
-    Vision transformers, for example, resize position embeddings of another image
-    size. They do so in torch's hooks before loading, so that a comparison of
-    shapes must come after those.
+    Vision transformers, for example, use such hooks to resize position embeddings
+    from another image size. Shapes must be compared after them.
 
     Args:
-        model (nn.Module): No wrapper around it.
+        model (nn.Module): The unwrapped model.
         given (Mapping[str, Any]): A checkpoint's state dict. It is not changed.
 
     Returns:
@@ -185,7 +185,7 @@ def adapt_state_dict(model: nn.Module, given: Mapping[str, Any]) -> dict[str, An
 
     Raises:
         RuntimeError: If a hook reports an error.
-        ValueError: What a hook raises.
+        ValueError: If a hook raises one.
     """
     state = dict(given)
     for name, module in model.named_modules():
@@ -198,10 +198,10 @@ def adapt_state_dict(model: nn.Module, given: Mapping[str, Any]) -> dict[str, An
 
 
 def state_digest(module: nn.Module) -> str:
-    """Hash of a module's weights, buffers and other state; two files may hold the same ones.
+    """Hash of a module's weights, buffers and other state, independent of the file.
 
     Args:
-        module (nn.Module): No wrapper around it.
+        module (nn.Module): The unwrapped module.
 
     Returns:
         str: 16 hexadecimal digits.

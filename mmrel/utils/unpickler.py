@@ -1,9 +1,9 @@
-"""Our own interpreter for the part of pickle that checkpoints need.
+"""An interpreter for the subset of pickle that checkpoints need.
 
-A pickle is a program. This interpreter has no imports and calls only the functions of
-`_globals`, which all build plain values, tensors and arrays of numbers. Sizes are
-checked before memory is allocated, so a wrong size can neither read nor write outside
-its data.
+A pickle is a program. This interpreter cannot import, and calls only the functions in
+`_globals`, all of which build plain values, tensors or numeric arrays. Sizes are
+checked before memory is allocated, so a wrong size can neither read nor write out of
+bounds.
 """
 
 import math
@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
-# A large checkpoint has a million opcodes; each takes at most 64 bytes.
+# A large checkpoint has a million opcodes. Each takes at most 64 bytes.
 _MAX_OPCODES = 10_000_000
-# Number of values, counting repeated references each time, as most readers would visit them.
+# Number of values, with repeated references counted each time, as most readers visit them.
 _MAX_VALUES = 20_000_000
 _MAX_DEPTH = 64
 _MAX_DIMS = 64
@@ -36,7 +36,7 @@ _NUMERIC = re.compile(
 
 
 class UnsafeContent(Exception):
-    """A file asks for something that no checkpoint needs, such as calling a function."""
+    """A file requests something that checkpoints do not need, such as calling a function."""
 
 
 class DamagedContent(Exception):
@@ -45,18 +45,18 @@ class DamagedContent(Exception):
 
 @dataclass(frozen=True)
 class StorageType:
-    """Stands for a name such as ``torch.FloatStorage``; ``dtype`` None means bytes."""
+    """Represents a name such as ``torch.FloatStorage``. ``dtype`` None means bytes."""
 
     dtype: torch.dtype | None
 
 
 @dataclass(eq=False)
 class StorageEntry:
-    """A storage that the pickle refers to; its bytes are elsewhere in the file.
+    """A storage that the pickle refers to. Its bytes are elsewhere in the file.
 
     Attributes:
         key (str): Its name in the file.
-        dtype (torch.dtype): Type of its elements; uint8 for bytes.
+        dtype (torch.dtype): Type of its elements, uint8 for bytes.
         location (str): The device it was saved from, such as 'cuda:0'.
         numel (int): Number of elements.
     """
@@ -91,7 +91,7 @@ class _Function:
 
 @dataclass(eq=False)
 class _DType:
-    """A numeric NumPy dtype; its byte order follows later, in ``build``."""
+    """A numeric NumPy dtype. ``build`` sets its byte order later."""
 
     dtype: np.dtype
 
@@ -157,7 +157,7 @@ class _History:
 
 @dataclass
 class Pickle:
-    """A parsed pickle, its tensors still without data.
+    """A parsed pickle, with tensors that do not have data yet.
 
     Attributes:
         root (Any): Its content.
@@ -168,23 +168,23 @@ class Pickle:
     storages: dict[str, StorageEntry] = field(default_factory=dict)
 
 
-# --- what a pickle may call ---------------------------------------------------
+# --- functions that a pickle may call -----------------------------------------
 
 
 def _ints(value: Any, what: str) -> tuple[int, ...]:
     if not isinstance(value, tuple | list) or not all(
         type(x) is int and 0 <= x <= _MAX_INT for x in value
     ):
-        raise DamagedContent(f'a {what} that is not integers')
+        raise DamagedContent(f'a {what} that is not made of integers')
     return tuple(value)
 
 
 def _bytes(value: Any) -> bytes:
-    """Bytes; Python 2 wrote them as text."""
+    """Convert to bytes. Python 2 wrote them as text."""
     try:
         return value.encode('latin1') if isinstance(value, str) else bytes(memoryview(value))
     except (TypeError, UnicodeEncodeError) as error:
-        raise DamagedContent('data that are not bytes') from error
+        raise DamagedContent('data that is not bytes') from error
 
 
 def _tensor(
@@ -233,14 +233,14 @@ def _parameter(data: Any, requires_grad: Any = True, *_: Any) -> _TensorEntry:
 
 
 def _with_attributes(function: Any, _type: Any, args: Any, _state: Any) -> Any:
-    """A tensor on which a program had set attributes, which are dropped."""
+    """A tensor with custom attributes, which are dropped."""
     if not isinstance(function, _Function) or not isinstance(args, tuple):
         raise UnsafeContent('a tensor that is not built by torch')
     return function.call(*args)
 
 
 def _statistic(owner: Any, name: Any) -> None:
-    """Replaces ``getattr``, with which a training history names its statistics."""
+    """Replaces ``getattr``, which a training history uses to name its statistics."""
     if not (isinstance(owner, _Function) and owner.name == _HISTORY and name in _STATISTICS):
         raise UnsafeContent(f'GLOBAL getattr of {str(name)[:40]!r} is not allowed')
 
@@ -248,7 +248,7 @@ def _statistic(owner: Any, name: Any) -> None:
 def _dtype(name: Any, *_: Any) -> _DType:
     if isinstance(name, bytes):
         name = name.decode('latin1')
-    # Only booleans, integers and floats: no objects, no structures, no raw memory.
+    # Only booleans, integers and floats: no objects, structures or raw memory.
     if not isinstance(name, str) or name not in (
         *('b1', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'f2', 'f4', 'f8'),
     ):
@@ -304,7 +304,7 @@ def _dtypes() -> dict[str, torch.dtype]:
 
 @cache
 def _globals() -> dict[str, Any]:
-    """Allowed names in a pickle, and what each stands for."""
+    """Names that a pickle may use, and what they represent."""
     table: dict[str, Any] = dict(_dtypes())
     for dtype, storage in torch.storage._dtype_to_storage_type_map().items():
         if str(dtype) in table:
@@ -370,7 +370,7 @@ def _key(value: Any) -> Any:
     """Check that a dict's key is cheap to hash."""
     parts = value if type(value) is tuple and len(value) <= 8 else (value,)
     if not all(isinstance(part, _SCALARS) for part in parts):
-        raise DamagedContent('a key of a dict that is neither a string nor a number')
+        raise DamagedContent('a dict key that is neither a string nor a number')
     return value
 
 
@@ -412,7 +412,7 @@ class _Machine:
         raise DamagedContent('it ends too early')
 
     def _top(self, count: int) -> list[Any]:
-        """The topmost values, none of them a mark."""
+        """The topmost values. Marks are not allowed among them."""
         values = self.stack[-count:]
         if len(values) < count or any(value is _MARK for value in values):
             raise DamagedContent('a value is missing')
@@ -485,7 +485,7 @@ class _Machine:
         if isinstance(target, _DType | _Array | _History):
             target.build(state)
         elif type(target) is OrderedDict:
-            # Versions of the modules, in a state dict. Other attributes would hide methods.
+            # Module versions in a state dict. Other attributes could shadow methods.
             versions = state.get('_metadata') if isinstance(state, dict) else None
             if isinstance(versions, dict):
                 target._metadata = OrderedDict(
@@ -513,7 +513,7 @@ class _Machine:
         known = self.storages.setdefault(key, entry)
         if known.nbytes != entry.nbytes:
             raise DamagedContent(f'the storage {key[:20]!r} with two sizes')
-        # The same bytes under another type, as torch.save writes views.
+        # The same bytes with another type: torch.save writes views this way.
         self.stack.append(known if known.dtype == entry.dtype else entry)
 
 
@@ -521,7 +521,7 @@ def read_pickle(file: BinaryIO) -> Pickle:
     """Read one pickle from a binary file, up to its end.
 
     Raises:
-        UnsafeContent: If it asks for anything that is not allowed.
+        UnsafeContent: If it requests anything that is not allowed.
         DamagedContent: If it does not follow the format, or exceeds a limit.
     """
     machine = _Machine()
@@ -543,8 +543,8 @@ class Assembler:
 
     Args:
         storages (dict[str, torch.UntypedStorage]): The storages' bytes, by key.
-        max_bytes (int): Limit for all tensors together; tensors that share bytes
-            are counted separately.
+        max_bytes (int): Limit for the total size of all tensors. Tensors that share
+            memory are counted separately.
     """
 
     def __init__(self, storages: dict[str, torch.UntypedStorage], max_bytes: int) -> None:
@@ -553,11 +553,11 @@ class Assembler:
         self._open: set[int] = set()
 
     def finish(self, value: Any) -> Any:
-        """The value with its tensors.
+        """Return the value with its tensors filled in.
 
         Raises:
-            UnsafeContent: If it has what is neither plain nor a tensor.
-            DamagedContent: If it contains itself, or is out of proportion.
+            UnsafeContent: If it contains anything but plain values and tensors.
+            DamagedContent: If it contains itself, or exceeds a limit.
         """
         return self._finish(value, 0)[0]
 

@@ -1,4 +1,4 @@
-"""Loading a checkpoint into a built model, completely or not at all."""
+"""Load a checkpoint into a built model, completely or not at all."""
 
 from collections.abc import Mapping
 
@@ -17,26 +17,25 @@ _BACKBONE = 'backbone.'
 
 
 def load_weights(model: nn.Module, checkpoint: str) -> None:
-    """Load a training checkpoint, or a published file with a backbone alone.
+    """Load a training checkpoint, or a published file with only a backbone.
 
     A file whose keys all start with ``backbone.`` (:func:`.publish.publish`)
-    fills the backbone and leaves the rest as it is; any other file must fit the
+    fills the backbone and leaves the rest unchanged. Any other file must fit the
     whole model.
 
-    As mmpretrain does, it keeps the checkpoint's ``dataset_meta`` as ``_dataset_meta`` of
-    the model, and as ``_backbone_alone`` whether the file had nothing but a backbone.
+    Like mmpretrain, it stores the checkpoint's ``dataset_meta`` as the model's
+    ``_dataset_meta``. ``_backbone_alone`` tells whether the file had only a backbone.
 
     Args:
-        model (nn.Module): No wrapper around it. It is changed only if the file
-            fits.
-        checkpoint (str): A path, or an address that mmengine's
-            ``CheckpointLoader`` knows. Nothing that it carries is run.
+        model (nn.Module): The unwrapped model. It is changed only if the file fits.
+        checkpoint (str): A path, or a URL that mmengine's ``CheckpointLoader``
+            supports. Nothing that it contains is run.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         RuntimeError: If the file is damaged, would run code, has NaN in its weights, or
-            does not fit; the message lists the keys.
-        ValueError: If the file is of another search space.
+            does not fit. The message lists the keys.
+        ValueError: If the file is from another search space.
     """
     content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent')
     where = f'checkpoint {checkpoint!r}'
@@ -54,12 +53,12 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         remedy = (
             ''
             if backbone_alone
-            else ". A file with the backbone's weights alone (tools/model_converters/"
+            else ". A file with only the backbone's weights (tools/model_converters/"
             'publish_model.py) fits every config with that backbone.'
         )
         title = f'{where} does not fit {part} of {type(model).__name__}'
         raise RuntimeError(difference.describe(title) + remedy)
-    # Not strict: files of old torch lack num_batches_tracked, all else was compared.
+    # Not strict: files from old torch versions lack num_batches_tracked. All else was compared.
     model.load_state_dict(state, strict=False)
     model._backbone_alone = backbone_alone
     meta = content.get('meta')

@@ -1,4 +1,4 @@
-"""The codes of many paths: a heat map, and where they lie on the simplex."""
+"""Plot the codes of many paths: a heat map, and their positions on the simplex."""
 
 from os import PathLike
 from pathlib import Path
@@ -9,13 +9,13 @@ import numpy as np
 def plot_codes(
     codes: np.ndarray, costs: np.ndarray, out: str | PathLike, cost_name: str = 'FLOPs'
 ) -> None:
-    """Draw codes, ordered by their paths' cost, and their two main directions.
+    """Draw codes as a heat map ordered by cost, and in their first two PCA directions.
 
     Args:
-        codes (np.ndarray): Shape (N, K), K at least 2.
-        costs (np.ndarray): Of the paths, (N,).
+        codes (np.ndarray): Codes (N, K), with K at least 2.
+        costs (np.ndarray): Costs of the paths, (N,).
         out (str | PathLike): The PNG to write.
-        cost_name (str): What the colour means. Defaults to 'FLOPs'.
+        cost_name (str): Name of the cost. Defaults to 'FLOPs'.
 
     Raises:
         ValueError: If there are fewer than two paths or dictionaries.
@@ -25,7 +25,7 @@ def plot_codes(
     codes, costs = np.asarray(codes, dtype=np.float64), np.asarray(costs)
     if codes.ndim != 2 or min(codes.shape) < 2:
         raise ValueError(
-            f'codes of shape {codes.shape} cannot be drawn: at least 2 paths and K = 2 are needed'
+            f'codes of shape {codes.shape} cannot be drawn: they need at least 2 paths and K >= 2'
         )
     order = np.argsort(costs, kind='stable')
     figure = Figure(figsize=(10.4, 4.6), layout='constrained')

@@ -11,12 +11,12 @@ from typing import Any
 
 @dataclass
 class Scalars:
-    """The logged numbers of a run, in the order of training.
+    """The logged values of a run, in the order of training.
 
     Args:
-        train (list[dict]): Training lines; each has ``iter`` and ``loss``.
-        val (list[dict]): Validation lines; each has ``step``, an epoch where
-            the training lines have one, else an iteration.
+        train (list[dict]): Training lines. Each has ``iter`` and ``loss``.
+        val (list[dict]): Validation lines. Each has ``step``: an epoch if the
+            training lines have one, else an iteration.
     """
 
     train: list[dict] = field(default_factory=list)
@@ -29,10 +29,10 @@ class Scalars:
 
 
 def find_scalars(work_dir: str | PathLike) -> list[Path]:
-    """The logs of a work dir, oldest first; a resumed run has several.
+    """The logs in a work dir, oldest first. A resumed run has several.
 
     Args:
-        work_dir (str | PathLike): Holds one folder a start, named by its time.
+        work_dir (str | PathLike): The work dir, with one folder per start, named by time.
 
     Returns:
         list[Path]: At least one ``TIME/vis_data/scalars.json``.
@@ -43,7 +43,7 @@ def find_scalars(work_dir: str | PathLike) -> list[Path]:
     found = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     if not found:
         raise FileNotFoundError(
-            f'no */vis_data/scalars.json in {str(work_dir)!r}: name the work dir of a training'
+            f'no */vis_data/scalars.json in {str(work_dir)!r}: name the work dir of a training run'
         )
     return found
 
@@ -58,7 +58,7 @@ def _read_lines(path: str | PathLike) -> list[dict]:
             parsed.append(json.loads(line))
         except json.JSONDecodeError as error:
             if number == len(lines):
-                break  # a run that was killed may leave half a line
+                break  # a killed run may leave an incomplete line
             raise ValueError(f'{path}, line {number} is not JSON: {error}') from error
     return parsed
 
@@ -66,11 +66,11 @@ def _read_lines(path: str | PathLike) -> list[dict]:
 def read_scalars(*paths: str | PathLike) -> Scalars:
     """Read one run's logs.
 
-    A resumed run goes on from its last checkpoint; what was logged after that
-    checkpoint before the interruption is dropped, as it was trained again.
+    A resumed run continues from its last checkpoint. Lines logged between that
+    checkpoint and the interruption are dropped, because those steps were repeated.
 
     Args:
-        *paths (str | PathLike): Files in time order (:func:`find_scalars`).
+        *paths (str | PathLike): Files in chronological order (:func:`find_scalars`).
 
     Returns:
         Scalars: Training and validation lines.
@@ -89,7 +89,7 @@ def read_scalars(*paths: str | PathLike) -> Scalars:
         if train:
             start = train[0]['iter']
             run.train = [line for line in run.train if line['iter'] < start]
-            # Validations count as the training does: in epochs, if it has them.
+            # Validations use the same unit as training: epochs, if it has them.
             start = train[0].get('epoch', start)
             run.val = [line for line in run.val if line['step'] < start]
         if val:
@@ -107,7 +107,7 @@ def top1_curves(run: Scalars) -> dict[str, tuple[list[float], list[float]]]:
 
     Returns:
         dict[str, tuple]: For each name, such as 'kNN, k = 200', its steps and
-        its values; more neighbours come later.
+        its values, sorted by k.
     """
     keys = {key for line in run.val for key in line if key.split('/')[-1] == 'top1'}
     named = []
@@ -130,7 +130,7 @@ def _draw_loss(axes: Any, run: Scalars) -> None:
         linewidth=1.2,
         label='latest iterations',
     )
-    # The mean is that of the epoch so far: its last line has the whole epoch's.
+    # The mean is over the epoch so far, so the last line has the mean of the full epoch.
     ends = {line['epoch']: line for line in run.train if {'epoch', 'loss_epoch'} <= line.keys()}
     if ends:
         axes.plot(
@@ -161,7 +161,7 @@ def plot_curves(run: Scalars, out: str | PathLike) -> None:
     """Draw the loss and the top-1 accuracies side by side.
 
     Args:
-        run (Scalars): From :func:`read_scalars`. A side without points is
+        run (Scalars): From :func:`read_scalars`. A panel without points is
             left out.
         out (str | PathLike): The PNG to write.
 

@@ -1,4 +1,4 @@
-"""A map of the features in two dimensions."""
+"""Two-dimensional maps of features."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -13,12 +13,12 @@ _MAX_LEGEND = 30
 
 
 def embed_tsne(features: Tensor, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """t-SNE of the L2-normalised features, from a PCA start.
+    """t-SNE of the L2-normalized features, initialized with PCA.
 
     Args:
-        features (Tensor): One row an image, (N, D). Of more than 2,000 a
-            random choice is taken.
-        seed (int): Of the choice and of t-SNE. Defaults to 0.
+        features (Tensor): One row per image, (N, D). If there are more than 2,000,
+            a random subset is used.
+        seed (int): Seed of the subset and of t-SNE. Defaults to 0.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Points (M, 2), and their rows of
@@ -30,14 +30,14 @@ def embed_tsne(features: Tensor, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
     from sklearn.manifold import TSNE
 
     if len(features) < 3:
-        raise ValueError(f't-SNE needs 3 features or more, and got {len(features)}')
+        raise ValueError(f't-SNE needs at least 3 features, got {len(features)}')
     rows = np.arange(len(features))
     if len(rows) > _MAX_POINTS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, _MAX_POINTS, replace=False))
     unit = F.normalize(features.float(), dim=1).cpu().numpy()[rows]
     if np.ptp(unit, axis=0).max() == 0:
-        raise ValueError('all features point in one direction: the network has collapsed')
-    # scikit-learn asks for a perplexity below the number of points; a third of it is sensible.
+        raise ValueError('all features point in the same direction: the network has collapsed')
+    # scikit-learn requires a perplexity below the number of points. A third is sensible.
     perplexity = min(30.0, (len(rows) - 1) / 3)
     tsne = TSNE(init='pca', perplexity=perplexity, random_state=seed)
     return tsne.fit_transform(unit), rows
@@ -50,19 +50,19 @@ def plot_tsne(
     out: str | PathLike,
     seed: int = 0,
 ) -> None:
-    """Draw the t-SNE map, one colour a class; images without classes have one color.
+    """Draw the t-SNE map with one color per class, or a single color without classes.
 
     Args:
-        features (Tensor): One row an image, (N, D).
-        labels (Tensor, optional): Their classes, (N,); None: they have none.
-        classes (Sequence[str], optional): The classes' names; None: their
-            numbers. There is a legend for up to 30 classes.
+        features (Tensor): One row per image, (N, D).
+        labels (Tensor, optional): Their classes, (N,). None: they have none.
+        classes (Sequence[str], optional): Class names. None: class numbers are
+            shown. There is a legend for up to 30 classes.
         out (str | PathLike): The PNG to write.
-        seed (int): As :func:`embed_tsne`. Defaults to 0.
+        seed (int): See :func:`embed_tsne`. Defaults to 0.
 
     Raises:
-        ValueError: If features and labels differ in number, or as
-            :func:`embed_tsne`.
+        ValueError: If features and labels differ in number, or
+            :func:`embed_tsne` raises one.
     """
     import matplotlib
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Images next to their nearest neighbors."""
+"""Draw images next to their nearest neighbors."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,43 +16,43 @@ _RIGHT, _WRONG = '#1a7f37', '#c62828'
 
 
 def find_neighbours(features: Tensor, queries: Sequence[int], k: int = 8) -> tuple[Tensor, Tensor]:
-    """The nearest neighbours of some images by cosine, themselves left out.
+    """The nearest neighbors of some images by cosine similarity, excluding themselves.
 
     Args:
-        features (Tensor): One row an image, (N, D); of any length.
-        queries (Sequence[int]): Rows to find neighbours for.
-        k (int): At most N - 1 are found. Defaults to 8.
+        features (Tensor): One row per image, (N, D). They need not be normalized.
+        queries (Sequence[int]): Rows to find neighbors for.
+        k (int): Number of neighbors, limited to N - 1. Defaults to 8.
 
     Returns:
         tuple[Tensor, Tensor]: Similarities and rows, both (Q, min(k, N - 1)),
         best first.
 
     Raises:
-        ValueError: If there is no other image, a query is not a row, or k is
-            not positive.
+        ValueError: If there are fewer than 2 images, a query is not a valid row, or
+            k is not positive.
     """
     rows = torch.as_tensor(queries, dtype=torch.long)
     if len(features) < 2 or k < 1:
-        raise ValueError(f'{len(features)} image(s) and k={k}: there is no neighbour to find')
+        raise ValueError(f'{len(features)} image(s) and k={k}: there is no neighbor to find')
     if rows.numel() == 0 or rows.min() < 0 or rows.max() >= len(features):
-        raise ValueError(f'queries={queries} must name rows of {len(features)} features')
+        raise ValueError(f'queries={queries} must be rows of the {len(features)} features')
     unit = F.normalize(features.float(), dim=1)
     similarity, index = nearest(unit[rows], unit, k + 1)
     itself = index == rows[:, None].to(index.device)
-    # Among many copies of an image it may not be in its own list; then the last goes.
+    # If an image has many copies, it may not be in its own list. Then drop the last entry.
     itself[:, -1] |= ~itself.any(dim=1)
     shape = len(rows), -1
     return similarity[~itself].view(shape), index[~itself].view(shape)
 
 
 def choose_queries(labels: Tensor | int, count: int = 10, seed: int = 0) -> list[int]:
-    """Images at random, from as many classes as possible.
+    """Choose random images that cover the maximum number of classes.
 
     Args:
         labels (Tensor | int): The images' classes, (N,), or N for images
             without classes.
-        count (int): At most N are chosen. Defaults to 10.
-        seed (int): Of the choice. Defaults to 0.
+        count (int): Number of images, limited to N. Defaults to 10.
+        seed (int): Seed of the choice. Defaults to 0.
 
     Returns:
         list[int]: Rows, ordered by class.
@@ -65,7 +65,7 @@ def choose_queries(labels: Tensor | int, count: int = 10, seed: int = 0) -> list
     for row in order:
         rounds[row] = seen[int(labels[row])]
         seen[int(labels[row])] += 1
-    # A stable sort: of each class the first, then of each class the second, ...
+    # A stable sort: the first image of each class, then the second of each class, ...
     chosen = sorted(order, key=rounds.__getitem__)[:count]
     return sorted(chosen, key=lambda row: (int(labels[row]), row))
 
@@ -83,34 +83,34 @@ def plot_neighbours(
     k: int = 8,
     classes: Sequence[str] | None = None,
 ) -> None:
-    """Draw a row for each query: the image, then its nearest neighbours.
+    """Draw one row per query: the image, then its nearest neighbors.
 
-    A neighbour's frame is green if its class is the query's, else red; images
-    without classes have no frames. The cosine similarity stands below it.
+    A neighbor's frame is green if it has the query's class, else red. Images
+    without classes have no frames. The cosine similarity is shown below.
 
     Args:
-        images (Tensor): RGB, uint8, (N, 3, H, W).
+        images (Tensor): RGB images, uint8, (N, 3, H, W).
         features (Tensor): Their features, (N, D).
-        labels (Tensor, optional): Their classes, (N,); None: they have none.
-        queries (Sequence[int]): The rows' queries.
+        labels (Tensor, optional): Their classes, (N,). None: they have none.
+        queries (Sequence[int]): Indices of the query images.
         out (str | PathLike): The PNG to write.
-        k (int): Neighbours a row. Defaults to 8.
-        classes (Sequence[str], optional): The classes' names. Defaults to
-            None: their numbers.
+        k (int): Number of neighbors per row. Defaults to 8.
+        classes (Sequence[str], optional): Class names. Defaults to None: class
+            numbers are shown.
 
     Raises:
-        ValueError: If images, features and labels differ in number, or as
-            :func:`find_neighbours`.
+        ValueError: If images, features and labels differ in number, or
+            :func:`find_neighbours` raises one.
     """
     from matplotlib.figure import Figure
 
     if len(images) != len(features) or (labels is not None and len(labels) != len(images)):
         classed = '' if labels is None else f' and {len(labels)} labels'
         raise ValueError(
-            f'{len(images)} images, {len(features)} features{classed} must be equally many'
+            f'{len(images)} images, {len(features)} features{classed} must have equal numbers'
         )
     similarity, index = find_neighbours(features, queries, k)
-    # All lengths are in inches: a row has the image, its class above and the similarity below.
+    # All lengths are in inches. A row has the image, its class above and the similarity below.
     height, below, gap, header = images.shape[2] / images.shape[3], 0.24, 0.06, 0.4
     above = gap if labels is None else 0.2
     row_height = height + above + below
@@ -133,7 +133,7 @@ def plot_neighbours(
 
     write(gap + 0.5, 0.2, 'query', ha='center', weight='bold')
     colours = '' if labels is None else ' (green: same class)'
-    write(1.3, 0.2, f'nearest neighbours, by cosine{colours}', weight='bold')
+    write(1.3, 0.2, f'nearest neighbors, by cosine{colours}', weight='bold')
     for i, query in enumerate(queries):
         y = header + i * row_height + above
         draw(gap, y, query, None)

@@ -1,4 +1,4 @@
-"""Scores of paths in supernets against their stand-alone accuracy."""
+"""Plot supernet scores of paths against their stand-alone accuracy."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ from pathlib import Path
 def plot_ranking(
     alone: Sequence[float], panels: Mapping[str, Sequence[Mapping]], out: str | PathLike
 ) -> None:
-    """Draw a panel for each kind of supernet, a colour for each seed.
+    """Draw one panel per kind of supernet, with one color per seed.
 
     Args:
-        alone (Sequence[float]): Accuracy of each path's own network, in percent.
-        panels (Mapping[str, Sequence[Mapping]]): By title, a mapping for each
-            supernet: ``seed``, ``scores`` of the paths in percent, and ``tau``.
+        alone (Sequence[float]): Stand-alone accuracy of each path, in percent.
+        panels (Mapping[str, Sequence[Mapping]]): For each title, the supernets, each
+            with ``seed``, ``scores`` of the paths in percent, and ``tau``.
         out (str | PathLike): The PNG to write.
 
     Raises:

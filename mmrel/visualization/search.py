@@ -1,4 +1,4 @@
-"""Pictures of an architecture search."""
+"""Plots of an architecture search."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -9,14 +9,14 @@ import numpy as np
 
 
 def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
-    """Rows that no other row beats: none has at least the score for less, or more for as much.
+    """The Pareto-optimal rows, for low cost and high score.
 
     Args:
         costs (Sequence[float]): Costs of N paths.
         scores (Sequence[float]): Their scores.
 
     Returns:
-        list[int]: Rows, cheapest first; of equal ones the first.
+        list[int]: Rows, cheapest first. Only the first of equal rows is included.
     """
     order = np.lexsort((np.arange(len(costs)), -np.asarray(scores), np.asarray(costs)))
     front, best = [], -np.inf
@@ -41,15 +41,15 @@ def _colour_bar(figure: Any, points: Any, axes: Any) -> None:
 
 
 def plot_pareto(rows: Sequence[Mapping], cost: str, out: str | PathLike | BinaryIO) -> None:
-    """Draw the scored paths by cost and score, and their front.
+    """Draw the scored paths by cost and score, with their Pareto front.
 
     Args:
-        rows (Sequence[Mapping]): Each has ``score``, ``generation`` and the cost.
+        rows (Sequence[Mapping]): Rows with ``score``, ``generation`` and the cost.
         cost (str): The cost's name.
         out (str | PathLike | BinaryIO): The PNG to write.
 
     Raises:
-        ValueError: If there is no row.
+        ValueError: If there are no rows.
     """
     from matplotlib.figure import Figure
 
@@ -75,11 +75,11 @@ def plot_history(rows: Sequence[Mapping], out: str | PathLike | BinaryIO) -> Non
     """Draw the scores in the order of the draws, the best so far and each generation's mean.
 
     Args:
-        rows (Sequence[Mapping]): As :func:`plot_pareto`, with ``slot``.
+        rows (Sequence[Mapping]): Rows with ``slot``, ``score`` and ``generation``.
         out (str | PathLike | BinaryIO): The PNG to write.
 
     Raises:
-        ValueError: If there is no row.
+        ValueError: If there are no rows.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -117,12 +117,12 @@ def plot_rank_correlation(
     """Draw two scores of the same paths against each other.
 
     Args:
-        x (Sequence[float]): One score, such as the supernet's.
-        y (Sequence[float]): The other one, such as that after retraining.
+        x (Sequence[float]): The first score, such as the supernet's.
+        y (Sequence[float]): The second score, such as the accuracy after retraining.
         out (str | PathLike | BinaryIO): The PNG to write.
         xlabel (str): Name of ``x``.
         ylabel (str): Name of ``y``.
-        title (str): Above the picture.
+        title (str): Title of the plot.
     """
     from matplotlib.figure import Figure
 

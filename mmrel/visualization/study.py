@@ -1,4 +1,4 @@
-"""Several variants with several seeds each: curves, means and spread."""
+"""Curves, means and spread of several variants, each with several seeds."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,16 @@ from typing import Any
 
 
 def study_table(rows: Sequence[Mapping[str, Any]], variants: Sequence[str]) -> str:
-    """The last value of each variant's curves as a Markdown table.
+    """The final values of each variant's curves as a Markdown table.
 
     Args:
-        rows (Sequence[Mapping]): Each has ``variant``, ``seed`` and ``curve``,
+        rows (Sequence[Mapping]): Rows with ``variant``, ``seed`` and ``curve``,
             a list of (step, value).
-        variants (Sequence[str]): Their order.
+        variants (Sequence[str]): The variants, in order.
 
     Returns:
-        str: One line a variant: values by seed, mean, and sample standard
-        deviation where there are two seeds or more.
+        str: One line per variant: the start, values by seed, mean, and the sample
+        standard deviation if there are at least two seeds.
     """
     lines = ['| variant | start | by seed | mean | std |', '|---|---|---|---|---|']
     for name in variants:
@@ -36,19 +36,19 @@ def study_table(rows: Sequence[Mapping[str, Any]], variants: Sequence[str]) -> s
 def plot_study(
     rows: Sequence[Mapping[str, Any]], study: Mapping[str, Any], out: str | PathLike
 ) -> None:
-    """Draw each variant's mean curve, with the span of its seeds.
+    """Draw each variant's mean curve, with the range over its seeds.
 
     Args:
-        rows (Sequence[Mapping]): As :func:`study_table`.
-        study (Mapping): ``variants``, whose entries may name a ``panel``, and
-            ``metric``; optionally ``title``, ``ylabel``, ``references``, a
-            dict of horizontal lines, ``scalars``, names of training scalars
-            that get panels of their own, and ``relative``, which draws over
-            the share of a run where epochs differ in length.
+        rows (Sequence[Mapping]): See :func:`study_table`.
+        study (Mapping): The study, with ``variants``, whose entries may name a
+            ``panel``, and ``metric``. Optional: ``title``; ``ylabel``;
+            ``references``, a dict of horizontal lines; ``scalars``, names of
+            training scalars that get their own panels; ``relative``, to use the
+            fraction of the run as x axis if epochs differ in length.
         out (str | PathLike): The PNG to write.
 
     Raises:
-        ValueError: If there is no row to draw.
+        ValueError: If there are no rows to draw.
     """
     from matplotlib.figure import Figure
 
@@ -105,7 +105,7 @@ def _scalar(row: Mapping[str, Any], name: str) -> list | None:
 def _draw(
     axes: Any, curves: list[list], label: str, colour: str, relative: bool, style: str = '-'
 ) -> None:
-    """The mean of one variant's curves, and their span."""
+    """Draw the mean and the range of one variant's curves."""
     steps = sorted(set.intersection(*({step for step, _ in curve} for curve in curves)))
     values = [[dict(curve)[step] for curve in curves] for step in steps]
     means = [statistics.mean(v) for v in values]

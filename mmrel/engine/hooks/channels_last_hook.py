@@ -1,4 +1,4 @@
-"""Channels-last memory format as a switch."""
+"""A switch for the channels-last memory format."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ class ChannelsLastHook(Hook):
     """
 
     def before_run(self, runner: Runner) -> None:
-        """Convert the weights, and from now on each batch."""
+        """Convert the weights, and every batch from now on."""
         model = unwrap(runner.model)
         unsafe = _unsafe_convolutions(model) if get_device() == 'cpu' else []
         if unsafe:

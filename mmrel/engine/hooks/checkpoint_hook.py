@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there at all."""
+"""Checkpoints that are either complete or not written at all."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class _AtomicLocalBackend(LocalBackend):
 
 
 class _RemoveLater:
-    """A storage backend whose removals wait until the new file is written."""
+    """A storage backend that delays removals until the new file is written."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -43,10 +43,10 @@ def last_checkpoint(work_dir: str) -> str | None:
     """The last checkpoint that was written completely.
 
     Args:
-        work_dir (str): Of the run.
+        work_dir (str): The run's work dir.
 
     Returns:
-        str, optional: Its path; None if there is none.
+        str, optional: Its path, or None.
     """
     try:
         with open(os.path.join(work_dir, 'last_checkpoint')) as file:
@@ -57,24 +57,24 @@ def last_checkpoint(work_dir: str) -> str | None:
 
 @HOOKS.register_module()
 class CheckpointHook(mmengine.hooks.CheckpointHook):
-    """mmengine's ``CheckpointHook`` that never costs the last good checkpoint.
+    """mmengine's ``CheckpointHook`` that never loses the last good checkpoint.
 
-    A file appears under its name only when it is complete, and an old one
+    A file gets its final name only when it is complete, and an old one
     (``max_keep_ckpts``, ``save_best``) is removed only after that. A full disk
-    or a folder that cannot be written stops the run with one error that names
-    the file and the checkpoint to resume from.
+    or an unwritable folder stops the run with one error that names the folder
+    and the checkpoint to resume from.
 
-    Args: as mmengine's.
+    Args: same as mmengine's.
 
     Attributes:
-        doubtful (bool): Whether losses were not finite since the last checkpoint;
-            ``FiniteHook`` sets it.
+        doubtful (bool): Whether there was a non-finite loss since the last
+            checkpoint. ``FiniteHook`` sets it.
     """
 
     doubtful = False
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare; local files are written atomically."""
+        """Prepare, and make local writes atomic."""
         super().before_train(runner)
         self.doubtful = False
         if self.backend_args is None and isinstance(self.file_backend, LocalBackend):
@@ -86,14 +86,14 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
         backend, self.file_backend = self.file_backend, _RemoveLater(self.file_backend)
         try:
             yield
-            # After a loss that was not finite, keep all older checkpoints.
+            # Keep all older checkpoints after a non-finite loss.
             if not self.doubtful:
                 for remove, path in self.file_backend.waiting:
                     remove(path)
             self.doubtful = False
         except OSError as error:
             remedy = (
-                f'the last good checkpoint is {last_good!r}: mend this and run again with --resume'
+                f'the last good checkpoint is {last_good!r}: fix this and run again with --resume'
                 if last_good
                 else 'no checkpoint was written before'
             )
@@ -104,8 +104,8 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
             self.file_backend = backend
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        # Not mmengine's own: it removes the old file first, and truncates
-        # `last_checkpoint` before it writes it.
+        # Replaces mmengine's version, which removes the old file first and
+        # truncates `last_checkpoint` before writing it.
         name = self.filename_tmpl.format(step)
         with self._careful(runner):
             outdated = self._keep(runner, step)
@@ -130,7 +130,7 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
                 self.file_backend.remove(outdated)
 
     def _keep(self, runner: Runner, step: int) -> str | None:
-        """Note a step as kept; the file that is one too many then, if any."""
+        """Record a step as kept. Returns the file that is now surplus, if any."""
         if self.max_keep_ckpts <= 0 or step in self.keep_ckpt_ids:
             return None
         outdated = None

@@ -1,4 +1,4 @@
-"""Data, checkpoint and classifier must mean the same classes, or the run does not start."""
+"""Refuse to start if data, checkpoint and classifier do not agree on the classes."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ _CHECKPOINT, _TRAINING = 'the checkpoint', 'the training set'
 
 @HOOKS.register_module()
 class ClassNamesHook(Hook):
-    """Compare classes by name, renumber those in another order, refuse unknown ones.
+    """Compare classes by name, renumber them if the order differs, refuse unknown ones.
 
     It applies to models with a classifier. The reference is the loaded
-    classifier's classes (the checkpoint's ``dataset_meta``), else the training
-    set's. mmrel's Runner registers the hook itself. The kNN loop compares bank
-    and queries itself, and does not use the classifier.
+    classifier's classes (the checkpoint's ``dataset_meta``), or the training
+    set's if there are none. mmrel's Runner registers this hook. The kNN loop does
+    not use the classifier, and compares bank and queries itself.
     """
 
     priority = 'HIGHEST'
@@ -34,8 +34,8 @@ class ClassNamesHook(Hook):
         """Remember the classifier's classes; training continues in that order.
 
         Raises:
-            ValueError: If the training set has other classes than the
-                checkpoint, or (resuming) lacks some.
+            ValueError: If the training set has classes that the checkpoint
+                lacks or, on resume, lacks some of the checkpoint's.
         """
         if model_count(unwrap(runner.model)) is None:
             return
@@ -43,7 +43,7 @@ class ClassNamesHook(Hook):
         self._turn_training_set(runner)
 
     def _turn_training_set(self, runner: Runner) -> None:
-        """Number the training set like the loaded classifier's outputs."""
+        """Number the training set's classes like the loaded classifier's outputs."""
         loop = runner._train_loop
         if self.loaded is None or not isinstance(loop, BaseLoop):
             return
@@ -51,14 +51,14 @@ class ClassNamesHook(Hook):
         dataset = loop.dataloader.dataset
         changed = match_classes(dataset, self.loaded, _TRAINING, _CHECKPOINT, subset)
         if changed and hasattr(loop, 'dataloader_iterator'):
-            # Its workers already have the old list.
+            # The workers already hold the old list.
             loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
 
     def before_train(self, runner: Runner) -> None:
-        """Compare classifier, training and validation set before the first step.
+        """Compare the classifier, the training and the validation set before the first step.
 
         Raises:
-            ValueError: If classes or their number differ.
+            ValueError: If the classes or their number differ.
         """
         stated = model_count(unwrap(runner.model))
         if stated is None:
@@ -74,12 +74,12 @@ class ClassNamesHook(Hook):
             which = f' ({shorten(names)})' if names else ''
             raise ValueError(
                 f'{key}={number}, but {_TRAINING} has {there} classes{which}: set {key}={there}, '
-                'or leave it out (None) and it follows the data'
+                'or leave it out (None) to use the number in the data'
             )
         if given not in (None, number):
             raise ValueError(
-                f'data_preprocessor.num_classes={given}, but {key}={number}: leave the first out '
-                'and it follows'
+                f'data_preprocessor.num_classes={given}, but {key}={number}: leave the first out, '
+                'it is filled in'
             )
         if runner.val_loop is not None:
             self._match(runner.val_loop, 'val_dataloader.dataset', names, _TRAINING, number)
@@ -95,12 +95,12 @@ class ClassNamesHook(Hook):
             self.loaded = checkpoint_classes(content)
 
     def before_val(self, runner: Runner) -> None:
-        """Like :meth:`before_test`, if nothing is trained."""
+        """Same as :meth:`before_test`, if nothing is trained."""
         if not isinstance(runner._train_loop, BaseLoop):
             self._before_evaluation(runner, runner.val_loop, 'val_dataloader.dataset')
 
     def before_test(self, runner: Runner) -> None:
-        """Number the test set like the network's outputs.
+        """Number the test set's classes like the network's outputs.
 
         Raises:
             ValueError: If it has classes that the network does not know.
@@ -120,7 +120,7 @@ class ClassNamesHook(Hook):
     def _match(
         self, loop: BaseLoop, what: str, names: tuple[str, ...] | None, whose: str, number: int
     ) -> None:
-        """Match the data set of a loop and tell the evaluators, or compare numbers."""
+        """Match a loop's classes by name and update its evaluators, or compare numbers."""
         dataset = loop.dataloader.dataset
         if hasattr(loop, 'bank_dataloader'):
             return
@@ -136,7 +136,7 @@ class ClassNamesHook(Hook):
                     evaluator.dataset_meta = dataset.metainfo
             return
         there = count_classes(dataset)
-        # Plain numbers keep their meaning; folders are renumbered if one is missing.
+        # Plain labels keep their meaning. Folders are renumbered if one is missing.
         if there is not None and (there > number or (own is not None and there != number)):
             which = f' ({shorten(own)})' if own else ''
             raise ValueError(
@@ -152,7 +152,7 @@ def _evaluators(loop: BaseLoop) -> list:
 
 
 def _training_classes(runner: Runner) -> tuple[str, ...] | None:
-    """The class names of the config's training set; None where it is not here."""
+    """The class names of the config's training set, or None if it is not available."""
     loop = runner._train_loop
     if isinstance(loop, BaseLoop):
         return class_names(loop.dataloader.dataset)

@@ -1,4 +1,4 @@
-"""Validate and save the same network."""
+"""Make sure that validation and checkpoints use the same network."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -8,10 +8,10 @@ from mmrel.engine.equal_buffers import make_buffers_equal
 
 
 class EqualBuffersHook(Hook):
-    """Make the ranks' buffers equal before anything reads the model.
+    """Make the buffers equal on all ranks before anything reads the model.
 
-    That is before the hooks at an epoch's end (which may extract features), a
-    validation and a checkpoint, and only if there was a step since the last time.
+    This happens before the hooks at an epoch's end (which may extract features),
+    a validation and a checkpoint, if there was a step since the last time.
     :class:`mmrel.engine.Runner` registers it; configs do not list it.
     """
 
@@ -31,13 +31,13 @@ class EqualBuffersHook(Hook):
             self._stepped = False
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        """Note that the ranks differ now."""
+        """Record that the ranks' buffers may differ."""
         self._stepped = True
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Run before other hooks, the checkpoint hook among them."""
+        """Make them equal before other hooks, including the checkpoint hook."""
         self.make_equal(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Run before a validation."""
+        """Make them equal before a validation."""
         self.make_equal(runner)

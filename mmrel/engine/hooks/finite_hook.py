@@ -1,4 +1,4 @@
-"""A run whose losses or weights are not finite stops, and keeps its good checkpoints."""
+"""Stop a run with non-finite losses or weights, and keep its good checkpoints."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -21,20 +21,20 @@ from .checkpoint_hook import CheckpointHook, last_checkpoint
 class FiniteHook(Hook):
     """Stop a run that has diverged, on all processes together.
 
-    Losses (and ``grad_norm``, if it is logged) are checked whenever the
-    ``LoggerHook`` writes a line: they are on the host by then, so no step waits
-    for the device. Weights, buffers and optimizer states are checked before a
-    checkpoint is written; one with NaN or infinite values is not written, and
-    no older checkpoint is removed for it. With a loss scaler ``grad_norm`` is
-    not checked, because steps whose gradients overflow are skipped.
+    Losses (and ``grad_norm``, if logged) are checked whenever the ``LoggerHook``
+    writes a line: by then they are on the host, so the check does not synchronize
+    with the device. Weights, buffers and optimizer states are checked before a
+    checkpoint is written. A checkpoint with NaN or infinite values is not written,
+    and no older one is removed for it. With a loss scaler ``grad_norm`` is not
+    checked, because steps with overflowing gradients are skipped anyway.
 
     Args:
-        patience (int): Number of consecutive log lines with values that are
-            not finite to tolerate. Defaults to 0: the first one stops the run.
-            It does not apply to weights, which do not recover.
+        patience (int): Number of consecutive log lines with non-finite values to
+            tolerate. Defaults to 0: the first one stops the run. It does not
+            apply to weights, which do not recover.
 
     Raises:
-        ValueError: If ``patience`` is negative or not a whole number.
+        ValueError: If ``patience`` is negative or not an integer.
     """
 
     # After the line is logged, before a checkpoint is written.
@@ -43,8 +43,8 @@ class FiniteHook(Hook):
     def __init__(self, patience: int = 0) -> None:
         if not isinstance(patience, int) or patience < 0:
             raise ValueError(
-                f'patience={patience!r} of FiniteHook must be an integer of at least 0: the number '
-                'of log lines with values that are not finite to tolerate'
+                f'FiniteHook.patience={patience!r} must be an integer >= 0: the number of log '
+                'lines with non-finite values to tolerate'
             )
         self.patience = patience
         self.interval = 50
@@ -64,10 +64,10 @@ class FiniteHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        """Check the values of this step, if the logger writes a line.
+        """Check this step's values if the logger writes a line.
 
         Raises:
-            RuntimeError: On all ranks, if they are not finite.
+            RuntimeError: On all ranks, if a value is not finite on any rank.
         """
         if not (
             self.every_n_inner_iters(batch_idx, self.interval)
@@ -93,11 +93,11 @@ class FiniteHook(Hook):
         )
 
     def before_saving(self, runner: Runner) -> None:
-        """Refuse to write a checkpoint that cannot be resumed; our Runner calls it on every rank.
+        """Refuse to save non-finite values. mmrel's Runner calls this on every rank.
 
         Raises:
-            RuntimeError: On all ranks, if a weight, a buffer or a state of the
-                optimizer is not finite on any of them.
+            RuntimeError: On all ranks, if a weight, buffer or optimizer state is
+                not finite on any rank.
         """
         bad = not_finite(
             dict(
@@ -107,7 +107,7 @@ class FiniteHook(Hook):
         )
         if not _on_any_rank(bool(bad)):
             return
-        what = f'{bad[0]} has values that are not finite' if bad else 'another process diverged'
+        what = f'{bad[0]} has non-finite values' if bad else 'another process diverged'
         if len(bad) > 1:
             what += f', and {len(bad) - 1} more tensors'
         raise RuntimeError(_message(runner, what, runner.iter))
@@ -118,14 +118,14 @@ def not_finite(content: Any) -> list[str]:
     tensors = [(name, value) for name, value in _tensors(content) if value.is_floating_point()]
     if not tensors:
         return []
-    # Wait once per device, not once per tensor.
+    # Synchronize once per device, not once per tensor.
     flags = [value.isfinite().all().float() for _, value in tensors]
     finite = torch.stack([flag.to(flags[0].device) for flag in flags]).tolist()
     return [name for (name, _), flag in zip(tensors, finite, strict=True) if not flag]
 
 
 def _logged(runner: Runner) -> dict[str, float]:
-    """The latest logged values that are not finite, by name."""
+    """The latest logged values that are non-finite, by name."""
     wrappers = runner.optim_wrapper
     wrappers = wrappers.values() if isinstance(wrappers, OptimWrapperDict) else [wrappers]
     scaled = any(hasattr(wrapper, 'loss_scaler') for wrapper in wrappers)

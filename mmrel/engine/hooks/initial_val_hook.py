@@ -1,4 +1,4 @@
-"""The evaluation of the untrained network."""
+"""Evaluate the untrained network."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -8,9 +8,9 @@ from mmrel.registry import HOOKS
 
 @HOOKS.register_module()
 class InitialValHook(Hook):
-    """Validate once before the first step, so that curves have a start.
+    """Validate once before the first step, as the starting point of the curves.
 
-    Nothing happens on a resumed run or without a val loop.
+    It does nothing on a resumed run or without a val loop.
     """
 
     priority = 'VERY_LOW'

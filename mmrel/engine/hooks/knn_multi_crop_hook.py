@@ -1,4 +1,4 @@
-"""Refreshing the neighbours of K-NN multi-crop."""
+"""Refresh the neighbors of K-NN multi-crop."""
 
 import time
 
@@ -19,29 +19,29 @@ _KEY = 'knn_multi_crop'
 
 @HOOKS.register_module()
 class KNNMultiCropHook(Hook):
-    """Find the neighbours of all training images anew every few epochs.
+    """Recompute the neighbors of all training images every few epochs.
 
-    The features are the backbone's, pooled, of images without augmentation, in
-    float32; neighbours are by cosine over the whole training set. Ranks share
-    the reading and the comparing. It is done at the end of an epoch, before the
-    checkpoint is written: the checkpoint holds the table that the next epoch
-    uses, and a resumed run goes on with it.
+    Neighbors are found by cosine similarity over the whole training set, with
+    the backbone's pooled float32 features of images without augmentation. The
+    work is split across ranks. It is done at the end of an epoch, before the
+    checkpoint is written: the checkpoint holds the table for the next epoch,
+    and a resumed run continues with it.
 
     Args:
-        interval (int): Epochs from one refresh to the next. Defaults to 1.
-        begin (int): Epochs before the first refresh; until then each
-            image is its own neighbour. 0: before the first epoch, with the
+        interval (int): Epochs between two refreshes. Defaults to 1.
+        begin (int): Epoch after which the first refresh happens. Until then each
+            image is its own neighbor. 0: before the first epoch, with the
             untrained network. Defaults to 1.
-        dataloader (dict, optional): How the images are read. It is merged into
-            what it is by default: the training set, read as the config's
-            ``val_dataloader`` reads its own (same pipeline and batch). Defaults
-            to None: just that.
+        dataloader (dict, optional): Changes to the loader that reads the images.
+            They are merged into the default: the training set with the pipeline
+            and batch size of the config's ``val_dataloader``. Defaults to None:
+            no changes.
 
     Raises:
         ValueError: If ``interval`` is below 1 or ``begin`` negative.
     """
 
-    # In epochs; does not follow the run's length.
+    # In epochs; independent of the run's length.
     warmup_keys = ('begin',)
 
     def __init__(self, interval: int = 1, begin: int = 1, dataloader: dict | None = None) -> None:
@@ -66,7 +66,7 @@ class KNNMultiCropHook(Hook):
         return dataset
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare; with ``begin=0`` find the neighbours at the start of a run."""
+        """Build the loader. With ``begin=0``, find the neighbors at the start of a run."""
         dataset = self._dataset(runner)
         like = runner.cfg.get('val_dataloader')
         if like is None:
@@ -83,14 +83,14 @@ class KNNMultiCropHook(Hook):
         self._loader = runner.build_dataloader(config, seed=runner.seed)
         if len(self._loader.dataset) != len(dataset):
             raise ValueError(
-                f'KNNMultiCropHook.dataloader reads {len(self._loader.dataset)} images, the '
+                f'KNNMultiCropHook.dataloader reads {len(self._loader.dataset)} images, but the '
                 f'training set has {len(dataset)}'
             )
         if self.begin == 0 and runner.iter == 0:
             self.refresh(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Refresh where it is due and a further epoch will use it."""
+        """Refresh if it is due and another epoch follows."""
         done = runner.epoch + 1
         due = done >= self.begin and (done - self.begin) % self.interval == 0
         if due and done < runner.max_epochs:
@@ -98,11 +98,11 @@ class KNNMultiCropHook(Hook):
 
     @torch.no_grad()
     def refresh(self, runner: Runner) -> None:
-        """Find the neighbours with the network as it is.
+        """Find the neighbors with the current network.
 
         Args:
-            runner (Runner): The runner; its model is left in evaluation mode,
-                as validation leaves it.
+            runner (Runner): The runner. Its model is left in evaluation mode,
+                as after a validation.
         """
         start = time.monotonic()
         dataset = self._dataset(runner)
@@ -112,7 +112,7 @@ class KNNMultiCropHook(Hook):
         for i, batch in enumerate(self._loader, 1):
             features.append(batch_features(model, batch)[0])
             if i % 200 == 0:
-                runner.logger.info(f'features for the neighbours [{i}/{len(self._loader)}]')
+                runner.logger.info(f'features for the neighbors [{i}/{len(self._loader)}]')
         part = torch.cat(features)
         rows = torch.tensor(list(self._loader.sampler), device=part.device)
         before = dataset.neighbours.clone()
@@ -120,25 +120,25 @@ class KNNMultiCropHook(Hook):
         dataset.set_neighbours(table)
         kept = torch.stack([(table == column[:, None]).any(1) for column in before.T])
         runner.logger.info(
-            f'neighbours of {len(dataset)} images found in {time.monotonic() - start:.1f} s, '
+            f'neighbors of {len(dataset)} images found in {time.monotonic() - start:.1f} s, '
             f'{1 - kept.float().mean().item():.1%} of them new'
         )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the table into the checkpoint."""
+        """Store the table in the checkpoint."""
         checkpoint[_KEY] = dict(neighbours=self._dataset(runner).neighbours.clone())
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take the table from the checkpoint that a run is resumed from.
+        """Load the table from the checkpoint on resume.
 
         Raises:
-            KeyError: If the run was not one with K-NN multi-crop.
+            KeyError: If the checkpoint's run did not use K-NN multi-crop.
         """
         if not runner._resume:
             return
         if _KEY not in checkpoint:
             raise KeyError(
-                f'the checkpoint has no {_KEY!r}, the table of neighbours: it is of a run without '
+                f'the checkpoint has no {_KEY!r} (table of neighbors): its run did not use '
                 'KNNMultiCropHook. Start from its weights with load_from instead of resuming'
             )
         self._dataset(runner).set_neighbours(checkpoint[_KEY]['neighbours'].cpu())

@@ -1,4 +1,4 @@
-"""Data and model of a semi-supervised run fit each other, or it does not start."""
+"""Refuse to start a semi-supervised run whose data and model do not match."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
@@ -12,18 +12,18 @@ from mmrel.registry import HOOKS
 class LabeledSetHook(Hook):
     """Compare the labeled set with the bank, the batches and the loop.
 
-    Otherwise a bank that is too small would stop a run in the middle of an
-    epoch, and one that is too large would keep random slots.
+    Without this check, a bank that is too small would stop the run in the middle
+    of an epoch, and one that is too large would keep random slots.
     """
 
     def before_train(self, runner: Runner) -> None:
         """Check before the first step.
 
         Raises:
-            TypeError: If the training set is no :class:`SemiSupervisedDataset`, or
-                the sampler no :class:`SemiSupervisedSampler`.
-            ValueError: If a number differs, or sampler or warm-up are not for
-                this kind of loop; the message says which key to set.
+            TypeError: If the training set is not a :class:`SemiSupervisedDataset`,
+                or the sampler is not a :class:`SemiSupervisedSampler`.
+            ValueError: If sizes differ, or the sampler or the warm-up does not suit
+                this kind of loop. The message says which key to set.
         """
         loader, model = runner.train_loop.dataloader, unwrap(runner.model)
         dataset = loader.dataset
@@ -58,7 +58,7 @@ class LabeledSetHook(Hook):
         loop = 'iteration' if by_iter else 'epoch'
         infinite = runner.train_loop.dataloader.sampler.infinite
         if infinite != by_iter:
-            # An epoch without end, or a resumed run that does not go on where it was.
+            # Epochs would never end, or a resumed run would lose its position.
             raise ValueError(
                 f'train_dataloader.sampler.infinite={infinite}, but train_cfg is by {loop}: set '
                 f'train_dataloader.sampler.infinite={by_iter}'
@@ -67,6 +67,6 @@ class LabeledSetHook(Hook):
         if by_iter and head is not None and head.warmup_epochs:
             raise ValueError(
                 f'model.instance_head.warmup_epochs={head.warmup_epochs}, but train_cfg is by '
-                'iteration, where the whole run is one epoch: set '
+                'iteration, so the whole run is one epoch: set '
                 'model.instance_head.warmup_iters, and warmup_epochs=None'
             )

@@ -1,4 +1,4 @@
-"""BN statistics of the path that a supernet is validated with."""
+"""BN statistics for the path with which a supernet is validated."""
 
 import torch
 from mmengine.hooks import Hook
@@ -11,15 +11,16 @@ from mmrel.registry import HOOKS
 
 @HOOKS.register_module()
 class PathCalibrationHook(Hook):
-    """Give the model's ``val_path`` its BN statistics before each evaluation.
+    """Recompute the BN statistics of the model's ``val_path`` before each evaluation.
 
-    They come from training images without augmentation, drawn once; how many is
-    the model's ``calibration_batches``. The running statistics of a supernet mix
-    those of all paths.
+    They are computed on ``calibration_batches`` (an attribute of the model) of
+    training images without augmentation, sampled once. A supernet's running
+    statistics mix those of all paths.
 
     Args:
-        batch_size (int, optional): Defaults to None: the loader's that evaluates.
-        seed (int): Of the choice of images. Defaults to 0.
+        batch_size (int, optional): Batch size for calibration. Defaults to None:
+            that of the evaluation loader.
+        seed (int): Seed for sampling the images. Defaults to 0.
     """
 
     def __init__(self, batch_size: int | None = None, seed: int = 0) -> None:
@@ -40,9 +41,9 @@ class PathCalibrationHook(Hook):
         model.prepare_path(model.val_path, inputs)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Before a validation."""
+        """Calibrate before a validation."""
         self._prepare(runner, runner.cfg.val_dataloader)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Before a test."""
+        """Calibrate before a test."""
         self._prepare(runner, runner.cfg.test_dataloader)

@@ -1,4 +1,4 @@
-"""What a step draws follows from the run's seed and the step."""
+"""Derive each step's random draws from the run's seed and the step."""
 
 import random
 
@@ -13,12 +13,11 @@ from mmrel.registry import HOOKS
 
 @HOOKS.register_module()
 class StepSeedHook(Hook):
-    """Seed ``random``, NumPy and torch anew before each step.
+    """Reseed ``random``, NumPy and torch before each step.
 
-    So a resumed run mixes images and drops paths as the uninterrupted one does:
-    no checkpoint holds the states of these generators. Ranks draw apart from each
-    other, as mmengine seeds them; samples have seeds of their own
-    (:class:`.EpochSampler`).
+    A resumed run then mixes images and drops paths exactly like an uninterrupted
+    one, although checkpoints do not hold the states of these generators. Ranks
+    draw different numbers. Samples have separate seeds (:class:`.EpochSampler`).
     """
 
     priority = 'VERY_HIGH'

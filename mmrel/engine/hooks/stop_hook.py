@@ -22,18 +22,18 @@ INTERRUPTED = 'interrupted.pth'
 class StopHook(Hook):
     """Save a checkpoint and end the run after a signal.
 
-    All ranks stop after the same step, whichever rank got the signal: in each step
-    they exchange one number, on the CPU and in the background, and read it in the
-    next step. With gradient accumulation they stop when a window is complete.
+    All ranks stop after the same step, no matter which rank got the signal: in each
+    step they exchange one number in the background, on the CPU, and read it in the
+    next step. With gradient accumulation they stop after a complete optimizer step.
     :class:`mmrel.engine.Runner` registers it; configs do not list it.
 
     Args:
         signals (StopSignals): The signals that this process received.
         timeout (float, optional): Seconds that ranks wait for each other.
-            Defaults to None: torch's.
+            Defaults to None: torch's default.
     """
 
-    # After all others: the state is then that before the next step.
+    # After all other hooks, so that the state is the one before the next step.
     priority = 'LOWEST'
 
     def __init__(self, signals: StopSignals, timeout: float | None = None) -> None:
@@ -49,13 +49,13 @@ class StopHook(Hook):
             self._group = dist.new_group(backend='gloo', timeout=limit)
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        """Stop if a signal asks for it and the step is complete."""
+        """Stop if a signal was received and the optimizer step is complete."""
         self._stop_by = self._stop_by or self._agreed()
         if self._stop_by and _window_is_complete(runner):
             self._stop(runner, dict(epoch=runner.epoch, iter=runner.iter + 1))
 
     def after_val_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        """Stop inside a validation, if this is the only process."""
+        """Stop inside a validation if this is the only process."""
         if self.signals.received and get_world_size() == 1:
             self._stop_by = self.signals.received
             self._stop(runner, dict(epoch=runner.epoch, iter=runner.iter))
@@ -67,7 +67,7 @@ class StopHook(Hook):
             self._asked = None
 
     def _agreed(self) -> int:
-        """The signal that any rank had in the last step, or 0."""
+        """The signal that any rank had received by the last step, or 0."""
         if self._group is None:
             return self.signals.received
         number = 0

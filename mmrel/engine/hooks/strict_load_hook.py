@@ -1,4 +1,4 @@
-"""A checkpoint must fit the run completely, or the run stops."""
+"""Stop the run unless the checkpoint fits it completely."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
@@ -16,22 +16,22 @@ from mmrel.utils.state_dict import (
 
 @HOOKS.register_module()
 class StrictLoadHook(Hook):
-    """Raise on missing, unexpected and wrongly shaped or typed keys.
+    """Raise on missing or unexpected keys, and on wrong shapes or types.
 
-    mmengine only warns, and goes on with random weights where a key is
-    missing, and with a fresh optimizer where a checkpoint has none. It concerns what the
+    mmengine only warns. It continues with random weights for missing keys, and with
+    a fresh optimizer if the checkpoint has none. This hook checks everything that the
     Runner loads: resume, ``load_from``, testing. Remove it
-    (``default_hooks.strict_load=None``) to load a part.
+    (``default_hooks.strict_load=None``) to load only part of a checkpoint.
 
-    A test that looks at the backbone alone (kNN) takes a file that has the backbone alone.
+    A test that uses only the backbone (kNN) accepts a file with only the backbone.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compare the checkpoint with the model, and on resume with the run, before it is used.
+        """Compare the checkpoint with the model, and on resume with the run.
 
         Raises:
-            RuntimeError: If they differ; the message lists the keys.
-            ValueError: If the checkpoint is of another search space.
+            RuntimeError: If they differ. The message lists the keys.
+            ValueError: If the checkpoint is from another search space.
         """
         model = unwrap(runner.model)
         given = weights_of(checkpoint, 'the checkpoint')
@@ -40,7 +40,7 @@ class StrictLoadHook(Hook):
             checkpoint['state_dict'] = given = rest | given
         let_modules_check(model, given)
         if not getattr(runner, 'resuming', False):
-            # A resumed run's optimizer has the old shapes: there a resized tensor does not fit.
+            # Not on resume: the optimizer's state has the old shapes.
             given = adapt_state_dict(model, given)
         difference = compare_state_dict(model.state_dict(), given)
         if difference:
@@ -54,7 +54,7 @@ class StrictLoadHook(Hook):
 
 
 def _tests_backbone(runner: Runner) -> bool:
-    """Whether the Runner only tests, by a loop that looks at the backbone alone."""
-    # Not the properties, which would build the loops.
+    """Whether the Runner only tests, with a loop that uses only the backbone."""
+    # The properties would build the loops.
     trains = isinstance(runner._train_loop, BaseLoop)
     return not trains and getattr(runner._test_loop, 'uses_backbone_alone', False)

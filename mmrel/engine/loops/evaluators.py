@@ -1,4 +1,4 @@
-"""The same metrics of several predictions."""
+"""Compute the same metrics for several predictions."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ NETWORKS = ('student', 'teacher')
 
 
 def check_networks(networks: Sequence[str], mode: str) -> tuple[str, ...]:
-    """Whether a loop's setting names networks.
+    """Validate a loop's ``networks`` setting.
 
     Args:
         networks (Sequence[str]): The setting.
@@ -20,7 +20,7 @@ def check_networks(networks: Sequence[str], mode: str) -> tuple[str, ...]:
         tuple[str, ...]: The networks.
 
     Raises:
-        ValueError: If one is unknown, or there is none.
+        ValueError: If the setting is empty or contains an unknown name.
     """
     if isinstance(networks, str) or not networks or not set(networks) <= set(NETWORKS):
         shown = repr(networks) if isinstance(networks, str) else tuple(networks)
@@ -33,24 +33,24 @@ def check_networks(networks: Sequence[str], mode: str) -> tuple[str, ...]:
 def evaluators_by_name(
     runner: Runner, evaluator: dict | list, names: Iterable[str], metainfo: dict
 ) -> list[Evaluator]:
-    """One evaluator for each name, which is the prefix of its metrics.
+    """Build one evaluator per name. The name is the prefix of its metrics.
 
     Args:
-        runner (Runner): Builds them.
+        runner (Runner): The runner that builds them.
         evaluator (dict | list): Configs of the metrics.
         names (Iterable[str]): Prefixes.
-        metainfo (dict): Of the data set.
+        metainfo (dict): The data set's metainfo.
 
     Returns:
-        list[Evaluator]: In the order of the names.
+        list[Evaluator]: The evaluators, in the order of the names.
 
     Raises:
-        TypeError: If it is a built evaluator: its metrics would have one prefix.
+        TypeError: If ``evaluator`` is already built: its metrics would share a prefix.
     """
     if isinstance(evaluator, Evaluator):
         raise TypeError(
-            'val_evaluator is a built Evaluator, but each prediction needs one of its own: give '
-            'the configs of its metrics'
+            'val_evaluator is a built Evaluator, but each prediction needs its own: pass the '
+            'configs of its metrics'
         )
     metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
     built = []

@@ -1,4 +1,4 @@
-"""kNN evaluation as a val and as a test loop."""
+"""kNN evaluation as a val and a test loop."""
 
 from collections.abc import Sequence
 
@@ -22,33 +22,34 @@ from .evaluators import check_networks, evaluators_by_name
 
 
 class _KNNLoop(BaseLoop):
-    """Extract the features of a bank and of the queries, let the bank vote.
+    """Classify queries by a weighted kNN vote over a feature bank.
 
     The features are the backbone's, pooled. Both loaders should use a pipeline
-    without augmentation; with both networks the images are read once.
+    without augmentation. The images are read only once, even for two networks.
 
     Args:
         runner (Runner): The runner.
         dataloader (DataLoader | dict): The queries (a test set).
         evaluator (Evaluator | dict | list): Metrics of the class scores. They
-            are computed for each k, with the prefix ``knn{k}``, for the teacher
-            ``teacher/knn{k}``.
+            are computed for each k, with the prefix ``knn{k}`` (for the teacher,
+            ``teacher/knn{k}``).
         bank_dataloader (DataLoader | dict, optional): The bank. A dict is
-            merged into what it is by default: the config's training set, read
-            as ``dataloader`` reads the queries (same pipeline and batch), every
-            sample once. Defaults to None: just that.
-        k (int | Sequence[int]): Neighbours that vote. Defaults to (20, 100, 200).
-        temperature (float): Of the votes. Defaults to 0.07.
-        networks (Sequence[str]): Whose backbone: 'student', 'teacher' or both.
-            Defaults to ('student',).
+            merged into the default: the config's training set, every sample
+            once, with the pipeline and batch size of ``dataloader``. Defaults
+            to None: no changes.
+        k (int | Sequence[int]): Number of neighbors that vote. Defaults to
+            (20, 100, 200).
+        temperature (float): Temperature of the votes. Defaults to 0.07.
+        networks (Sequence[str]): Whose backbone to use: 'student', 'teacher' or
+            both. Defaults to ('student',).
 
     Raises:
-        ValueError: If a setting is not valid, the model has no teacher that is
-            asked for, or there is nothing to make the bank from.
+        ValueError: If a setting is invalid, the teacher is requested but the
+            model has none, or there is no source for the bank.
     """
 
     mode: str
-    # A checkpoint with the backbone alone is enough for it (StrictLoadHook).
+    # A checkpoint with only the backbone is sufficient (see StrictLoadHook).
     uses_backbone_alone = True
 
     def __init__(
@@ -70,7 +71,7 @@ class _KNNLoop(BaseLoop):
         if not isinstance(bank_dataloader, DataLoader):
             if not isinstance(dataloader, dict) or not runner.cfg.get('train_dataloader'):
                 raise ValueError(
-                    'kNN needs bank_dataloader: there is no train_dataloader to make it from'
+                    'kNN needs bank_dataloader: there is no train_dataloader to derive it from'
                 )
             bank = plain_loader_config(runner.cfg, dataloader, bank_dataloader or {})
             bank_dataloader = runner.build_dataloader(bank, seed=runner.seed)
@@ -101,11 +102,11 @@ class _KNNLoop(BaseLoop):
 
     @property
     def evaluator(self) -> Evaluator:
-        """The first network's evaluator of the first k (what mmengine's hooks look at)."""
+        """The first network's evaluator for the first k, which mmengine's hooks read."""
         return next(iter(self.evaluators.values()))
 
     def _extract(self, batch: dict) -> tuple[list[Tensor], list[BaseDataElement]]:
-        """Features of each network, (B, C), and the samples."""
+        """The features (B, C) of each network, and the samples."""
         model = unwrap(self.runner.model)
         data = model.data_preprocessor(batch, False)
         features = [
@@ -117,8 +118,8 @@ class _KNNLoop(BaseLoop):
     def _labels(self, samples: list[BaseDataElement], loader: DataLoader) -> Tensor:
         if any('gt_label' not in sample for sample in samples):
             raise ValueError(
-                f'kNN needs labels, but {type(loader.dataset).__name__} gives none: use a data '
-                f'set with classes, or leave out {self.mode}_dataloader, _cfg and _evaluator'
+                f'kNN needs labels, but {type(loader.dataset).__name__} has none: use a labeled '
+                f'data set, or leave out {self.mode}_dataloader, _cfg and _evaluator'
             )
         return torch.cat([sample.gt_label for sample in samples])
 
@@ -147,12 +148,12 @@ class _KNNLoop(BaseLoop):
             query_samples += samples
             call(f'after_{self.mode}_iter', batch_idx=i, data_batch=batch, outputs=samples)
         if not queries:
-            raise ValueError(f'{self.mode}_dataloader.dataset has no image to classify by kNN')
+            raise ValueError(f'{self.mode}_dataloader.dataset has no images to classify by kNN')
         labels = torch.cat([torch.zeros(0, dtype=torch.long), *bank_labels])
         metrics = {}
         for i, name in enumerate(self.networks):
             features = torch.cat([batch[i] for batch in queries])
-            # A rank has no part of a bank that is smaller than the number of ranks.
+            # A rank's part is empty if the bank has fewer images than there are ranks.
             part = torch.cat([features[:0], *(batch[i] for batch in bank)])
             own = labels.to(features.device)
             metrics.update(
@@ -167,7 +168,7 @@ class _KNNLoop(BaseLoop):
             return len(self.classes)
         highest = labels.max() if len(labels) else labels.new_tensor(-1)
         all_reduce(highest, 'max')
-        # knn_scores refuses an empty bank.
+        # knn_scores rejects an empty bank.
         return max(int(highest), 0) + 1
 
     def _score(
@@ -181,7 +182,7 @@ class _KNNLoop(BaseLoop):
     ) -> dict:
         num_classes = self._num_classes(labels)
         scores = knn_scores(queries, bank, labels, num_classes, self.k, self.temperature)
-        # A query whose class is outside the range could never be right.
+        # A query with a label out of range could never be classified correctly.
         what = f'the labels of {self.mode}_dataloader.dataset'
         check_labels(query_labels, num_classes, what, together=True)
         metrics = {}

@@ -30,19 +30,19 @@ class _PathScoringLoop(BaseLoop):
     """Scores paths of a supernet on held-out images.
 
     Args:
-        runner (Runner): The runner. Its model has a ``space``, gives
-            ``path_logits(inputs, path)`` and may ask for ``calibration_batches``.
-        dataloader (dict): The held-out images; every rank reads all of them.
-        evaluator (Evaluator | dict | list, optional): mmengine requires one in a
-            config; a path's score is always its top-1 accuracy.
-        cache_images (str | bool): As :class:`.HeldOutImages`. Defaults to 'auto'.
-        cache_limit_mb (float): As :class:`.HeldOutImages`. Defaults to 4096.
-        autocast (bool): bf16 autocast. Defaults to False.
-        calibration_dataloader (dict, optional): What calibration batches come
-            from, for models that ask for them. A dict is merged into what it is
-            by default: the training set, read as the held-out images are.
-        seed (int): Of the calibration images, and of a search. Defaults to 0.
-        log_interval (int): Paths between two lines of the log. Defaults to 10.
+        runner (Runner): The runner. Its model has a ``space`` and a method
+            ``path_logits(inputs, path)``, and may set ``calibration_batches``.
+        dataloader (dict): The held-out images. Every rank reads all of them.
+        evaluator (Evaluator | dict | list, optional): Unused: a path's score is
+            always its top-1 accuracy. mmengine requires one in a config.
+        cache_images (str | bool): See :class:`.HeldOutImages`. Defaults to 'auto'.
+        cache_limit_mb (float): See :class:`.HeldOutImages`. Defaults to 4096.
+        autocast (bool): Whether to use bf16 autocast. Defaults to False.
+        calibration_dataloader (dict, optional): Changes to the loader of the
+            calibration batches, for models that use them. They are merged into
+            the default: the training set, read like the held-out images.
+        seed (int): Seed for the calibration images and the search. Defaults to 0.
+        log_interval (int): Number of paths per log line. Defaults to 10.
 
     Raises:
         ValueError: If the model is not a supernet, or a setting is out of range.
@@ -64,7 +64,7 @@ class _PathScoringLoop(BaseLoop):
         for part in ('space', 'path_logits'):
             if not hasattr(self.model, part):
                 raise ValueError(
-                    f'{type(self.model).__name__} has no {part}: paths are scored with a supernet'
+                    f'{type(self.model).__name__} has no {part}: scoring paths needs a supernet'
                 )
         if log_interval < 1:
             raise ValueError(f'test_cfg.log_interval={log_interval} must be at least 1')
@@ -81,7 +81,7 @@ class _PathScoringLoop(BaseLoop):
         self._calibrated_on: dict | None = None
 
     def _identity(self) -> dict:
-        """What scores must share to be comparable, for JSON; after :meth:`_prepare`."""
+        """What scores must share to be comparable, for JSON. Call :meth:`_prepare` first."""
         return dict(
             checkpoint=state_digest(self.model),
             held_out=f'{len(self.images)} images, {self.images.digest()}',
@@ -90,7 +90,7 @@ class _PathScoringLoop(BaseLoop):
         )
 
     def _prepare(self) -> None:
-        """Read what all paths share."""
+        """Load what all paths share."""
         self.model.eval()
         count = getattr(self.model, 'calibration_batches', 0)
         if count > 0 and self._calibration is None:
@@ -127,37 +127,37 @@ class _PathScoringLoop(BaseLoop):
 class SearchLoop(_PathScoringLoop):
     """NSGA-II over the paths of a supernet, as ``test_cfg``.
 
-    Ranks, processes and machines work on one study; results are written to the
+    Ranks, processes and machines share one study. Results are written to the
     work dir after every generation.
 
     Args:
-        runner (Runner): As the base class, as all that is not below.
-        dataloader (dict): As the base class.
-        population (int): Paths of a generation. Defaults to 50.
-        generations (int): Generations. Defaults to 40.
+        runner (Runner): See the base class.
+        dataloader (dict): See the base class.
+        population (int): Paths per generation. Defaults to 50.
+        generations (int): Number of generations. Defaults to 40.
         budget (dict, optional): ``cost``, ``min``, ``max`` (and ``max_draws``)
             of :class:`mmrel.search.budget.Budget`. Defaults to None: every path
             may be scored.
-        cost (dict, optional): The cost that is the second objective and stands
-            in the pictures. Defaults to None: the budget's, else FLOPs.
+        cost (dict, optional): The cost used as second objective and in the
+            plots. Defaults to None: the budget's, else FLOPs.
         objectives (Sequence[str]): ('accuracy',) or ('accuracy', 'cost').
             Defaults to ('accuracy',).
         sampler (Mapping, optional): ``crossover_prob``, ``swapping_prob`` and
-            ``mutation_prob`` of NSGA-II. Defaults to None: Optuna's.
-        storage (str, optional): As :func:`mmrel.search.storage.open_storage`.
+            ``mutation_prob`` of NSGA-II. Defaults to None: Optuna's defaults.
+        storage (str, optional): See :func:`mmrel.search.storage.open_storage`.
             Defaults to None: ``study.journal`` in the work dir.
         study_name (str, optional): The study's name in the storage. Defaults to
             None: the config's name.
-        resume (bool): Go on with a study in the work dir; one in a storage is
-            always gone on with. Defaults to False.
-        top (int): Paths in the list of the best. Defaults to 10.
-        retrain (dict, optional): ``base``: the config that ``retrain.py`` takes
-            all but the network from. Defaults to None: none is written.
-        **kwargs: As the base class.
+        resume (bool): Whether to continue an existing study in the work dir. A
+            study in ``storage`` is always continued. Defaults to False.
+        top (int): Number of paths in the list of the best. Defaults to 10.
+        retrain (dict, optional): ``base``: the config from which ``retrain.py``
+            takes everything but the network. Defaults to None: it is not written.
+        **kwargs: See the base class.
 
     Raises:
         ValueError: If a setting is out of range, or ``retrain.base`` cannot be
-            changed to a network of the space.
+            adapted to a network of the space.
         KeyError: If ``retrain`` has no ``base``.
         FileNotFoundError: If ``retrain.base`` does not exist.
         ConnectionError: If the storage cannot be reached.
@@ -190,16 +190,16 @@ class SearchLoop(_PathScoringLoop):
         unknown = set(sampler or {}) - {'crossover_prob', 'swapping_prob', 'mutation_prob'}
         if unknown:
             raise ValueError(
-                f'test_cfg.sampler has {sorted(unknown)}; it takes crossover_prob, '
-                'swapping_prob and mutation_prob'
+                f'test_cfg.sampler has unknown keys {sorted(unknown)}; it takes '
+                'crossover_prob, swapping_prob and mutation_prob'
             )
         if top < 1:
             raise ValueError(f'test_cfg.top={top} must be at least 1')
         if retrain and 'base' not in retrain:
             raise KeyError(
-                f'test_cfg.retrain={dict(retrain)} has no base: the config to retrain by'
+                f'test_cfg.retrain={dict(retrain)} needs base, the config to retrain with'
             )
-        # Compare costs by their full config; the latency cache's file does not count.
+        # A cost's name does not tell its settings. A latency's file path is not a setting.
         costs = [c and {k: str(v) for k, v in c.items() if k != 'file'}
                  for c in ((budget or {}).get('cost'), cost)]  # fmt: skip
         self._cost_configs = costs
@@ -215,7 +215,7 @@ class SearchLoop(_PathScoringLoop):
         self._scored = 0
         super().__init__(runner, dataloader, evaluator, **kwargs)
         if self.retrain_base:
-            # That it fits is known before the first path is scored.
+            # Fail before the first path is scored, not after the search.
             path = self.space.sample(np.random.default_rng(0))
             retraining_config(self.space, path, self.retrain_base, '')
         self.fresh = storage is None and not resume
@@ -225,7 +225,7 @@ class SearchLoop(_PathScoringLoop):
 
     @property
     def cost_name(self) -> str:
-        """The cost of the pictures."""
+        """The name of the cost in the plots."""
         cost, budget = self.settings['cost'], self.settings['budget']
         cost = cost or (budget.cost if budget else None)
         return cost.name if cost else 'flops'
@@ -234,14 +234,14 @@ class SearchLoop(_PathScoringLoop):
         """Search.
 
         Returns:
-            dict: ``search/top1`` of the best path and ``search/paths``, their
-            number.
+            dict: ``search/top1``, the accuracy of the best path, and
+            ``search/paths``, the number of scored paths.
 
         Raises:
-            ValueError: If no path meets the budget, or the study is of another
-                search.
-            FileExistsError: If the work dir has a study, this one without
-                ``resume`` or another one.
+            ValueError: If no path meets the budget, or the study belongs to
+                another search.
+            FileExistsError: If the work dir has this study and ``resume`` is not
+                set, or has another study.
         """
         from mmrel.search.study import SearchStudy, studies_with_paths
 
@@ -249,11 +249,11 @@ class SearchLoop(_PathScoringLoop):
         if self._own_journal and others:
             raise FileExistsError(
                 f'the work dir has the study {others[0]!r}, this search is {self.study_name!r}: '
-                'take another --work-dir, or go on with that one by test_cfg.study_name'
+                'use another --work-dir, or set test_cfg.study_name to continue that one'
             )
         self.runner.call_hook('before_test')
         self._prepare()
-        # All ranks join the study that the first one has made or found.
+        # All ranks join the study that rank 0 has created or found.
         fresh = self.fresh and is_main_process()
         if not is_main_process():
             barrier()
@@ -270,7 +270,7 @@ class SearchLoop(_PathScoringLoop):
             barrier()
         started, before, written = time.monotonic(), len(study.rows()), None
         if before:
-            self.runner.logger.info(f'the study has {before} scored paths: going on')
+            self.runner.logger.info(f'the study has {before} scored paths: continuing')
         while (claim := study.claim()) is not None:
             if written is not None and claim.generation != written:
                 self._write(study)
@@ -305,7 +305,7 @@ class SearchLoop(_PathScoringLoop):
         self.runner.logger.info(
             f'scored {len(rows)} of {study.total} paths  last: {slot} {score:.2f}  best: '
             f'{best["slot"]} {best["score"]:.2f} ({self.cost_name} {best[self.cost_name]:,})  '
-            f'{seconds:.2f} s a path  eta: {left}'
+            f'{seconds:.2f} s per path  eta: {left}'
         )
 
     def _write(self, study: 'SearchStudy') -> None:
@@ -326,20 +326,20 @@ class SearchLoop(_PathScoringLoop):
 
 @LOOPS.register_module()
 class ScorePathsLoop(_PathScoringLoop):
-    """Scores given paths, as ``test_cfg``; finished ones are kept.
+    """Scores given paths, as ``test_cfg``. Existing scores are kept.
 
     Args:
-        runner (Runner): As the base class, as all that is not below.
-        dataloader (dict): As the base class.
-        paths (str): File with a path in each line, as JSON, or as the entry
-            ``path`` of the line.
-        out (str): File that gets a line for each: ``path``, ``score``,
+        runner (Runner): See the base class.
+        dataloader (dict): See the base class.
+        paths (str): File with one path per line, either the path itself as JSON or
+            an object with the path under ``path``.
+        out (str): File that gets one line per path: ``path``, ``score``,
             ``flops``, ``parameters``, ``key``, and digests of checkpoint and space.
-        **kwargs: As the base class.
+        **kwargs: See the base class.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a path is not of the model's space.
+        FileNotFoundError: If ``paths`` does not exist.
+        ValueError: If a path does not belong to the model's space.
     """
 
     def __init__(
@@ -359,7 +359,7 @@ class ScorePathsLoop(_PathScoringLoop):
         self.out = out
 
     def run(self) -> dict:
-        """Score them.
+        """Score the paths.
 
         Returns:
             dict: ``search/paths``, the number of scored paths.
@@ -378,19 +378,19 @@ class ScorePathsLoop(_PathScoringLoop):
             if {key: row.get(key) for key in identity} != identity:
                 raise ValueError(
                     f'{self.out!r} holds scores of another checkpoint, space, held-out set or '
-                    'calibration: take another file'
+                    'calibration: use another file'
                 )
         done = {row['key'] for row in rows}
         by_key = {self.space.key(path): path for path in self.paths}
         todo = [(key, path) for key, path in by_key.items() if key not in done]
         barrier()
-        if is_main_process():  # without half a line at the end
+        if is_main_process():  # drop an incomplete last line
             write_atomically(format_rows(rows).encode(), self.out)
         barrier()
         for i, (key, path) in enumerate(todo[get_rank() :: get_world_size()], 1):
             score = self._score(path)
             row = dict(path=path, score=score, **path_costs(self.space, path), key=key, **identity)
-            # One write: processes that append do not mix their lines.
+            # A single write, so that lines appended by different processes do not interleave.
             with open(self.out, 'a') as file:
                 file.write(format_rows([row]))
             if i % self.log_interval == 0 or i == len(todo):

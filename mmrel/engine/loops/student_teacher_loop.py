@@ -1,4 +1,4 @@
-"""Student and teacher evaluated side by side."""
+"""Evaluate student and teacher side by side."""
 
 from collections.abc import Sequence
 
@@ -16,17 +16,17 @@ from .evaluators import check_networks, evaluators_by_name
 class _StudentTeacherLoop(BaseLoop):
     """Classify a test set with the student, with the teacher, or with both.
 
-    The images are read once. With both, the log says which is the better one.
+    The images are read once. With both, the log says which one is better.
 
     Args:
         runner (Runner): The runner. Its model's ``predict`` takes ``network``.
         dataloader (DataLoader | dict): The test set.
-        evaluator (Evaluator | dict | list): Metrics; they are computed for each
+        evaluator (Evaluator | dict | list): Metrics. They are computed for each
             network, with its name as prefix: ``teacher/top1``.
         networks (Sequence[str]): 'student', 'teacher' or both. Defaults to both.
 
     Raises:
-        ValueError: If a network is not one of the two, or none is given.
+        ValueError: If ``networks`` is empty or contains another name.
     """
 
     mode: str
@@ -46,7 +46,7 @@ class _StudentTeacherLoop(BaseLoop):
 
     @property
     def evaluator(self) -> Evaluator:
-        """The evaluator of the first network (what mmengine's hooks look at)."""
+        """The evaluator of the first network, which mmengine's hooks read."""
         return next(iter(self.evaluators.values()))
 
     @torch.no_grad()
@@ -66,7 +66,7 @@ class _StudentTeacherLoop(BaseLoop):
             data = model.data_preprocessor(batch, False)
             for network, evaluator in self.evaluators.items():
                 samples = model.predict(data['inputs'], data['data_samples'], network)
-                # Metrics take what they need now: the next network writes over it.
+                # Metrics must read the samples now: the next network overwrites them.
                 evaluator.process(data_samples=samples, data_batch=batch)
             call(f'after_{self.mode}_iter', batch_idx=i, data_batch=batch, outputs=samples)
         metrics = {}
@@ -78,7 +78,7 @@ class _StudentTeacherLoop(BaseLoop):
         return metrics
 
     def _compare(self, metrics: dict) -> None:
-        """Log the better network, by the first metric."""
+        """Log which network is better, by the first metric."""
         if len(self.evaluators) < 2:
             return
         name = next(iter(metrics)).partition('/')[2]

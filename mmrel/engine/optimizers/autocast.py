@@ -16,17 +16,17 @@ _DTYPES = dict(bfloat16=torch.bfloat16)
 
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
-    """Forward under bf16 autocast; weights, gradients and optimiser in float32.
+    """Forward under bf16 autocast; weights, gradients and optimizer state in float32.
 
-    mmengine's ``AmpOptimWrapper`` needs an accelerator and a loss scaler; bf16
-    has float32's range, so it needs neither. For float16 use mmengine's.
+    mmengine's ``AmpOptimWrapper`` needs an accelerator and a loss scaler. bf16 has
+    the range of float32, so this one needs neither. For float16 use mmengine's.
 
     Args:
-        dtype (str): Only 'bfloat16'. Defaults to 'bfloat16'.
-        **kwargs: As ``OptimWrapper``.
+        dtype (str): Must be 'bfloat16'. Defaults to 'bfloat16'.
+        **kwargs: Passed to ``OptimWrapper``.
 
     Raises:
-        ValueError: If ``dtype`` is another one.
+        ValueError: If ``dtype`` is not 'bfloat16'.
     """
 
     def __init__(self, dtype: str = 'bfloat16', **kwargs: Any) -> None:
@@ -40,6 +40,6 @@ class AutocastOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """The context of a forward."""
+        """The context of a forward pass."""
         with super().optim_context(model), torch.autocast(get_device(), self.dtype):
             yield

@@ -1,4 +1,4 @@
-"""Two optimisers: for the weights and for the simplex-net."""
+"""Separate optimizers for the weights and the simplex-net."""
 
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
 from torch import nn
@@ -7,7 +7,7 @@ from mmrel.engine.distributed import unwrap
 from mmrel.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 _SIMPLEX = 'simplex_net'
-# mmengine tells by the type or shape of torch's own layers what these are for.
+# mmengine applies these by the type or shape of torch's own layers.
 _BY_LAYER = ('norm_decay_mult', 'dwconv_decay_mult', 'flat_decay_mult')
 
 
@@ -16,23 +16,24 @@ class KShotOptimWrapperConstructor:
     """mmengine's constructor, once for the weights and once for the simplex-net.
 
     Args:
-        optim_wrapper_cfg (dict): As mmengine's, of the weights; its key
-            ``simplex_net`` has the changes for the simplex-net, its
-            ``optimizer`` for one.
-        paramwise_cfg (dict, optional): Of the weights.
+        optim_wrapper_cfg (dict): The config for the weights, as in mmengine. Its
+            key ``simplex_net`` holds the changes for the simplex-net, at least
+            ``optimizer``.
+        paramwise_cfg (dict, optional): mmengine's ``paramwise_cfg``, applied only
+            to the weights.
 
     Raises:
-        KeyError: If there is no optimiser for the simplex-net.
-        ValueError: If ``paramwise_cfg`` has a key that would pass over the layers
-            with K weights, or gradients would be accumulated.
+        KeyError: If there is no optimizer for the simplex-net.
+        ValueError: If ``paramwise_cfg`` has a key that would skip the layers with K
+            weights, or gradients would be accumulated.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         cfg = dict(optim_wrapper_cfg)
         if 'optimizer' not in cfg.get(_SIMPLEX, {}):
             raise KeyError(
-                'optim_wrapper.simplex_net.optimizer is missing: the simplex-net has an '
-                'optimiser of its own'
+                'optim_wrapper.simplex_net.optimizer is missing: the simplex-net needs its own '
+                'optimizer'
             )
         for key, part in (('', cfg), (f'{_SIMPLEX}.', cfg[_SIMPLEX])):
             counts = part.get('accumulative_counts', 1)
@@ -45,7 +46,7 @@ class KShotOptimWrapperConstructor:
         without = [key for key in _BY_LAYER if key in (paramwise_cfg or {})]
         if without:
             raise ValueError(
-                f'optim_wrapper.paramwise_cfg.{without[0]} does not know layers with K weights: '
+                f'optim_wrapper.paramwise_cfg.{without[0]} does not support layers with K weights: '
                 'name the parameters, such as paramwise_cfg=dict(custom_keys=dict(norm=dict('
                 'decay_mult=0)))'
             )
@@ -54,7 +55,7 @@ class KShotOptimWrapperConstructor:
         self.simplex = DefaultOptimWrapperConstructor(dict(cfg, **changes))
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
-        """The wrappers ``weights`` and, where the model has one, ``simplex_net``."""
+        """The wrappers ``weights`` and, if the model has a simplex-net, ``simplex_net``."""
         children = dict(unwrap(model).named_children())
         simplex = children.pop(_SIMPLEX, None)
         wrappers = dict(weights=self.weights(nn.ModuleDict(children)))

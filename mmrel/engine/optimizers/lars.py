@@ -13,24 +13,24 @@ from mmrel.registry import OPTIMIZERS
 
 @OPTIMIZERS.register_module()
 class LARS(mmpretrain_optimizers.LARS):
-    """mmpretrain's ``LARS`` with decay before the ratio, and no host sync.
+    """mmpretrain's ``LARS``, with weight decay before the trust ratio and no host sync.
 
-    For each tensor: ``g += weight_decay * w``; where both norms are positive
-    ``g *= eta * |w| / (|g| + eps)``; then SGD with momentum, the rate outside
-    the momentum buffer. (mmpretrain's takes the ratio with ``|g| +
-    weight_decay * |w|``, puts the rate into the buffer and reads two norms a
+    For each tensor: ``g += weight_decay * w``; if both norms are positive,
+    ``g *= eta * |w| / (|g| + eps)``; then SGD with momentum, with the learning
+    rate outside the momentum buffer. (mmpretrain computes the ratio with ``|g| +
+    weight_decay * |w|``, includes the rate in the buffer and reads two norms per
     tensor back to the host.)
-    Source: LARS (arXiv:1708.03888) in the order of WCL's and SimCLR's
-    programs.
+    Source: LARS (arXiv:1708.03888), with the operations in the order of WCL's and
+    SimCLR's code.
 
     Args:
         params (Iterable): Parameters or groups. A group with
-            ``lars_exclude=True`` is decayed, not adapted, as in mmpretrain.
-        lr (float): The rate.
-        exclude_bias_and_norm (bool): Neither decay nor adapt parameters of one
-            dimension: biases and norms' weights. Defaults to False.
-        eps (float): Defaults to 0.0.
-        **kwargs: As mmpretrain's: ``momentum``, ``weight_decay``,
+            ``lars_exclude=True`` is decayed but not adapted, as in mmpretrain.
+        lr (float): Learning rate.
+        exclude_bias_and_norm (bool): Whether to exclude 1-D parameters (biases
+            and norm weights) from decay and adaptation. Defaults to False.
+        eps (float): Added to the gradient norm. Defaults to 0.0.
+        **kwargs: Same as in mmpretrain: ``momentum``, ``weight_decay``,
             ``dampening``, ``eta`` (the trust coefficient, 0.001), ``nesterov``.
 
     Raises:
@@ -52,13 +52,13 @@ class LARS(mmpretrain_optimizers.LARS):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """One step.
+        """Perform one step.
 
         Args:
-            closure (Callable, optional): Computes the loss anew.
+            closure (Callable, optional): Recomputes the loss.
 
         Returns:
-            Tensor, optional: What ``closure`` returned.
+            Tensor, optional: The value returned by ``closure``.
         """
         loss = None
         if closure is not None:
@@ -75,7 +75,7 @@ class LARS(mmpretrain_optimizers.LARS):
         return loss
 
     def _adapted(self, group: dict, parameters: list[nn.Parameter]) -> list[Tensor]:
-        """Decayed and rescaled gradients."""
+        """The gradients with weight decay and the trust ratio applied."""
         grads = [p.grad for p in parameters]
         if group['weight_decay']:
             grads = torch._foreach_add(grads, parameters, alpha=group['weight_decay'])

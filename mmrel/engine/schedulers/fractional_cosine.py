@@ -1,4 +1,4 @@
-"""A part of a cosine that does not end at 0."""
+"""A cosine schedule that does not end at 0."""
 
 import math
 from typing import Any
@@ -11,19 +11,19 @@ from mmrel.registry import PARAM_SCHEDULERS
 
 @PARAM_SCHEDULERS.register_module()
 class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
-    """``lr * cos(pi * cycles * k / K)`` at step k of K, FixMatch's schedule.
+    """FixMatch's schedule: ``lr * cos(pi * cycles * k / K)`` at step k of K.
 
     With the 7/16 of FixMatch (arXiv:2001.07685) and SimMatch the rate ends at
-    cos(7 pi / 16), near 0.2 of its start; 1/2 ends at 0. It sets the rate: other
-    schedulers before it must end at the full rate.
+    cos(7 pi / 16), about 0.2 of its initial value; with 1/2 it ends at 0. It sets
+    the rate itself, so schedulers before it must end at the full rate.
 
     Args:
         optimizer (Optimizer | OptimWrapper): Filled in by the Runner.
         T_max (int, optional): K. Defaults to None: from ``begin`` to ``end``, which
-            follows the run's length if it is left out.
-        cycles (float): Share of half a period, over 0 to 0.5. Defaults to 7/16.
-        **kwargs: As mmengine's schedulers: ``begin``, ``end``, ``by_epoch``,
-            ``last_step``, ``verbose``. ``convert_to_iter_based`` works.
+            follows the run's length if left out.
+        cycles (float): Fraction of half a cosine period, in (0, 0.5]. Defaults to 7/16.
+        **kwargs: Same as for mmengine's schedulers: ``begin``, ``end``, ``by_epoch``,
+            ``last_step``, ``verbose``. ``convert_to_iter_based`` is supported.
 
     Raises:
         ValueError: If ``T_max`` or ``cycles`` is out of range.
@@ -40,8 +40,8 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
             raise ValueError(f'param_scheduler.T_max={T_max} must be at least 1')
         if not 0 < cycles <= 0.5:
             raise ValueError(
-                f'param_scheduler.cycles={cycles} must be over 0 and at most 0.5: beyond it the '
-                'rate would be negative'
+                f'param_scheduler.cycles={cycles} must be above 0 and at most 0.5: above 0.5 the '
+                'rate would become negative'
             )
         self.T_max = T_max
         self.cycles = cycles
@@ -51,16 +51,16 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
     def build_iter_from_epoch(
         cls, *args: Any, T_max: int | None = None, epoch_length: int, **kwargs: Any
     ) -> 'FractionalCosineLR':
-        """Build it by iteration from arguments by epoch (``convert_to_iter_based``).
+        """Build an iteration-based scheduler from epochs (``convert_to_iter_based``).
 
         Args:
-            *args: The optimiser.
-            T_max (int, optional): In epochs.
-            epoch_length (int): Iterations of an epoch.
-            **kwargs: As the constructor.
+            *args: The optimizer.
+            T_max (int, optional): K in epochs.
+            epoch_length (int): Iterations per epoch.
+            **kwargs: Same as the constructor's.
 
         Returns:
-            FractionalCosineLR: By iteration.
+            FractionalCosineLR: The iteration-based scheduler.
         """
         for key in ('begin', 'end'):
             if key in kwargs:

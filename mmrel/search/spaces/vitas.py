@@ -1,4 +1,4 @@
-"""The search space of vision transformers of ViTAS."""
+"""ViTAS's search space of vision transformers."""
 
 from collections.abc import Sequence
 
@@ -16,37 +16,37 @@ class ViTASSpace(SearchSpace):
     """Patch size, embedding width, and heads and widths of every block.
 
     A path is ``{'patch': 16, 'block0.heads': 3, ..., 'embed': 0.6, 'block0.attn':
-    0.4, 'block0.mlp': 0.9, ...}``: widths are shares of the full ones, rounded;
-    heads None is an identity block, whose two widths are not used. The defaults
-    are the 1 G space. Source: ViTAS (arXiv:2106.13700).
+    0.4, 'block0.mlp': 0.9, ...}``. Widths are fractions of the full widths,
+    rounded. ``None`` heads mean an identity block, whose two widths are not used.
+    The defaults are the 1 G space. Source: ViTAS (arXiv:2106.13700).
 
     Args:
-        image_size (int): Side of the images in pixels. Defaults to 224.
-        patch_sizes (Sequence[int]): Defaults to (14, 16, 32).
-        heads (Sequence[int]): Attention heads of a block. Defaults to
+        image_size (int): Image size in pixels. Defaults to 224.
+        patch_sizes (Sequence[int]): Patch sizes in pixels. Defaults to (14, 16, 32).
+        heads (Sequence[int]): Numbers of attention heads in a block. Defaults to
             (3, 6, 12, 16).
-        embed_percents (Sequence[float]): Shares of ``embed_dims``. Defaults to
+        embed_percents (Sequence[float]): Fractions of ``embed_dims``. Defaults to
             0.1, 0.2, ... 1.0.
-        attn_percents (Sequence[float]): Shares of ``qkv_dims``. Defaults to the
-            same.
-        mlp_percents (Sequence[float]): Shares of ``mlp_dims``. Defaults to the
-            same.
+        attn_percents (Sequence[float]): Fractions of ``qkv_dims``. Defaults to
+            0.1, 0.2, ... 1.0.
+        mlp_percents (Sequence[float]): Fractions of ``mlp_dims``. Defaults to
+            0.1, 0.2, ... 1.0.
         embed_dims (int): Full width of the embedding. Defaults to 384.
         qkv_dims (int): Full width of q, k and v together. Defaults to 1440.
         mlp_dims (int): Full width of the MLP's hidden layer. Defaults to 1440.
-        depth (int): Number of blocks, identity blocks included. Defaults to 16.
-        allow_identity (bool): A block may be the identity. Defaults to True.
-        num_classes (int): Defaults to 1000.
-        identity_probability (float, optional): Probability of the identity for
-            each block of a random path. Defaults to None: 0.5, or what
-            ``flops_budget`` asks for.
-        flops_budget (Sequence[int], optional): Lowest and highest mean FLOPs of
-            random paths: the identity probability is searched for them, in steps
-            of 0.01 from 0.5, on 1,000 paths. Defaults to None.
+        depth (int): Number of blocks, including identity blocks. Defaults to 16.
+        allow_identity (bool): Whether a block may be the identity. Defaults to True.
+        num_classes (int): Number of classes. Defaults to 1000.
+        identity_probability (float, optional): Probability that a block of a random
+            path is the identity. Defaults to None: 0.5, or the one that
+            meets ``flops_budget``.
+        flops_budget (Sequence[int], optional): Lower and upper bound of the mean
+            FLOPs of random paths. The identity probability that meets them is
+            searched in steps of 0.01 from 0.5, on 1,000 paths. Defaults to None.
 
     Raises:
-        ValueError: If a setting is impossible: the message has its key, its
-            value and the remedy.
+        ValueError: If a setting is invalid. The message has its key, its value
+            and what to do.
     """
 
     def __init__(
@@ -122,29 +122,29 @@ class ViTASSpace(SearchSpace):
             if self.image_size % patch:
                 raise ValueError(
                     f'space.patch_sizes has {patch}, which does not divide space.image_size='
-                    f'{self.image_size}: choose patches that do'
+                    f'{self.image_size}: choose patch sizes that do'
                 )
 
     def _check_widths(self, percents: dict[str, tuple[float, ...]]) -> None:
         for key, widths in (('embed', self._embed), ('attn', self._qkv), ('mlp', self._mlp)):
             if widths.min() < 1:
                 raise ValueError(
-                    f'space.{key}_percents has {min(percents[key])}, which leaves no channel: '
-                    'take larger shares or larger full widths'
+                    f'space.{key}_percents has {min(percents[key])}, which leaves no channels: '
+                    'use larger fractions or larger full widths'
                 )
         if self.embed_dims < 3:
             raise ValueError(
-                f'space.embed_dims={self.embed_dims} must be at least 3: attention is scaled by a '
-                'third of it'
+                f'space.embed_dims={self.embed_dims} must be at least 3: the attention scale uses '
+                'a third of it'
             )
         for share, qkv in zip(percents['attn'], self._qkv.tolist(), strict=True):
             for heads in self.heads:
                 if qkv % (3 * heads):
                     raise ValueError(
-                        f'space.attn_percents has {share}, which makes q, k and v {qkv} of '
-                        f'space.qkv_dims={self.qkv_dims} channels together: not a multiple of '
-                        f'3 * {heads} (space.heads={self.heads}); change qkv_dims, the share or '
-                        'the heads'
+                        f'space.attn_percents has {share}: q, k and v together get {qkv} of '
+                        f'space.qkv_dims={self.qkv_dims} channels, which is not a multiple of '
+                        f'3 * {heads} (space.heads={self.heads}); change qkv_dims, the fraction '
+                        'or the heads'
                     )
 
     def _identity_probability(
@@ -153,18 +153,18 @@ class ViTASSpace(SearchSpace):
         if not self.allow_identity:
             if probability or budget is not None:
                 raise ValueError(
-                    'space.allow_identity=False has no identity probability to set or to search: '
+                    'space.allow_identity=False does not use an identity probability: '
                     'leave out space.identity_probability and space.flops_budget'
                 )
             return 0.0
         if probability is not None and budget is not None:
             raise ValueError(
-                f'space.identity_probability={probability} and space.flops_budget={budget}: give '
-                'one of the two'
+                f'space.identity_probability={probability} and space.flops_budget={budget}: set '
+                'only one of the two'
             )
         if budget is not None:
             if not isinstance(budget, Sequence) or len(budget) != 2:
-                raise ValueError(f'space.flops_budget={budget} must be two numbers, low and high')
+                raise ValueError(f'space.flops_budget={budget} must be two numbers: low and high')
             return self.search_identity_probability(*budget)
         probability = 0.5 if probability is None else probability
         if not 0 <= probability <= 1:
@@ -174,22 +174,21 @@ class ViTASSpace(SearchSpace):
     # --- sampling -------------------------------------------------------------
 
     def search_identity_probability(self, low: int, high: int, seed: int = 0) -> float:
-        """The probability with which random paths have the wanted mean FLOPs.
+        """Find the identity probability that gives random paths the desired mean FLOPs.
 
-        Starts at 0.5 and moves by 0.01. The same 1,000 draws serve every step, so
-        the mean falls when the probability rises, and the result is always the
-        same.
+        It starts at 0.5 and moves by 0.01. All steps use the same 1,000 draws, so the
+        mean decreases as the probability increases, and the result is deterministic.
 
         Args:
-            low (int): Lowest mean of the FLOPs.
-            high (int): Highest mean.
-            seed (int): Of the draws. Defaults to 0.
+            low (int): Lower bound of the mean FLOPs.
+            high (int): Upper bound of the mean FLOPs.
+            seed (int): Seed of the draws. Defaults to 0.
 
         Returns:
-            float: In (0, 1).
+            float: The probability, in (0, 1).
 
         Raises:
-            ValueError: If no probability in (0, 1) has such a mean.
+            ValueError: If no probability in (0, 1) gives such a mean.
         """
         if not 0 < low <= high:
             raise ValueError(f'space.flops_budget=({low}, {high}) must be 0 < low <= high')
@@ -203,25 +202,26 @@ class ViTASSpace(SearchSpace):
             cent += 1 if means[cent] > high else -1
         lowest, highest = min(means.values()), max(means.values())
         raise ValueError(
-            f'space.flops_budget=({low}, {high}): no identity probability from 0.01 to 0.99 has it '
-            f'(means from {lowest:.4g} to {highest:.4g} FLOPs were met): change or widen the budget'
+            f'space.flops_budget=({low}, {high}): no identity probability in 0.01-0.99 meets it '
+            f'(means found: {lowest:.4g} to {highest:.4g} FLOPs): change or widen the budget'
         )
 
     def sample_indices(
         self, n: int, generator: np.random.Generator, identity_probability: float | None = None
     ) -> np.ndarray:
-        """Random paths; but for the identity all options of a choice are as likely.
+        """Sample random paths, uniformly over all options except the identity.
 
         Args:
             n (int): Number of paths N.
-            generator (np.random.Generator): Source of the draws.
-            identity_probability (float, optional): Defaults to None: the space's.
+            generator (np.random.Generator): Random generator.
+            identity_probability (float, optional): Probability of an identity block.
+                Defaults to None: the space's.
 
         Returns:
-            np.ndarray: Places, shape (N, C), int64.
+            np.ndarray: Option indices, shape (N, C), int64.
         """
         p = self.identity_probability if identity_probability is None else identity_probability
-        # Floats are drawn much faster than integers below bounds that differ.
+        # Drawing floats is much faster than drawing integers with varying bounds.
         draws = generator.random((n, len(self._sizes)))
         sizes = self._sizes.astype(np.float64)
         sizes[self._heads_columns] = len(self.heads)
@@ -232,7 +232,7 @@ class ViTASSpace(SearchSpace):
         return indices
 
     def largest(self) -> Path:
-        """The path with the smallest patches, all blocks and the full widths."""
+        """The path with the smallest patches, most heads, all blocks and full widths."""
         path: Path = {}
         for name, options in self.choices.items():
             smallest_first = name == 'patch'
@@ -241,7 +241,7 @@ class ViTASSpace(SearchSpace):
         return path
 
     def used(self, indices: np.ndarray) -> np.ndarray:
-        """All entries but the widths of identity blocks, shape (N, C), bool."""
+        """All entries except the widths of identity blocks, shape (N, C), bool."""
         indices = np.asarray(indices)
         used = np.ones(indices.shape, dtype=bool)
         present = self._present(indices)
@@ -257,7 +257,8 @@ class ViTASSpace(SearchSpace):
     def _columns(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
         """Patch sizes, embedding widths, and sums over the blocks, (N,) each.
 
-        The sums are of q, k and v's widths, of hidden widths, and of blocks.
+        The sums are the total qkv width, the total hidden width, and the number of
+        blocks.
         """
         indices = np.asarray(indices)
         present = self._present(indices)
@@ -268,16 +269,16 @@ class ViTASSpace(SearchSpace):
         return patch, embed, qkv, mlp, present.sum(axis=1)
 
     def flops(self, indices: np.ndarray) -> np.ndarray:
-        """Multiply-accumulates for one image, as the paper counts them.
+        """Multiply-accumulates per image, as the paper counts them.
 
-        T patches without the class token; the classifier counts T times, which
-        is how the published budgets were computed.
+        The class token is not counted, and the classifier is counted once per
+        patch, because the published budgets were computed that way.
 
         Args:
-            indices (np.ndarray): Shape (N, C).
+            indices (np.ndarray): Option indices, shape (N, C).
 
         Returns:
-            np.ndarray: Shape (N,), int64.
+            np.ndarray: Multiply-accumulates, shape (N,), int64.
         """
         patch, d, qkv, mlp, _ = self._columns(indices)
         t = (self.image_size // patch) ** 2
@@ -289,10 +290,10 @@ class ViTASSpace(SearchSpace):
         """Parameters of the stand-alone networks.
 
         Args:
-            indices (np.ndarray): Shape (N, C).
+            indices (np.ndarray): Option indices, shape (N, C).
 
         Returns:
-            np.ndarray: Shape (N,), int64.
+            np.ndarray: Numbers of parameters, shape (N,), int64.
         """
         patch, d, qkv, mlp, blocks = self._columns(indices)
         t = (self.image_size // patch) ** 2
@@ -308,15 +309,15 @@ class ViTASSpace(SearchSpace):
         """Patch size, embedding width and blocks of a path, in channels.
 
         Args:
-            path (Path): Of this space.
+            path (Path): A path of this space.
 
         Returns:
-            dict: ``patch_size``, ``embed_dims`` and ``blocks``, a list of
-            ``dict(num_heads=..., qkv_dims=..., mlp_dims=...)``, None for the
-            identity: arguments of ``SearchedViT``.
+            dict: Arguments of ``SearchedViT``: ``patch_size``, ``embed_dims`` and
+            ``blocks``, a list of ``dict(num_heads=..., qkv_dims=..., mlp_dims=...)``,
+            or None for an identity block.
 
         Raises:
-            ValueError: If the path is not of this space.
+            ValueError: If the path does not belong to this space.
         """
         self.validate(path)
         blocks: list[dict | None] = []
@@ -339,23 +340,23 @@ class ViTASSpace(SearchSpace):
 
     @property
     def attn_scale(self) -> float:
-        """What the super-transformer multiplies q k^T by, on every path."""
+        """The super-transformer's scale of q k^T, the same for every path."""
         return (self.embed_dims // 3) ** -0.5
 
     def subnet(self, path: Path, inherit: bool = False) -> dict:
         """Config of the stand-alone network of a path, an ``ImageClassifier``.
 
         Args:
-            path (Path): Of this space.
-            inherit (bool): With the super-transformer's attention scale, as
-                weights cut out of it need. Defaults to False: the stand-alone
-                network's own.
+            path (Path): A path of this space.
+            inherit (bool): Whether to use the super-transformer's attention scale,
+                which weights sliced from it need. Defaults to False: the
+                stand-alone network's scale.
 
         Returns:
-            dict: For ``MODELS.build``.
+            dict: Config for ``MODELS.build``.
 
         Raises:
-            ValueError: If the path is not of this space.
+            ValueError: If the path does not belong to this space.
         """
         network = self.network(path)
         backbone = dict(type='SearchedViT', img_size=self.image_size, **network)
@@ -373,12 +374,14 @@ class ViTASSpace(SearchSpace):
         )
 
     def describe(self) -> dict:
-        """Type, choices and full widths; not how paths are sampled."""
+        """Type, choices and full widths, without how paths are sampled."""
         return dict(super().describe(), **self.sizes)
 
 
 def _shares(key: str, values: Sequence[float]) -> tuple[float, ...]:
     shares = tuple(float(value) for value in values)
     if not shares or not all(0 < share <= 1 for share in shares):
-        raise ValueError(f'space.{key}={tuple(values)} must hold shares of the full width, (0, 1]')
+        raise ValueError(
+            f'space.{key}={tuple(values)} must hold fractions of the full width, (0, 1]'
+        )
     return shares
