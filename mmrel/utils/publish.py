@@ -153,8 +153,9 @@ def torchvision_name(state: Mapping[str, Tensor], network: Mapping[str, Any]) ->
             for key, value in _FIXED.items():
                 if backbone.get(key, value) != value:
                     raise ValueError(
-                        f'the backbone has {key}={backbone[key]}, torchvision and timm have {value}: '
-                        'their network would load the weights but produce different features'
+                        f'the backbone has {key}={backbone[key]}, torchvision and timm have '
+                        f'{value}: their network would load the weights but produce different '
+                        'features'
                     )
             return f'resnet{depth}'
 
