@@ -126,7 +126,7 @@ class _WholeMMDet(MetaPathFinder):
             # mmseg and mmpretrain expect this exception type.
             raise ModuleNotFoundError(
                 "mmdet needs mmcv's ops, which are not compiled: put mmrel.utils.mmcv_ops first in "
-                "the config's custom_imports to use torchvision's, or compile them "
+                "the config's custom_imports, which takes torchvision's, or compile them "
                 '(tools/build_mmcv_ops.sh)'
             )
 

@@ -53,13 +53,13 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
     anew = 'or start a new run from its weights, with load_from instead of --resume'
     if old['by_epoch'] != new['by_epoch']:
         raise ValueError(
-            f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume used '
+            f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume has '
             f'{old["by_epoch"]}: set train_cfg.by_epoch={old["by_epoch"]}, {anew}'
         )
     seed = runner._randomness_cfg.get('seed')
     if seed is not None and seed != old['seed']:
         raise ValueError(
-            f'randomness.seed={seed}, but the run to resume used seed {old["seed"]}: set '
+            f'randomness.seed={seed}, but the run to resume has the seed {old["seed"]}: set '
             f'randomness.seed={old["seed"]}, {anew}'
         )
     for name in {*old['optimizers'], *new['optimizers']}:
@@ -73,22 +73,22 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
     if old['groups'] != new['groups']:
         number = sum(map(len, new['groups'].values()))
         raise ValueError(
-            f"the optimizer's {number} parameter group(s) differ from those of the run to resume: "
+            f'the {number} parameter group(s) of the optimizer are not those of the run to resume: '
             f'restore optim_wrapper.paramwise_cfg, {anew}'
         )
     if not new['by_epoch']:
         then, now = batch_of(old), batch_of(new)
         if then.iteration != now.iteration:
             raise ValueError(
-                f'an iteration has {now.iteration} images, but {then.iteration} in the run to '
-                f'resume, which trains by iteration: {_same_batch(old, runner)}, {anew}'
+                f'an iteration has {now.iteration} images, in the run to resume {then.iteration}, '
+                f'and the run is by iteration: {_same_batch(old, runner)}, {anew}'
             )
     elif old['epoch_length'] != new['epoch_length'] and (
         meta['iter'] != meta['epoch'] * old['epoch_length']
     ):
         raise ValueError(
-            f'an epoch has {new["epoch_length"]} iterations, but {old["epoch_length"]} in the run '
-            'to resume, whose checkpoint is from the middle of an epoch: '
+            f'an epoch has {new["epoch_length"]} iterations, in the run to resume '
+            f'{old["epoch_length"]}, and its checkpoint is from the middle of an epoch: '
             f'{_same_batch(old, runner)} and use the same images, or resume from the end of an '
             'epoch'
         )
@@ -96,7 +96,7 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
         getattr(s, 'need_val_args', False) for part in schedulers_of(runner).values() for s in part
     ):
         raise ValueError(
-            'a schedule that depends on validation results (ReduceOnPlateau) cannot be changed on '
+            'a schedule that follows the validation (ReduceOnPlateau) cannot be changed on '
             f'resume: restore param_scheduler, {anew}'
         )
 
@@ -273,7 +273,7 @@ def _say(
     if new['by_epoch']:
         place_said = f'epoch {runner.epoch}, {place_said}'
     runner.logger.warning(
-        f'resumed with different settings: {", ".join(changed)}. The run continues at '
-        f"{place_said}, with the rate {group['lr']:.4g} of the config's schedule and a global "
-        f'batch of {now} ({same})'
+        f'resumed under other conditions: {", ".join(changed)}. The run continues at {place_said}, '
+        f"with the rate {group['lr']:.4g} of the config's schedule and a global batch of {now} "
+        f'({same})'
     )

@@ -48,7 +48,7 @@ class GlobalBatch:
 
     def __str__(self) -> str:
         processes = f'{self.world_size} process' + 'es' * (self.world_size > 1)
-        steps = f', {self.accumulation} iterations per step' * (self.accumulation > 1)
+        steps = f', {self.accumulation} iterations a step' * (self.accumulation > 1)
         return f'{self.size} ({self.batch_size} on {processes}{steps})'
 
 
@@ -91,13 +91,13 @@ def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping |
         return
     rule = settings.get('rule', 'linear')
     if rule not in RULES:
-        raise ValueError(f"auto_scale_lr.rule={rule!r} must be 'linear' or 'sqrt'")
+        raise ValueError(f"auto_scale_lr.rule={rule!r} is neither 'linear' nor 'sqrt'")
     ratio = batch.size / base if rule == 'linear' else math.sqrt(batch.size / base)
     if not settings.get('enable'):
         if batch.size != base:
             runner.logger.warning(
-                f'the rate is meant for a batch of {base}, but this run uses {batch}: it is not '
-                f'scaled (--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
+                f'the rate is meant for a batch of {base}, this run has {batch}: it is not scaled '
+                f'(--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
             )
         return
     rates = []
@@ -119,5 +119,5 @@ def _check_accumulation(runner: Runner, batch: GlobalBatch) -> None:
     if by_epoch and length % counts:
         runner.logger.warning(
             f'optim_wrapper.accumulative_counts={counts} does not divide the {length} iterations '
-            'of an epoch: some steps mix images of two epochs'
+            'of an epoch: some steps take images from two epochs'
         )

@@ -23,7 +23,7 @@ def read_pointer(work_dir: str) -> str | None:
         RuntimeError: If the file does not contain the path of a local file.
     """
     pointer = os.path.join(work_dir, _POINTER)
-    remedy = 'name the checkpoint with --resume FILE'
+    remedy = 'give the checkpoint, --resume FILE'
     if not os.path.lexists(pointer):
         return None
     try:

@@ -73,7 +73,7 @@ class HeldOutImages:
         if cache not in ('auto', True, False):
             raise ValueError(f"test_cfg.cache_images={cache!r} must be 'auto', True or False")
         if len(loader.dataset) == 0:
-            raise ValueError('the held-out set (test_dataloader.dataset) has no images')
+            raise ValueError('the held-out set (test_dataloader.dataset) has no image')
         self.loader, self.cache, self.limit = loader, cache, limit_mb * _MB
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._complete = False
@@ -118,7 +118,7 @@ class HeldOutImages:
     def _packed(batch: dict) -> tuple[Tensor, Tensor]:
         images, samples = batch['inputs'], batch['data_samples']
         if any('gt_label' not in sample for sample in samples):
-            raise ValueError('the held-out set has no labels: use a labeled one')
+            raise ValueError('the held-out set gives no labels: use one with classes')
         if not isinstance(images, Tensor):
             images = torch.stack(list(images))
         return images, torch.cat([sample.gt_label for sample in samples])

@@ -55,8 +55,8 @@ def _check_optimizer(wrapper: Any, given: Any, what: str) -> None:
     theirs = [len(group['params']) for group in groups]
     if ours != theirs:
         raise RuntimeError(
-            f"the checkpoint's {what} has {len(theirs)} groups with {sum(theirs)} parameters, this "
-            f"run's has {len(ours)} with {sum(ours)}: {_REMEDY}"
+            f"the checkpoint's {what} has {len(theirs)} groups of {sum(theirs)} parameters, this "
+            f"run's has {len(ours)} of {sum(ours)}: {_REMEDY}"
         )
     settings = [_KIND & set(group) for group in wrapper.optimizer.param_groups]
     lacking = [sorted(need - set(group)) for need, group in zip(settings, groups, strict=True)]
@@ -71,7 +71,7 @@ def _check_schedulers(ours: Any, given: Any) -> None:
         raise RuntimeError(f'the checkpoint has no param_schedulers to resume: {_REMEDY}')
     if isinstance(ours, dict):
         if not isinstance(given, dict) or not set(ours) <= set(given):
-            raise RuntimeError(f"the checkpoint's schedulers are not for {sorted(ours)}: {_REMEDY}")
+            raise RuntimeError(f"the checkpoint's schedulers are not of {sorted(ours)}: {_REMEDY}")
         pairs = [(ours[name], given[name]) for name in ours]
     else:
         pairs = [(ours, given)]

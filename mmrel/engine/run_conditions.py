@@ -79,7 +79,7 @@ class RunConditions:
         if 'run' not in meta:
             self.logger.warning(
                 f'{filename} has no record of its run (an older version wrote it): schedule and '
-                "rate continue as they were; the config's are ignored"
+                "rate continue as they were, whatever the config's are"
             )
         elif resume_param_scheduler:
             continue_run(self, meta, fresh, self._resumed['schedulers'])

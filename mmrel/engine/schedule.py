@@ -75,7 +75,7 @@ def run_length(train_cfg: Mapping) -> tuple[str, int] | None:
         return None
     value = train_cfg[key]
     if not isinstance(value, int | float) or value != int(value) or value < 1:
-        raise ValueError(f'train_cfg.{key}={value!r} must be an integer of at least 1')
+        raise ValueError(f'train_cfg.{key}={value!r} must be a whole number of at least 1')
     return key, int(value)
 
 
@@ -156,12 +156,12 @@ def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
         remedy = f'lower it or raise train_cfg.{key}'
         if span.begin >= run:
             raise ValueError(
-                f'{span.key}.begin={span.config["begin"]} ({span.kind}) must be before '
+                f'{span.key}.begin={span.config["begin"]} ({span.kind}) is not before '
                 f'the end of the run, train_cfg.{key}={run}: {remedy}'
             )
         if span.begin >= span.end:
             raise ValueError(
-                f'{span.key}.begin={span.config.get("begin", 0)} must be before '
+                f'{span.key}.begin={span.config.get("begin", 0)} is not before '
                 f'{span.key}.end={span.config["end"]}'
             )
         if span.warms_up and span.end > run:
@@ -279,7 +279,7 @@ def check_run(runner: Runner) -> None:
         if value > limit:
             by_iter = ' (a run by iteration is one epoch)' if key == 'max_iters' else ''
             raise ValueError(
-                f'{name}={value} is longer than the run of {limit}{by_iter}, so what follows it '
+                f'{name}={value} is longer than the run of {limit}{by_iter}, and what follows '
                 f'would never begin: lower it or raise train_cfg.{key}={run}'
             )
         fixed.append(f'{name}={value:g}')
@@ -291,7 +291,7 @@ def check_run(runner: Runner) -> None:
         now = ', '.join(f'{name}={value}' for name, (value, _) in wrong.items())
         say.warning(
             f'the schedule does not end with the run, train_cfg.{key}={run}: {now}; leave these '
-            'keys out to make them follow it'
+            'keys out and they follow it'
         )
     _check_validation(runner, key, run)
 

@@ -34,7 +34,7 @@ class Budget:
         max_draws: int = 100_000,
     ) -> None:
         if (min is None and max is None) or (None not in (min, max) and min > max):
-            raise ValueError(f'budget.min={min}, budget.max={max}: set one or both, with min < max')
+            raise ValueError(f'budget.min={min}, budget.max={max}: give one, and min below max')
         if max_draws < 1:
             raise ValueError(f'budget.max_draws={max_draws} must be at least 1')
         self.cost: Cost = SEARCH_COSTS.build(cost)
@@ -98,7 +98,7 @@ def draw_path(
                 return path
     if not found and not taken:
         raise ValueError(
-            f'no path meets the budget {budget}: {drawn} random paths cost {lowest:g} to '
+            f'no path meets the budget {budget}: {drawn} random paths cost from {lowest:g} to '
             f'{highest:g}; change test_cfg.budget, or raise its max_draws'
         )
     return None
@@ -117,8 +117,8 @@ def draw_paths(
         path = draw_path(space, budget, generator, paths)
         if path is None:
             raise ValueError(
-                f'{n} different paths were requested, but only {len(paths)} were found'
-                + (f' within the budget {budget}' if budget else '')
+                f'{n} different paths were asked for, and only {len(paths)} were found'
+                + (f' inside the budget {budget}' if budget else '')
             )
         paths[space.key(path)] = path
     return list(paths.values())

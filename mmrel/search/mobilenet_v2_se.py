@@ -103,7 +103,7 @@ class MobileNetV2SESpace(CodedSpace):
         if not len(channels) == len(layers) == len(strides) - 1:
             raise ValueError(
                 f'space.channels={list(channels)}, layers={list(layers)} and strides='
-                f'{list(strides)} must describe the same stages; strides begins with the stem'
+                f'{list(strides)} must name the same stages; strides begins with the stem'
             )
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f'space.kernels={list(kernels)} must be odd')

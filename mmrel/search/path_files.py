@@ -57,7 +57,7 @@ def read_paths(file: str, space: SearchSpace) -> list[Path]:
     """
     rows = read_rows(file)
     if not rows:
-        raise ValueError(f'{file} has no paths')
+        raise ValueError(f'{file} holds no path')
     paths = []
     for number, row in enumerate(rows, 1):
         path = row.get('path', row)

@@ -40,12 +40,12 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
     from scipy.stats import kendalltau, spearmanr
 
     if len(x) != len(y) or len(x) < 3:
-        raise ValueError(f'rank correlation needs at least 3 pairs, got {len(x)} and {len(y)}')
+        raise ValueError(f'a rank correlation needs 3 pairs or more, and got {len(x)} and {len(y)}')
     for name, values in (('first', x), ('second', y)):
         if not all(map(math.isfinite, values)):
-            raise ValueError(f'the {name} scores must all be finite numbers')
+            raise ValueError(f'the {name} scores are not all finite numbers')
         if len(set(values)) == 1:
-            raise ValueError(f'the {name} scores are all {values[0]}: they cannot be ranked')
+            raise ValueError(f'the {name} scores are all {values[0]}: they have no order')
     tau, rho = kendalltau(x, y), spearmanr(x, y)
     return RankCorrelation(
         float(tau.statistic), float(tau.pvalue), float(rho.statistic), float(rho.pvalue), len(x)

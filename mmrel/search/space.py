@@ -31,10 +31,10 @@ class SearchSpace(ABC):
 
     def __init__(self, choices: Mapping[str, Sequence[Option]]) -> None:
         if not choices:
-            raise ValueError(f'{type(self).__name__} has no choices')
+            raise ValueError(f'{type(self).__name__} has no choice')
         for name, options in choices.items():
             if not options or len(set(options)) != len(options):
-                raise ValueError(f'{name}={options} must hold options, without duplicates')
+                raise ValueError(f'{name}={options} must hold options, none of them twice')
         self.choices = {name: tuple(options) for name, options in choices.items()}
         self._sizes = np.array([len(options) for options in self.choices.values()])
         self._places = {
@@ -80,7 +80,7 @@ class SearchSpace(ABC):
             ValueError: If not. The message has the choice, its value and the options.
         """
         if not isinstance(path, Mapping):
-            raise ValueError(f'a path must be a dict of choices, not {path!r}')
+            raise ValueError(f'a path is a dict of choices, not {path!r}')
         for name, options in self.choices.items():
             if name not in path:
                 raise ValueError(f'the path lacks {name!r}, one of {list(options)}')
@@ -92,7 +92,9 @@ class SearchSpace(ABC):
                 )
         unknown = [name for name in path if name not in self.choices]
         if unknown:
-            raise ValueError(f'the path has {unknown}, which {type(self).__name__} does not know')
+            raise ValueError(
+                f'the path has {unknown}, which are not choices of {type(self).__name__}'
+            )
 
     def indices(self, paths: Sequence[Path]) -> np.ndarray:
         """Option indices of N paths, shape (N, C), int64.

@@ -45,7 +45,7 @@ def _open_database(url: str) -> BaseStorage:
     except (ArgumentError, NoSuchModuleError) as error:
         hidden = re.sub(r'//([^:/@]*):[^@]*@', r'//\1:***@', url)
         raise ValueError(
-            f'search storage {hidden!r} is not a valid database URL ({error}): use, for example, '
+            f'search storage {hidden!r} is not the address of a database ({error}): such as '
             'postgresql://user@host/name, mysql://user@host/name, sqlite:///file.db'
         ) from error
     name = parsed.render_as_string(hide_password=True)
@@ -123,7 +123,7 @@ def _check_journal(path: str) -> None:
     with open(path, 'rb') as file:
         head = file.read(len(start))
     if not start.startswith(head):
-        raise ValueError('it does not begin like one; for a database, use sqlite:///FILE')
+        raise ValueError('it does not begin as one; a database is given as sqlite:///FILE')
 
 
 def _cut_torn_line(path: str, lock: JournalFileSymlinkLock) -> None:

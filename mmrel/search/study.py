@@ -124,7 +124,7 @@ class SearchStudy:
         )
         if fresh and self._slots():
             raise FileExistsError(
-                f'the study {name!r} already has paths: continue with --resume, or use another '
+                f'the study {name!r} has paths already: go on with --resume, or take another '
                 '--work-dir'
             )
         settings = dict(
@@ -160,8 +160,8 @@ class SearchStudy:
         ]
         if differing:
             raise ValueError(
-                f'the study {name!r} belongs to another search:\n  {"; ".join(differing)}\n'
-                '  Use the same settings, or another --work-dir (in a shared storage: another '
+                f'the study {name!r} is of another search:\n  {"; ".join(differing)}\n'
+                '  Take the same settings, or another --work-dir (in a shared storage: another '
                 'test_cfg.study_name)'
             )
 
@@ -423,12 +423,12 @@ def check_settings(
         )
     if 'cost' in objectives and budget is None and cost is None:
         raise ValueError(
-            "test_cfg.objectives has 'cost': set test_cfg.cost=dict(type=...) or "
-            'test_cfg.budget.cost'
+            "test_cfg.objectives has 'cost': say which, by test_cfg.cost=dict(type=...) or by the "
+            "budget's"
         )
     both = budget is not None and cost is not None and budget.cost.name == cost.name
     if both and not same_cost(budget.cost, cost):
         raise ValueError(
-            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, but differ in their '
-            'settings: leave test_cfg.cost out, or give both the same settings'
+            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, with other settings: '
+            'a path has one cost of a name; leave test_cfg.cost out, or give both the same'
         )

@@ -71,7 +71,7 @@ class RowChecker:
             ValueError: If it is not a possible number of paths in this search.
         """
         if not _is_count(value, self.planned + 1):
-            self._refuse('its end', 'paths', value, f'an integer from 0 to {self.planned}')
+            self._refuse('its end', 'paths', value, f'a whole number from 0 to {self.planned}')
         return value
 
     def check_identity(self, value: Any) -> Mapping:
@@ -96,7 +96,7 @@ class RowChecker:
         row, attrs = f'trial {trial.number}', trial.user_attrs
         slot = attrs['slot']
         if not _is_count(slot, self.planned):
-            self._refuse(row, 'slot', slot, f'an integer from 0 to {self.planned - 1}')
+            self._refuse(row, 'slot', slot, f'a whole number from 0 to {self.planned - 1}')
         generation = attrs.get('generation')
         if type(generation) is not int or generation != slot // self._population:
             self._refuse(row, 'generation', generation, str(slot // self._population))
@@ -112,7 +112,7 @@ class RowChecker:
             self._refuse(row, 'costs', costs, f'a dict with {sorted(self._costs)}')
         for name, cost in costs.items():
             if not _is_number(cost) or cost < 0:
-                self._refuse(row, f'costs.{name}', cost, 'a non-negative number')
+                self._refuse(row, f'costs.{name}', cost, 'a number that is not negative')
         # Other costs are measured and differ between machines.
         for name, cost in path_costs(self._space, trial.params).items():
             if costs[name] != cost:

@@ -79,7 +79,7 @@ def load_checkpoint_file(file: str | os.PathLike | BinaryIO, map_location: Any =
             f'values, and loading them could run code ({_line(error)})'
         ) from None
     except (DamagedContent, MemoryError) as error:
-        reason = _line(error) or 'it does not fit in memory'
+        reason = _line(error) or 'it does not fit into memory'
         raise RuntimeError(f'checkpoint {name!r} cannot be read: {reason}') from None
 
 
@@ -108,7 +108,7 @@ def _opened(file: str | BinaryIO, name: str) -> Iterator[BinaryIO]:
     try:
         mode = os.stat(file).st_mode
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(f'checkpoint {name!r} is a folder: name a file in it')
+            raise IsADirectoryError(f'checkpoint {name!r} is a folder: give a file in it')
         if not stat.S_ISREG(mode):
             raise OSError(f'checkpoint {name!r} is not a regular file')
         opened = open(file, 'rb')  # noqa: SIM115

@@ -116,7 +116,7 @@ def downloaded(address: str, place: str, sha256: str | None = None) -> Iterator[
         OSError: If the download fails.
         RuntimeError: If the file is a web page, has another hash, or the body cannot read it.
     """
-    by_hand = f'download {address} manually and save it as {place}'
+    by_hand = f'download {address} by hand and put the file at {place}'
     os.makedirs(os.path.dirname(place), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.download-', dir=os.path.dirname(place)) as scratch:
         try:
@@ -132,7 +132,7 @@ def downloaded(address: str, place: str, sha256: str | None = None) -> Iterator[
         except (RuntimeError, KeyError) as error:
             reason = str(error.args[0]).replace(f'checkpoint {path!r}', 'the file').splitlines()[0]
             raise RuntimeError(
-                f'the file from {address!r} cannot be used ({reason}): {by_hand}'
+                f'what came from {address!r} cannot be used ({reason}): {by_hand}'
             ) from error
 
 
@@ -148,7 +148,7 @@ def check_file(path: str, sha256: str | None = None) -> None:
     """
     with open(path, 'rb') as file:
         if file.read(256).lstrip().lower().startswith((b'<!doctype', b'<html')):
-            raise RuntimeError('it is a web page (for example, a quota notice), not a checkpoint')
+            raise RuntimeError('it is a web page, such as one about a quota, not a checkpoint')
         if sha256:
             file.seek(0)
             found = hashlib.file_digest(file, 'sha256').hexdigest()
@@ -180,8 +180,8 @@ def _get(address: str, scratch: str) -> str:
         files = [file for file in Path(scratch, 'folder').rglob('*') if file.is_file()]
         if len(files) != 1:
             names = ', '.join(sorted(file.name for file in files)[:5]) or 'none'
-            raise OSError(f'the folder must hold one file, but has {len(files)}: {names}')
+            raise OSError(f'the folder must hold one file, it has {len(files)}: {names}')
         shutil.move(files[0], path)
-    if not os.path.isfile(path):  # old versions of gdown only print their errors
-        raise OSError('gdown did not write a file')
+    if not os.path.isfile(path):  # old versions of gdown only print what went wrong
+        raise OSError('gdown wrote no file')
     return path

@@ -36,7 +36,7 @@ def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Te
 def _check_mean(pool_mode: int) -> None:
     if pool_mode != 1:
         raise NotImplementedError(
-            "torchvision's roi_align supports only pool_mode='avg': 'max' needs mmcv's compiled ops"
+            "roi_align of torchvision has pool_mode='avg' alone: 'max' needs mmcv's compiled ops"
         )
 
 
@@ -82,8 +82,8 @@ class _Ops(ModuleType):
 
         def missing(*_: Any, **__: Any) -> NoReturn:
             raise NotImplementedError(
-                f'{name} needs mmcv with compiled ops; mmrel.utils.mmcv_ops provides only '
-                "torchvision's nms and roi_align"
+                f'{name} needs mmcv with its compiled ops; mmrel.utils.mmcv_ops has only nms and '
+                'roi_align, of torchvision'
             )
 
         return missing
@@ -101,12 +101,12 @@ def use_torchvision_ops() -> bool:
     if isinstance(sys.modules.get(_EXTENSION), _Ops):
         return True
     if has_ops():
-        print_log("using mmcv's compiled ops", logger='current')
+        print_log("mmcv's compiled ops are used", logger='current')
         return False
     early = [name for name in _WITH_OPS if name in sys.modules]
     if early:
         raise ImportError(
-            f'{early[0]} was imported before mmcv had ops, and cannot use them: import '
+            f'{early[0]} was imported before mmcv had ops and would not find them: import '
             'mmrel.utils.mmcv_ops first'
         )
     sys.modules[_EXTENSION] = _Ops(_EXTENSION)
@@ -117,7 +117,7 @@ def use_torchvision_ops() -> bool:
 
         transformer.MultiScaleDeformableAttention = MultiScaleDeformableAttention
     print_log(
-        "mmcv has no compiled ops: using torchvision's nms and roi_align, others raise an error",
+        "mmcv has no compiled ops: nms and roi_align are torchvision's, others raise an error",
         logger='current',
     )
     return True

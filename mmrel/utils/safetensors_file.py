@@ -73,7 +73,7 @@ def _check_header(raw: bytes) -> tuple[list[str], dict[str, Any]]:
     header = _parse(raw, 'header')
     metadata = header.pop('__metadata__', None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise DamagedContent('its __metadata__ must be a dict of strings')
+        raise DamagedContent('its __metadata__ must be a dict of texts')
     for key, entry in header.items():
         shape = entry.get('shape') if isinstance(entry, dict) else None
         if not isinstance(shape, list):
@@ -100,7 +100,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(unique) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f'{twice[:60]!r} occurs twice')
+        raise ValueError(f'{twice[:60]!r} is in it twice')
     return unique
 
 
@@ -168,7 +168,7 @@ def _check_keys(value: Any, place: str) -> None:
     if isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str):
-                raise ValueError(f'{place}: the key {key!r} must be a string')
+                raise ValueError(f'{place}: the key {key!r} must be a text')
             _check_keys(part, f'{place}.{key}')
     elif isinstance(value, list | tuple):
         for part in value:

@@ -40,8 +40,8 @@ class StateDictDifference:
         for label, keys in (
             ('missing in the checkpoint', self.missing),
             ('unexpected in the checkpoint', self.unexpected),
-            ('with another shape', self.wrong_shape),
-            ('with another type', self.wrong_type),
+            ('of another shape', self.wrong_shape),
+            ('of another type', self.wrong_type),
         ):
             if keys:
                 more = f', and {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''
@@ -140,7 +140,7 @@ def check_finite(state: Mapping[str, Any], where: str) -> None:
     if bad:
         raise RuntimeError(
             f'{where} has NaN or infinite values in {len(bad)} of {len(tensors)} tensors, the '
-            f'first is {_readable(bad[0])}: training has diverged; use an earlier checkpoint '
+            f'first is {_readable(bad[0])}: its training diverged; use an earlier checkpoint '
             f'({_ALLOW}=1 loads it anyway)'
         )
 

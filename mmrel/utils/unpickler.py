@@ -175,7 +175,7 @@ def _ints(value: Any, what: str) -> tuple[int, ...]:
     if not isinstance(value, tuple | list) or not all(
         type(x) is int and 0 <= x <= _MAX_INT for x in value
     ):
-        raise DamagedContent(f'a {what} that is not made of integers')
+        raise DamagedContent(f'a {what} that is not integers')
     return tuple(value)
 
 
@@ -184,7 +184,7 @@ def _bytes(value: Any) -> bytes:
     try:
         return value.encode('latin1') if isinstance(value, str) else bytes(memoryview(value))
     except (TypeError, UnicodeEncodeError) as error:
-        raise DamagedContent('data that is not bytes') from error
+        raise DamagedContent('data that are not bytes') from error
 
 
 def _tensor(
@@ -370,7 +370,7 @@ def _key(value: Any) -> Any:
     """Check that a dict's key is cheap to hash."""
     parts = value if type(value) is tuple and len(value) <= 8 else (value,)
     if not all(isinstance(part, _SCALARS) for part in parts):
-        raise DamagedContent('a dict key that is neither a string nor a number')
+        raise DamagedContent('a key of a dict that is neither a string nor a number')
     return value
 
 

@@ -53,7 +53,7 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         remedy = (
             ''
             if backbone_alone
-            else ". A file with only the backbone's weights (tools/model_converters/"
+            else ". A file with the backbone's weights alone (tools/model_converters/"
             'publish_model.py) fits every config with that backbone.'
         )
         title = f'{where} does not fit {part} of {type(model).__name__}'

@@ -43,7 +43,7 @@ def find_scalars(work_dir: str | PathLike) -> list[Path]:
     found = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     if not found:
         raise FileNotFoundError(
-            f'no */vis_data/scalars.json in {str(work_dir)!r}: name the work dir of a training run'
+            f'no */vis_data/scalars.json in {str(work_dir)!r}: name the work dir of a training'
         )
     return found
 

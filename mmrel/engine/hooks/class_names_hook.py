@@ -74,12 +74,12 @@ class ClassNamesHook(Hook):
             which = f' ({shorten(names)})' if names else ''
             raise ValueError(
                 f'{key}={number}, but {_TRAINING} has {there} classes{which}: set {key}={there}, '
-                'or leave it out (None) to use the number in the data'
+                'or leave it out (None) and it follows the data'
             )
         if given not in (None, number):
             raise ValueError(
-                f'data_preprocessor.num_classes={given}, but {key}={number}: leave the first out, '
-                'it is filled in'
+                f'data_preprocessor.num_classes={given}, but {key}={number}: leave the first out '
+                'and it follows'
             )
         if runner.val_loop is not None:
             self._match(runner.val_loop, 'val_dataloader.dataset', names, _TRAINING, number)

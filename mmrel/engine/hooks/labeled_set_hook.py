@@ -67,6 +67,6 @@ class LabeledSetHook(Hook):
         if by_iter and head is not None and head.warmup_epochs:
             raise ValueError(
                 f'model.instance_head.warmup_epochs={head.warmup_epochs}, but train_cfg is by '
-                'iteration, so the whole run is one epoch: set '
+                'iteration, where the whole run is one epoch: set '
                 'model.instance_head.warmup_iters, and warmup_epochs=None'
             )

@@ -32,8 +32,8 @@ class KShotOptimWrapperConstructor:
         cfg = dict(optim_wrapper_cfg)
         if 'optimizer' not in cfg.get(_SIMPLEX, {}):
             raise KeyError(
-                'optim_wrapper.simplex_net.optimizer is missing: the simplex-net needs its own '
-                'optimizer'
+                'optim_wrapper.simplex_net.optimizer is missing: the simplex-net has an '
+                'optimiser of its own'
             )
         for key, part in (('', cfg), (f'{_SIMPLEX}.', cfg[_SIMPLEX])):
             counts = part.get('accumulative_counts', 1)
@@ -46,7 +46,7 @@ class KShotOptimWrapperConstructor:
         without = [key for key in _BY_LAYER if key in (paramwise_cfg or {})]
         if without:
             raise ValueError(
-                f'optim_wrapper.paramwise_cfg.{without[0]} does not support layers with K weights: '
+                f'optim_wrapper.paramwise_cfg.{without[0]} does not know layers with K weights: '
                 'name the parameters, such as paramwise_cfg=dict(custom_keys=dict(norm=dict('
                 'decay_mult=0)))'
             )
