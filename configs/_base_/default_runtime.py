@@ -11,10 +11,10 @@ default_hooks = dict(
     finite=dict(type='FiniteHook', patience=0),
 )
 
-# Log the mean loss of the epoch so far, next to the usual smoothed one.
+# Also logs the mean loss of the epoch so far, next to the usual smoothed loss.
 log_processor = dict(
     window_size=50,
-    # Smoothed like the losses; of one batch they jump.
+    # Smoothed like the losses; values of a single batch are noisy.
     mean_pattern=r'.*(loss|time|grad_norm|purity|utilisation|pseudo_label_accuracy|code_).*',
     custom_cfg=[
         dict(data_src='loss', log_name='loss_epoch', method_name='mean', window_size='epoch')
@@ -24,13 +24,13 @@ log_processor = dict(
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    # Without a GPU the tools use gloo. A rank that is silent for `timeout` s ends the job.
+    # Without a GPU the tools use gloo. A rank that is silent for `timeout` seconds ends the job.
     dist_cfg=dict(backend='nccl', timeout=600),
 )
-# With its scope: the Runner looks this one up from the root.
+# Needs its scope: the Runner looks it up in the root registry.
 model_wrapper_cfg = dict(type='mmrel.AnyDeviceDataParallel')
 
-# With TensorBoard, in a config of your own:
+# For TensorBoard, in your own config:
 # visualizer = dict(vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 visualizer = dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 

@@ -1,4 +1,4 @@
-# What a run by iteration logs and saves.
+# Logging and checkpoints of iteration-based runs.
 _base_ = ['default_runtime.py']
 
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5120))

@@ -1,4 +1,4 @@
-# The model itself averages over the ranks what its steps concern; its val path gets BN statistics.
+# The model averages each step's gradients over the ranks. Its val path gets BN statistics.
 _base_ = ['default_runtime.py']
 
 model_wrapper_cfg = dict(type='mmrel.ReplicaParallel')

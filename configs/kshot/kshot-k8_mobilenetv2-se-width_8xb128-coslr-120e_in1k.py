@@ -1,4 +1,4 @@
-# With channel search: each layer's share of its expanded channels.
+# With channel search: each layer uses a fraction of its expanded channels.
 _base_ = ['kshot-k8_mobilenetv2-se_8xb128-coslr-120e_in1k.py']
 
 model = dict(

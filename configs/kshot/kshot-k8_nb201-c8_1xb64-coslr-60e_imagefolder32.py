@@ -1,4 +1,4 @@
-# Small enough for 2 CPU cores, on any folder of 32-px images. num_classes: of your classes.
+# For 2 CPU cores and any folder of 32-px images. Set num_classes to your number of classes.
 _base_ = [
     '../_base_/models/kshot_nb201_small.py',
     '../_base_/datasets/imagefolder32_supernet.py',

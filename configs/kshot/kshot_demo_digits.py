@@ -1,4 +1,4 @@
-# Scikit-learn's digits, 2 CPU cores, some minutes.
+# scikit-learn's digits, some minutes on 2 CPU cores.
 _base_ = [
     '../_base_/models/kshot_nb201_small.py',
     '../_base_/datasets/digits_linear.py',

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# num_classes=None: as many as the training folder has.
+# num_classes=None: taken from the training folder.
 model = dict(
     backbone=dict(stem_channels=16, base_channels=16),
     head=dict(in_channels=128, num_classes=None),

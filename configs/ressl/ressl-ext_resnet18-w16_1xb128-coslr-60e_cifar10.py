@@ -1,5 +1,5 @@
-# The extended version on CIFAR-10 as an image folder, on 2 CPU cores in two hours: three times the
-# length of the imagefolder32 config, with its share of warm-up and a memory of the same share.
+# The extended version on CIFAR-10 as an image folder, in two hours on 2 CPU cores: three times the
+# length of the imagefolder32 config, with the same fraction of warm-up and a larger memory.
 _base_ = ['ressl-ext_resnet18-w16_1xb64-coslr-20e_imagefolder32.py']
 
 model = dict(memory=dict(size=4096), warmup=dict(epochs=42))

@@ -1,5 +1,5 @@
-# The extended version, small enough for 2 CPU cores, on any folder of 32-px images: the best of
-# what was tried there (docs/ressl_extended.md).
+# The extended version for 2 CPU cores and any folder of 32-px images: the best of the settings
+# that we tried (docs/ressl_extended.md).
 _base_ = ['ressl_resnet18-w16_1xb64-coslr-20e_imagefolder32.py']
 
 model = dict(

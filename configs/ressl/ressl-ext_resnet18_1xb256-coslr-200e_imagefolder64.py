@@ -1,5 +1,5 @@
-# The extended version on any folder of small images, as 64-px views. Other backbones: the configs
-# beside it.
+# The extended version on any folder of small images, as 64-px views. Configs for other backbones
+# are in this folder.
 _base_ = [
     '../_base_/models/ressl_resnet18_small.py',
     '../_base_/datasets/imagefolder64_two_views.py',

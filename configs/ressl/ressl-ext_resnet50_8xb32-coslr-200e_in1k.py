@@ -1,5 +1,5 @@
-# The extended version: a predictor of BYOL's shape, and InfoNCE in the first epochs. The length of
-# the warm-up and its temperature are ours.
+# The extended version: BYOL's predictor, and InfoNCE in the first epochs. The length and the
+# temperature of the warm-up are our choice.
 _base_ = ['ressl_resnet50_8xb32-coslr-200e_in1k.py']
 
 model = dict(

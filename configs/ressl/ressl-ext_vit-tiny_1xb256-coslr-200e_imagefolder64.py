@@ -1,4 +1,4 @@
-# A vision transformer is trained by AdamW, as MoCo v3 and DINO do it.
+# Vision transformers are trained with AdamW, as in MoCo v3 and DINO.
 _base_ = ['ressl-ext_resnet18_1xb256-coslr-200e_imagefolder64.py']
 
 model = dict(

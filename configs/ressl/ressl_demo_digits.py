@@ -1,4 +1,4 @@
-# The demo: the extended version on scikit-learn's digits, 2 CPU cores, some minutes.
+# The demo: the extended version on scikit-learn's digits, some minutes on 2 CPU cores.
 _base_ = [
     '../_base_/models/ressl_resnet18_small.py',
     '../_base_/datasets/digits_two_views.py',
@@ -8,8 +8,8 @@ _base_ = [
 
 model = dict(
     backbone=dict(stem_channels=16, base_channels=16, norm_cfg=dict(_delete_=True, type='BN')),
-    # Digits look more alike than photographs: without BN in the projector all embeddings meet
-    # in one point within the first epochs.
+    # Digits look more alike than photos: without BN in the projector, all embeddings collapse
+    # to one point within the first epochs.
     neck=dict(norm_cfg=dict(type='BN1d')),
     head=dict(teacher_temperature=0.02),
     predictor=dict(type='MLPNeck', hidden_channels=512, norm_cfg=dict(type='BN1d')),

@@ -1,4 +1,4 @@
-# Small enough for 2 CPU cores, on any folder of 32-px images.
+# For 2 CPU cores and any folder of 32-px images.
 _base_ = [
     '../_base_/models/ressl_resnet18_small.py',
     '../_base_/datasets/imagefolder32_two_views.py',
@@ -11,8 +11,8 @@ model = dict(
         stem_channels=16,
         base_channels=16,
         norm_cfg=dict(_delete_=True, type='BN'),
-        # torchvision's start, as the authors' program has it. How soon the embeddings part then
-        # depends on the seed; README.md here has the runs, and the -zeroinit config the remedy.
+        # torchvision's initialization, as in the authors' code. How soon the embeddings spread
+        # apart then depends on the seed (see README.md); the -zeroinit config avoids this.
         zero_init_residual=False,
         init_cfg=[
             dict(type='Kaiming', layer=['Conv2d']),

@@ -1,4 +1,4 @@
-# The ImageNet settings on your own photographs: a folder for training and one for testing.
+# The ImageNet settings on your own photos: a training folder and a test folder.
 _base_ = ['ressl_resnet50_8xb32-coslr-200e_in1k.py']
 
 train_dataloader = dict(

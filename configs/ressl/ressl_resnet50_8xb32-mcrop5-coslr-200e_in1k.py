@@ -1,4 +1,4 @@
-# Five strong views of falling size for the student, one weak view for the teacher.
+# Five strong views of decreasing size for the student, one weak view for the teacher.
 _base_ = ['ressl_resnet50_8xb32-coslr-200e_in1k.py']
 
 train_pipeline = [

@@ -1,5 +1,5 @@
-# Small enough for 2 CPU cores, on any folder of 32-px images: 4 labels a class; memory.size
-# is the number of all labels, here of 10 classes.
+# For 2 CPU cores and any folder of 32-px images: 4 labels per class. memory.size is the total
+# number of labels, here for 10 classes.
 _base_ = [
     '../_base_/models/simmatch_wrn28.py',
     '../_base_/datasets/imagefolder32_semi.py',
@@ -16,12 +16,12 @@ model = dict(
         base_channels=16,
         norm_cfg=dict(type='BN'),
     ),
-    num_classes=None,  # as many as the labeled images have
-    # ImageNet's threshold and weights: in so short a run hardly an image passes CIFAR's 0.95.
+    num_classes=None,  # taken from the labeled images
+    # ImageNet's threshold and weights: in such a short run hardly any image passes CIFAR's 0.95.
     head=dict(threshold=0.7, loss_weight=10.0),
     instance_head=dict(loss_weight=5.0, warmup_iters=None, warmup_epochs=1),
     memory=dict(size=40),
-    # A run of a few thousand steps: the teacher follows within hundreds of them.
+    # The run has a few thousand steps, so the teacher follows within hundreds of steps.
     teacher=dict(momentum=0.99),
 )
 train_dataloader = dict(

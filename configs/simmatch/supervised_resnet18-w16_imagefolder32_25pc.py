@@ -1,4 +1,4 @@
-# 195 epochs of the 16 batches of 250 labels: the 3,120 steps that SimMatch makes on 5,000 images.
+# 195 epochs of 16 batches of 250 labels: the 3,120 steps that SimMatch takes on 5,000 images.
 _base_ = ['supervised_resnet18-w16_imagefolder32_4pc.py']
 
 train_dataloader = dict(dataset=dict(label_split='data/label_splits/imagefolder32_25pc.txt'))

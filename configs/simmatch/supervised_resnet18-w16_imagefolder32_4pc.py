@@ -1,6 +1,6 @@
-# What SimMatch is compared with: the same network, view, optimiser and batch of labels, and no
-# unlabeled image. 1040 epochs of the 3 batches of 40 labels are the 3,120 steps that SimMatch
-# makes on 5,000 images.
+# Supervised baseline for SimMatch: the same network, view, optimizer and batch of labels, but no
+# unlabeled images. 1040 epochs of 3 batches of 40 labels are the 3,120 steps that SimMatch takes
+# on 5,000 images.
 _base_ = [
     '../_base_/models/resnet18_small_finetune.py',
     '../_base_/datasets/imagefolder32_linear.py',

@@ -15,7 +15,7 @@ model = dict(
         drop_path_rate=0.0,
     ),
     head=dict(in_channels=64, num_classes=10),
-    # Mixed images need longer trainings.
+    # Mixup and CutMix need longer training.
     train_cfg=None,
 )
 

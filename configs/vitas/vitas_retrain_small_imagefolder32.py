@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# One network of the small space, for as many classes as the training folder has.
+# One network of the small space; the training folder sets the number of classes.
 model = dict(
     backbone=dict(
         img_size=32,
@@ -15,7 +15,7 @@ model = dict(
         drop_path_rate=0.0,
     ),
     head=dict(in_channels=64, num_classes=None),
-    # Mixed images need longer trainings.
+    # Mixup and CutMix need longer training.
     train_cfg=None,
 )
 

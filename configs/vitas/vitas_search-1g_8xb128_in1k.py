@@ -1,4 +1,4 @@
-# 2,000 paths of the 1 G space on 25 held-out images a class of the training set.
+# Searches 2,000 paths of the 1 G space on held-out training images, 25 per class.
 _base_ = ['vitas_supernet-1g_8xb128-coslr-300e_in1k.py']
 
 test_dataloader = dict(

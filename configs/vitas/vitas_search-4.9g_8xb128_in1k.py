@@ -1,4 +1,4 @@
-# As the 1 G space's, in the larger space.
+# Like the search in the 1 G space, but in the larger space.
 _base_ = ['vitas_supernet-4.9g_8xb128-coslr-300e_in1k.py']
 
 test_dataloader = dict(

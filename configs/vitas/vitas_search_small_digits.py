@@ -1,4 +1,4 @@
-# The digits have no third part: paths are scored on the test images.
+# The digits have only two splits, so paths are scored on the test images.
 _base_ = ['vitas_supernet_small_digits.py']
 
 test_dataloader = dict(

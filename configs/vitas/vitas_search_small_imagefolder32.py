@@ -1,4 +1,4 @@
-# 200 paths of the small space on held-out images of the training folder.
+# Searches 200 paths of the small space on held-out images of the training folder.
 _base_ = ['vitas_supernet_small_imagefolder32.py']
 
 test_dataloader = dict(

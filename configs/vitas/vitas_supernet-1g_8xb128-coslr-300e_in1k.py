@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 val_evaluator = dict(_delete_=True, type='SideAccuracy', topk=(1, 5))
-# A step's path uses only a part of the parameters.
+# A step's path uses only some of the parameters.
 model_wrapper_cfg = dict(find_unused_parameters=True)
 
 # The search's held-out images (make_label_split.py writes the list once).

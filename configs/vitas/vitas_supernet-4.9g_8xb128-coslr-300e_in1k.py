@@ -1,4 +1,4 @@
-# The larger space: 13 blocks, none of them an identity.
+# The larger space: 13 blocks without identity.
 _base_ = ['vitas_supernet-1g_8xb128-coslr-300e_in1k.py']
 
 model = dict(

@@ -1,4 +1,4 @@
-# The small super-transformer on scikit-learn's digits, which come with a package.
+# The small super-transformer on scikit-learn's digits, which need no download.
 _base_ = [
     '../_base_/models/vitas_supernet.py',
     '../_base_/datasets/vitas_digits.py',
@@ -23,11 +23,11 @@ model = dict(
         num_classes=10,
         identity_probability=0.2,
     ),
-    # Mixed images need longer trainings.
+    # Mixup and CutMix need longer training.
     train_cfg=None,
 )
 val_evaluator = dict(_delete_=True, type='SideAccuracy', topk=(1, 5))
-# A step's path uses only a part of the parameters.
+# A step's path uses only some of the parameters.
 model_wrapper_cfg = dict(find_unused_parameters=True)
 
 param_scheduler = [

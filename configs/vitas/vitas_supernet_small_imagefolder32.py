@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# num_classes: the number of your classes.
+# Set num_classes to your number of classes.
 model = dict(
     space=dict(
         _delete_=True,
@@ -24,7 +24,7 @@ model = dict(
         num_classes=10,
         identity_probability=0.2,
     ),
-    # Mixed images need longer trainings.
+    # Mixup and CutMix need longer training.
     train_cfg=None,
 )
 # The search's held-out images (make_label_split.py writes the list once).
@@ -32,7 +32,7 @@ train_dataloader = dict(
     dataset=dict(without_split='data/label_splits/imagefolder32_heldout.txt'),
 )
 val_evaluator = dict(_delete_=True, type='SideAccuracy', topk=(1, 5))
-# A step's path uses only a part of the parameters.
+# A step's path uses only some of the parameters.
 model_wrapper_cfg = dict(find_unused_parameters=True)
 
 param_scheduler = [

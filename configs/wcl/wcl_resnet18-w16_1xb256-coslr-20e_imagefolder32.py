@@ -1,4 +1,4 @@
-# Small enough for 2 CPU cores, on any folder of 32-px images.
+# For 2 CPU cores and any folder of 32-px images.
 _base_ = [
     '../_base_/models/wcl_resnet18_small.py',
     '../_base_/datasets/imagefolder32_simclr_views.py',

@@ -1,4 +1,4 @@
-# Beside the two views two small crops, each of one of the image's four nearest neighbours.
+# In addition to the two views: two small crops, each from one of the four nearest neighbors.
 _base_ = ['wcl_resnet18-w16_1xb256-coslr-20e_imagefolder32.py']
 
 train_dataloader = dict(

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# MoCo's views while the rate warms up, SimCLR's after that.
+# MoCo's views during the learning-rate warm-up, SimCLR's after it.
 custom_hooks = [
     dict(
         type='SwitchRecipeHook',

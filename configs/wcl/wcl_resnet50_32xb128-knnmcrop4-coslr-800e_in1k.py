@@ -1,5 +1,5 @@
-# Beside the two views four small crops, each of one of the image's four nearest neighbours.
-# K, the crops' number and their size are our choice: the paper's are not known to us.
+# In addition to the two views: four small crops, each from one of the image's four nearest
+# neighbors. K and the number and size of the crops are our choice: the paper's are not known to us.
 _base_ = ['wcl_resnet50_32xb128-coslr-100e_in1k.py']
 
 train_dataloader = dict(

@@ -1,4 +1,4 @@
-# Two views of one kind: MoCo's at first, SimCLR's for SwitchRecipeHook to change to. No blur.
+# Two views of the same kind: MoCo's first; SwitchRecipeHook switches to SimCLR's. No blur.
 _base_ = ['cifar10_two_views.py']
 
 train_pipeline = [

@@ -1,6 +1,6 @@
 _base_ = ['two_views_32px.py']
 
-# A digit is not its mirror image, and has no colour.
+# Digits are not flip-invariant and have no color.
 train_dataloader = dict(
     dataset=dict(
         type='Digits',

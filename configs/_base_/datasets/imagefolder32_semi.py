@@ -1,6 +1,6 @@
 _base_ = ['semi_32px.py']
 
-# Your folders, one sub-folder a class; the unlabeled images may be those of the same folder.
+# Your folders, one subfolder per class; labeled and unlabeled images may share a folder.
 train_dataloader = dict(
     dataset=dict(
         labeled=dict(type='ImageFolder', data_root='data/train', balanced=False),
@@ -9,5 +9,5 @@ train_dataloader = dict(
 )
 val_dataloader = dict(dataset=dict(type='ImageFolder', data_root='data/test'))
 
-# Statistics of CIFAR-10; they do for natural images.
+# CIFAR-10 statistics; they work for natural images.
 data_preprocessor = dict(mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255])

@@ -1,4 +1,4 @@
-# One weak view; a search's held-out images are left out (make_label_split.py writes the list once).
+# One weak view, without the search's held-out images (make_label_split.py writes the list once).
 _base_ = ['imagefolder32_linear.py']
 
 train_dataloader = dict(

@@ -1,4 +1,4 @@
-# A part of ImageNet with labels, all of it without: 224-px views.
+# 224-px views of ImageNet: a labeled subset, and all images unlabeled.
 collate_fn = dict(type='default_collate')
 data_root = 'data/imagenet'
 data_preprocessor = dict(
@@ -32,7 +32,7 @@ val_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=48,  # 8 labeled images and 5 times as many unlabeled ones
+    batch_size=48,  # 8 labeled and 5 x 8 unlabeled images
     num_workers=8,
     persistent_workers=True,
     pin_memory=True,
@@ -45,7 +45,7 @@ train_dataloader = dict(
             data_root=data_root,
             split='train',
             label_split='data/label_splits/in1k_1pct.txt',
-            balanced=False,  # a list may name a few more images of one class than of another
+            balanced=False,  # a list may have slightly different numbers per class
             pipeline=labeled_pipeline,
         ),
         unlabeled=dict(

@@ -1,4 +1,4 @@
-# Two views of one kind: MoCo's at first, SimCLR's for SwitchRecipeHook to change to.
+# Two views of the same kind: MoCo's first; SwitchRecipeHook switches to SimCLR's.
 _base_ = ['in1k_two_views.py']
 
 train_pipeline = [

@@ -1,4 +1,4 @@
-# A labeled and an unlabeled set of 32-px images: FixMatch's views.
+# Labeled and unlabeled 32-px images with FixMatch's views.
 collate_fn = dict(type='default_collate')
 data_preprocessor = dict(type='SemiSupervisedDataPreprocessor')
 
@@ -30,7 +30,7 @@ val_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=512,  # 64 labeled images and 7 times as many unlabeled ones
+    batch_size=512,  # 64 labeled and 7 x 64 unlabeled images
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='SemiSupervisedSampler', labeled_batch=64, mu=7),

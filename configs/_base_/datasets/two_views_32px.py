@@ -35,7 +35,7 @@ train_dataloader = dict(
     collate_fn=collate_fn,
     dataset=dict(pipeline=train_pipeline),
 )
-# kNN on frozen features; its bank is the training set, read by val_pipeline.
+# kNN on frozen features. Its bank is the training set, read with val_pipeline.
 val_dataloader = dict(
     batch_size=256,
     num_workers=2,

@@ -1,4 +1,4 @@
-# scikit-learn's digits: shifts by some pixels, no mirror image.
+# scikit-learn's digits: shifts by a few pixels, no flip.
 _base_ = ['digits_linear.py']
 
 data_preprocessor = dict(num_classes=10)

@@ -1,7 +1,7 @@
-# Folders of 32-px images: shifts by some pixels, a flip, erasing.
+# Folders of 32-px images: shifts by a few pixels, flip, random erasing.
 _base_ = ['imagefolder32_linear.py']
 
-# num_classes=None: as many as the training folder has.
+# num_classes=None: taken from the training folder.
 data_preprocessor = dict(num_classes=None)
 train_dataloader = dict(
     batch_size=64,

@@ -1,4 +1,4 @@
-# 224-px views for retraining a searched network: DeiT's.
+# DeiT's 224-px augmentation, for retraining a searched network.
 _base_ = ['vitas_in1k_supernet.py']
 
 train_dataloader = dict(

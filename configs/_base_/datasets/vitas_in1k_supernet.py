@@ -1,5 +1,5 @@
 # 224-px views for the super-transformer: bicubic crop, flip, erasing, then CutMix or Mixup.
-# Neither RandAugment nor jitter.
+# No RandAugment or color jitter.
 _base_ = ['in1k_linear.py']
 
 data_preprocessor = dict(num_classes=1000)

@@ -1,4 +1,4 @@
-# K-shot supernet of MobileNetV2-SE, ImageNet.
+# K-shot supernet of MobileNetV2-SE for ImageNet.
 model = dict(
     type='KShotNAS',
     k=8,

@@ -1,4 +1,4 @@
-# K-shot supernet of a small MobileNetV2-SE with channel search, 32-px images.
+# K-shot supernet of a small MobileNetV2-SE with channel search, for 32-px images.
 model = dict(
     type='KShotNAS',
     k=8,

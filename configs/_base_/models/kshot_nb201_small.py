@@ -1,4 +1,4 @@
-# K-shot supernet of NAS-Bench-201's cells, one a stage, 8 channels at first.
+# K-shot supernet of NAS-Bench-201 cells, one per stage, starting with 8 channels.
 model = dict(
     type='KShotNAS',
     k=4,

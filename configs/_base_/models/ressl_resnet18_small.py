@@ -1,4 +1,4 @@
-# ReSSL, small images: one device, so split BN stands in for batch shuffle.
+# ReSSL for small images on one device: split BN replaces the batch shuffle.
 model = dict(
     type='ReSSL',
     backbone=dict(
@@ -6,8 +6,9 @@ model = dict(
         depth=18,
         max_pool=False,
         norm_cfg=dict(type='SplitBN', splits=8),
-        # Residual branches that start at zero, convolutions as torch initialises them: the
-        # embeddings start twice as far apart, and a sharp target does not collapse early.
+        # Zero-initialized residual branches, torch's default initialization of
+        # convolutions: the embeddings start twice as far apart, and a sharp target does
+        # not collapse early.
         zero_init_residual=True,
         init_cfg=None,
     ),

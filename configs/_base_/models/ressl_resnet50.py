@@ -1,4 +1,4 @@
-# ReSSL, ImageNet: the published settings.
+# ReSSL on ImageNet: the published settings.
 model = dict(
     type='ReSSL',
     backbone=dict(type='ResNet', depth=50, norm_cfg=dict(type='BN'), zero_init_residual=False),

@@ -1,4 +1,4 @@
-# SimMatch, ImageNet: the released settings.
+# SimMatch on ImageNet: the released settings.
 model = dict(
     type='SimMatch',
     backbone=dict(type='ResNet', depth=50, norm_cfg=dict(type='BN'), zero_init_residual=False),
@@ -13,7 +13,7 @@ model = dict(
         loss_weight=5.0,
         warmup_epochs=1,
     ),
-    memory=dict(type='LabeledBank', momentum=0.0),  # its size is the number of labels
+    memory=dict(type='LabeledBank', momentum=0.0),  # set size to the number of labels
     alignment=dict(type='DistributionAlignment', size=256),
     teacher=dict(momentum=0.999),
 )

@@ -1,4 +1,4 @@
-# SimMatch, CIFAR: the settings for small images.
+# SimMatch on CIFAR: the settings for small images.
 model = dict(
     type='SimMatch',
     backbone=dict(type='WideResNet', depth=28, widen_factor=2),
@@ -13,7 +13,7 @@ model = dict(
         loss_weight=1.0,
         warmup_iters=1024,  # FixMatch counts 1024 iterations as an epoch
     ),
-    memory=dict(type='LabeledBank', momentum=0.7),  # its size is the number of labels
+    memory=dict(type='LabeledBank', momentum=0.7),  # set size to the number of labels
     alignment=dict(type='DistributionAlignment', size=32),
     teacher=dict(momentum=0.999),
 )

@@ -1,4 +1,4 @@
-# WCL, small images.
+# WCL for small images.
 model = dict(
     type='WCL',
     backbone=dict(
@@ -6,8 +6,8 @@ model = dict(
         depth=18,
         max_pool=False,
         norm_cfg=dict(type='SyncBN'),
-        # Residual branches that start at zero, convolutions as torch initialises them: the
-        # embeddings start further apart.
+        # Zero-initialized residual branches, torch's default initialization of
+        # convolutions: the embeddings start further apart.
         zero_init_residual=True,
         init_cfg=None,
     ),

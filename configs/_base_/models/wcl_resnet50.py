@@ -1,4 +1,4 @@
-# WCL, ImageNet: the released settings (the paper's projectors: 2048 and 128).
+# WCL on ImageNet: the released settings (the paper's projectors: 2048 and 128).
 model = dict(
     type='WCL',
     backbone=dict(type='ResNet', depth=50, norm_cfg=dict(type='SyncBN'), zero_init_residual=False),

@@ -1,6 +1,6 @@
-# AdamW, 5 epochs of linear warm-up, then cosine, by iteration. No decay on biases and other
-# one-dimensional parameters, nor on class tokens and position embeddings (the release decays
-# these two: set their decay_mult to 1).
+# AdamW, 5 epochs of linear warm-up, then cosine, by iteration. No weight decay on biases and
+# other one-dimensional parameters, class tokens and position embeddings. (The release decays the
+# last two: set their decay_mult to 1.)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05, betas=(0.9, 0.999), eps=1e-8),

@@ -1,4 +1,4 @@
-# Low-shot fine-tuning: the classifier learns faster than what is pre-trained; cosine to 0.
+# Low-shot fine-tuning: higher learning rate for the classifier; cosine to 0.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0, nesterov=True),

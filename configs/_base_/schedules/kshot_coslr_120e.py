@@ -1,4 +1,4 @@
-# Both optimisers by the same cosine; lr is meant for a global batch of 1024.
+# The same cosine for both optimizers; lr is meant for a global batch size of 1024.
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='KShotOptimWrapperConstructor',

@@ -1,4 +1,4 @@
-# A searched network alone, ImageNet; lr is meant for a global batch of 1024.
+# Retraining a searched network on ImageNet; lr is meant for a global batch size of 1024.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.5, momentum=0.9, weight_decay=4e-5, nesterov=True),

@@ -1,4 +1,4 @@
-# A searched network alone, small images.
+# Retraining a searched network on small images.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4, nesterov=True),

@@ -1,5 +1,5 @@
-# 5 epochs of linear warm-up, then cosine to 0, by iteration. Without T_max and end it ends with
-# the run.
+# 5 epochs of linear warm-up, then cosine to 0, by iteration. T_max and end are left out, so it
+# ends with the run.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='SGD', lr=0.06, momentum=0.9, weight_decay=5e-4)
 )

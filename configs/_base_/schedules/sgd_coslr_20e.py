@@ -1,4 +1,4 @@
-# Cosine to 0 by iteration, no warm-up. Without T_max and end it ends with the run.
+# Cosine to 0 by iteration, no warm-up. T_max and end are left out, so it ends with the run.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='SGD', lr=0.06, momentum=0.9, weight_decay=5e-4)
 )

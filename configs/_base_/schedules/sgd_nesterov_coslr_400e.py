@@ -1,4 +1,4 @@
-# 5 epochs of linear warm-up, then cosine to 0, by iteration; decay on all parameters.
+# 5 epochs of linear warm-up, then cosine to 0, by iteration; weight decay on all parameters.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=1e-4, nesterov=True),

@@ -1,4 +1,4 @@
-# FixMatch's 2^20 iterations, the rate along 7/16 of a cosine; decay on all parameters.
+# FixMatch's 2^20 iterations with a 7/16 cosine; weight decay on all parameters.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=5e-4, nesterov=True),

@@ -9,7 +9,7 @@ _base_ = [
 model = dict(
     data_preprocessor=_base_.preprocessor,
     backbone=dict(_delete_=True, **_base_.backbone),
-    # From the stages of strides 4 and 8, where the blood cells have a few pixels each.
+    # The stages with strides 4 and 8, where a blood cell covers a few pixels.
     neck=dict(in_channels=[16, 32, 64, 128], start_level=2, out_channels=64, num_outs=4),
     rpn_head=dict(
         in_channels=64,

@@ -2,7 +2,7 @@ _base_ = ['_base_/resnet50.py', '_base_/camvid.py', '_base_/schedule_2ki.py']
 
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size, seg_pad_val=_base_.ignore_index),
-    # Dilated, as in mmseg: a stride of 8.
+    # Dilated, as in mmseg: output stride 8.
     backbone=dict(dilations=(1, 1, 2, 4), strides=(1, 2, 1, 1)),
     decode_head=dict(
         type='FCNHead',

@@ -4,7 +4,7 @@ model = dict(
     data_preprocessor=dict(size=_base_.crop_size, seg_pad_val=_base_.ignore_index),
     decode_head=dict(
         type='UPerHead',
-        # Not the first stage, which has the size of the image.
+        # Without the first stage, which has full image resolution.
         in_channels=[32, 64, 128],
         in_index=[1, 2, 3],
         pool_scales=(1, 2, 3, 6),

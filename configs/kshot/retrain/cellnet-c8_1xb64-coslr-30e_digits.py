@@ -1,4 +1,4 @@
-# A cell alone, scikit-learn's digits.
+# A stand-alone cell network on scikit-learn's digits.
 _base_ = [
     '../../_base_/datasets/digits_linear.py',
     '../../_base_/schedules/retrain_coslr_30e.py',

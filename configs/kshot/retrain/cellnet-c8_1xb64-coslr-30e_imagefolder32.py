@@ -1,4 +1,4 @@
-# A cell alone; a search writes its result's network into a config like this one.
+# A stand-alone cell network. A search writes its best path into a config like this one.
 _base_ = [
     '../../_base_/datasets/imagefolder32_linear.py',
     '../../_base_/schedules/retrain_coslr_30e.py',

@@ -1,11 +1,11 @@
-# A network of the small space alone, for as many classes as the training folder has.
+# A stand-alone network of the small space; the training folder sets the number of classes.
 _base_ = [
     '../../_base_/datasets/imagefolder32_linear.py',
     '../../_base_/schedules/retrain_coslr_30e.py',
     '../../_base_/default_runtime.py',
 ]
 
-# Every layer with expansion 6 and kernel 3: a search's result takes the place of the blocks.
+# Expansion 6 and kernel 3 in every layer; a search's result replaces the blocks.
 model = dict(
     type='ImageClassifier',
     backbone=dict(

@@ -1,11 +1,11 @@
-# A network of the space alone.
+# A stand-alone network of the space.
 _base_ = [
     '../../_base_/datasets/in1k_linear.py',
     '../../_base_/schedules/retrain_coslr_120e.py',
     '../../_base_/default_runtime.py',
 ]
 
-# Every layer with expansion 6 and kernel 3: a search's result takes the place of the blocks.
+# Expansion 6 and kernel 3 in every layer; a search's result replaces the blocks.
 model = dict(
     type='ImageClassifier',
     backbone=dict(

@@ -1,4 +1,4 @@
-# The digits have no third part: cells are scored on the test images.
+# The digits have only two splits, so cells are scored on the test images.
 _base_ = ['../kshot_demo_digits.py']
 
 test_dataloader = dict(

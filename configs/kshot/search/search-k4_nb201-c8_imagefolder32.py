@@ -1,4 +1,4 @@
-# 200 cells on held-out images of the training folder.
+# Searches 200 cells on held-out images of the training folder.
 _base_ = ['../kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py']
 
 test_dataloader = dict(

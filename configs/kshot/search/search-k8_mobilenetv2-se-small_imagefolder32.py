@@ -1,4 +1,4 @@
-# 200 paths on held-out images of the training folder.
+# Searches 200 paths on held-out images of the training folder.
 _base_ = ['../kshot-k8_mobilenetv2-se-small_1xb64-coslr-60e_imagefolder32.py']
 
 test_dataloader = dict(

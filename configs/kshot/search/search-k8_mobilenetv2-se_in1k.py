@@ -1,4 +1,4 @@
-# 2,000 paths on 25 held-out images a class of the training set.
+# Searches 2,000 paths on held-out training images, 25 per class.
 _base_ = ['../kshot-k8_mobilenetv2-se_8xb128-coslr-120e_in1k.py']
 
 test_dataloader = dict(

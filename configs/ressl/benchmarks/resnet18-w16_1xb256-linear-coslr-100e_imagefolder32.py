@@ -5,11 +5,11 @@ _base_ = [
     '../../_base_/default_runtime.py',
 ]
 
-# num_classes=None: as many as the training folder has.
+# num_classes=None: taken from the training folder.
 model = dict(
     backbone=dict(stem_channels=16, base_channels=16),
     head=dict(num_classes=None),
 )
 train_dataloader = dict(num_workers=2)
-# Small images: a rate of 1.0 does slightly better than 0.3.
+# Small images: a learning rate of 1.0 works slightly better than 0.3.
 optim_wrapper = dict(optimizer=dict(lr=1.0))

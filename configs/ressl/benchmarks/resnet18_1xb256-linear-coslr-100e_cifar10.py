@@ -5,5 +5,5 @@ _base_ = [
     '../../_base_/default_runtime.py',
 ]
 
-# Small images: a rate of 1.0 does slightly better than 0.3.
+# Small images: a learning rate of 1.0 works slightly better than 0.3.
 optim_wrapper = dict(optimizer=dict(lr=1.0))

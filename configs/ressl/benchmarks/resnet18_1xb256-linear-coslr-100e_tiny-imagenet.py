@@ -6,5 +6,5 @@ _base_ = [
 ]
 
 model = dict(backbone=dict(max_pool=True), head=dict(num_classes=200))
-# Small images: a rate of 1.0 does slightly better than 0.3.
+# Small images: a learning rate of 1.0 works slightly better than 0.3.
 optim_wrapper = dict(optimizer=dict(lr=1.0))

@@ -1,4 +1,4 @@
-# A folder in COCO's layout. For your own change data_root, classes and the annotation files.
+# A folder in COCO layout. For your own data, change data_root, classes and the annotation files.
 data_root = 'data/bccd/'
 classes = ('RBC', 'WBC', 'Platelets')
 palette = [(220, 20, 60), (65, 105, 225), (255, 165, 0)]

@@ -1,4 +1,4 @@
-# The backbone of our small checkpoints: made for 32-px images, its strides are 1, 2, 4 and 8.
+# The backbone of our small checkpoints: made for 32-px images, with strides 1, 2, 4 and 8.
 backbone = dict(
     type='mmrel.ResNetSmallImage',
     depth=18,
@@ -13,7 +13,7 @@ backbone = dict(
         prefix='backbone.',
     ),
 )
-# Of RGB, those of the pre-training on CIFAR-10.
+# RGB values of the pre-training on CIFAR-10.
 preprocessor = dict(
     mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255], pad_size_divisor=32
 )

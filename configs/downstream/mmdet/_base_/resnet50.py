@@ -1,4 +1,4 @@
-# A ResNet-50 of our zoo.
+# ResNet-50, initialized from the authors' ReSSL checkpoint.
 backbone = dict(
     type='mmrel.ResNet',
     depth=50,

@@ -1,5 +1,5 @@
-# 24 epochs of SGD on a cosine, which follows train_cfg.max_epochs; torchvision's NMS and RoIAlign
-# if mmcv's are not compiled.
+# 24 epochs of SGD with a cosine that follows train_cfg.max_epochs. Uses torchvision's NMS and
+# RoIAlign if mmcv's ops are not compiled.
 custom_imports = dict(imports=['mmrel.utils.mmcv_ops', 'mmrel'], allow_failed_imports=False)
 
 optim_wrapper = dict(

@@ -1,5 +1,5 @@
 # A folder in mmseg's layout: images/{train,val}/NAME.jpg, annotations/{train,val}/NAME.png. For
-# your own change data_root, classes, palette and ignore_index (the label of what is not scored).
+# your own data, change data_root, classes, palette and ignore_index (the label of unscored pixels).
 data_root = 'data/camvid'
 classes = (
     'sky', 'building', 'pole', 'road', 'pavement', 'tree', 'sign', 'fence', 'car', 'pedestrian',
@@ -25,7 +25,7 @@ train_pipeline = [
 val_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # After Resize: labels are scored in the size in which they are stored.
+    # After Resize: labels are scored at their stored size.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]

@@ -1,9 +1,9 @@
-# The backbone of our small checkpoints: made for 32-px images, its stride is 8.
+# The backbone of our small checkpoints: made for 32-px images, with an output stride of 8.
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
-        # Of RGB, those of the pre-training on CIFAR-10.
+        # RGB values of the pre-training on CIFAR-10.
         mean=[125.307, 122.961, 113.8575],
         std=[51.5865, 50.847, 51.255],
         bgr_to_rgb=True,

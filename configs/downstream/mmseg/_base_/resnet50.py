@@ -1,9 +1,9 @@
-# A ResNet-50 that a toolbox-wide checkpoint starts; strides 4 to 32.
+# ResNet-50, initialized from the authors' ReSSL checkpoint; strides 4 to 32.
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
-        # Of RGB, those of the pre-training on ImageNet.
+        # RGB values of the pre-training on ImageNet.
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,

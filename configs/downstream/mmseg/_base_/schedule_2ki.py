@@ -1,6 +1,6 @@
-# 2,000 steps of SGD, the rate falls as in mmseg and follows train_cfg.max_iters; and the runtime.
+# 2,000 SGD steps with mmseg's polynomial decay, which follows train_cfg.max_iters; and the runtime.
 default_scope = 'mmseg'
-# torchvision's ops where mmcv's are not compiled: only the original mmseg needs any.
+# torchvision's ops if mmcv's are not compiled; only the original mmseg needs them.
 custom_imports = dict(imports=['mmrel.utils.mmcv_ops', 'mmrel'], allow_failed_imports=False)
 
 optim_wrapper = dict(
