@@ -85,9 +85,7 @@ def build_memory(memory: dict, neck: nn.Module) -> nn.Module:
     width = getattr(neck, 'out_channels', None)
     dim = memory.setdefault('dim', width)
     if dim is None:
-        raise ValueError(
-            f'model.memory.dim is required: {type(neck).__name__} has no out_channels'
-        )
+        raise ValueError(f'model.memory.dim is required: {type(neck).__name__} has no out_channels')
     if width is not None and dim != width:
         raise ValueError(
             f'model.memory.dim={dim} differs from model.neck.out_channels={width}: '
