@@ -1,4 +1,4 @@
-"""Building the parts of an algorithm whose widths depend on each other."""
+"""Build the parts of an algorithm whose widths depend on each other."""
 
 from torch import nn
 
@@ -7,12 +7,12 @@ from mmrel.registry import MODELS
 
 
 def build_backbone_and_neck(backbone: dict, neck: dict) -> tuple[nn.Module, nn.Module]:
-    """Build a backbone and a neck whose input follows it.
+    """Build a backbone and a neck that matches its output width.
 
     Args:
         backbone (dict): The backbone's config.
-        neck (dict): The neck's config; where ``in_channels`` is left out, it
-            is the number of pooled features of the backbone.
+        neck (dict): The neck's config. ``in_channels`` defaults to the number
+            of pooled features of the backbone.
 
     Returns:
         tuple[nn.Module, nn.Module]: Backbone and neck.
@@ -22,7 +22,7 @@ def build_backbone_and_neck(backbone: dict, neck: dict) -> tuple[nn.Module, nn.M
 
 
 def build_neck(neck: dict, backbone: nn.Module) -> nn.Module:
-    """Build a neck whose input follows a backbone.
+    """Build a neck that matches the output width of a backbone.
 
     Args:
         neck (dict): The neck's config, as for :func:`build_backbone_and_neck`.
@@ -39,19 +39,19 @@ def build_neck(neck: dict, backbone: nn.Module) -> nn.Module:
 
 
 def build_predictor(predictor: dict | None, neck: nn.Module) -> nn.Module | None:
-    """Build a predictor between two projections of the neck's width.
+    """Build a predictor whose input and output have the neck's output width.
 
     Args:
-        predictor (dict, optional): The predictor's config; where
-            ``in_channels`` and ``out_channels`` are left out, they are the
-            neck's output width. None: no predictor.
+        predictor (dict, optional): The predictor's config. ``in_channels`` and
+            ``out_channels`` default to the neck's output width. None: no
+            predictor.
         neck (nn.Module): The built neck.
 
     Returns:
         nn.Module, optional: The predictor.
 
     Raises:
-        ValueError: If a width is given and is not the neck's.
+        ValueError: If a given width differs from the neck's.
     """
     if predictor is None:
         return None
@@ -70,15 +70,16 @@ def build_memory(memory: dict, neck: nn.Module) -> nn.Module:
     """Build a memory of the neck's embeddings.
 
     Args:
-        memory (dict): The memory's config; where ``dim`` is left out, it is
-            the neck's output width.
+        memory (dict): The memory's config. ``dim`` defaults to the neck's
+            output width.
         neck (nn.Module): The built neck.
 
     Returns:
         nn.Module: The memory.
 
     Raises:
-        ValueError: If ``dim`` is given and is not the neck's output width.
+        ValueError: If a given ``dim`` differs from the neck's output width, or
+            ``dim`` is left out and the neck has no ``out_channels``.
     """
     memory = dict(memory)
     width = getattr(neck, 'out_channels', None)

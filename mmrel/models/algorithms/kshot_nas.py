@@ -1,4 +1,4 @@
-"""K-shot NAS: a supernet of K weight dictionaries, and a simplex-net that mixes them."""
+"""K-shot NAS: a supernet with K weight dictionaries and a simplex-net that mixes them."""
 
 from collections.abc import Sequence
 
@@ -22,18 +22,18 @@ WEIGHTS, SIMPLEX = 'weights', 'simplex_net'
 class KShotNAS(BaseModel):
     """Train all networks of a space at once, each with its own mixture of K weights.
 
-    A path runs with ``theta = sum_k code_k theta_k``, its code one point of the
-    simplex for all its layers. While the dictionaries warm up every code is
-    1 / K. After that each iteration has two steps on its batch: one of the
-    weights, on one random path whose code is held fixed, and one of the
-    simplex-net, with the weights held fixed, on m random paths that each see a
-    part of the batch. With K = 1 there is no simplex-net and no second step: it
-    is the one-shot supernet.
+    A path runs with ``theta = sum_k code_k theta_k``. Its code is a point on the
+    simplex, shared by all its layers. During the warm-up every code is 1 / K.
+    Afterwards each iteration makes two steps on the same batch. The first trains
+    the weights on one random path with a fixed code. The second trains the
+    simplex-net with fixed weights, on m random paths that each see a part of the
+    batch. With K = 1 there is no simplex-net and no second step: this is the
+    one-shot supernet.
     Source: K-shot NAS (arXiv:2106.06442).
 
-    Ours: both steps see the same batch, so that the weights make as many steps
-    whatever K; BN statistics are the batch's own in the simplex-net's step, and
-    those of the path, over a fixed set of batches, when it is scored
+    Ours: both steps use the same batch, so the number of weight steps does not
+    depend on K. The simplex-net's step uses the BN statistics of its batch. To
+    score a path, its BN statistics are computed over a fixed set of batches
     (:meth:`prepare_path`).
 
     Args:
@@ -45,26 +45,28 @@ class KShotNAS(BaseModel):
         simplex_net (dict, optional): Arguments of :class:`.SimplexNet`:
             ``hidden_channels``. Defaults to None: its defaults.
         regulariser (dict, optional): Config of a loss on the m codes and the
-            mean widths of their paths. Defaults to None: none.
-        warmup_epochs (float): Defaults to 5; parts of an epoch count.
-        parts (int): m, paths of a step of the simplex-net. Defaults to 16.
-        simplex_interval (int): Steps of the weights for each step of the simplex-net.
-            Defaults to 1: in turn.
-        calibration_batches (int): Batches that a search gives
+            mean widths of their paths. Defaults to None: no such loss.
+        warmup_epochs (float): Length of the warm-up in epochs, may be
+            fractional. Defaults to 5.
+        parts (int): m, number of paths per step of the simplex-net. Defaults to
+            16.
+        simplex_interval (int): Number of weight steps per step of the
+            simplex-net. Defaults to 1: the two alternate.
+        calibration_batches (int): Number of batches that a search passes to
             :meth:`prepare_path`. Defaults to 4.
-        val_path (str | dict): The path of :meth:`predict`: 'largest' or a path.
-        seed (int): Of the paths. Defaults to 0.
+        val_path (str | dict): Path for :meth:`predict`: 'largest' or a path.
+        seed (int): Seed for the random paths. Defaults to 0.
         data_preprocessor (dict, optional): As in mmpretrain's ``ImageClassifier``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``;
             ``dict(type='OneShotInit', checkpoint=...)`` starts from a trained
             supernet with K = 1.
 
     Raises:
-        ValueError: If a number is out of range, the regulariser has no width
-            choices to go by, or ``val_path`` is not a path of the space.
+        ValueError: If a number is out of range, a regularizer is set for a space
+            without width choices, or ``val_path`` is not a path of the space.
     """
 
-    # Lengths that do not follow the run's.
+    # Warm-up lengths do not scale with the length of the run.
     warmup_keys = ('warmup_epochs',)
 
     def __init__(
@@ -119,8 +121,8 @@ class KShotNAS(BaseModel):
             self.space.validate(self.val_path)
         except ValueError as error:
             raise ValueError(f"model.val_path is neither 'largest' nor a path: {error}") from error
-        # What a run needs to go on. The tensor is only up to date in a state dict: reading
-        # one on an accelerator would stop the step.
+        # State to resume from. The tensor is up to date only in a state dict: reading it
+        # in every step would synchronize with the accelerator.
         self.steps, self.warm = 0, False
         self.register_buffer('progress', torch.zeros(2, dtype=torch.int64))
         self.identity = SpaceIdentity(self.space)
@@ -134,10 +136,10 @@ class KShotNAS(BaseModel):
         return self.space.sample_indices(number, generator)
 
     def codes(self, indices: np.ndarray) -> Tensor:
-        """Codes of N paths, of the simplex-net or, before it has moved, 1 / K.
+        """Codes of N paths: from the simplex-net, or 1 / K during the warm-up.
 
         Args:
-            indices (np.ndarray): Places of their options, (N, C).
+            indices (np.ndarray): Option indices of the paths, (N, C).
 
         Returns:
             Tensor: Shape (N, K).
@@ -163,16 +165,17 @@ class KShotNAS(BaseModel):
 
         Args:
             inputs (Tensor): Images, (B, 3, H, W).
-            path (Path): One of the space.
+            path (Path): A path of the space.
             code (Tensor): Its code, (K,).
             statistics (PathStatistics, optional): BN statistics to record or to
-                use. Defaults to None: those of the batch or the running ones.
+                use. Defaults to None: batch statistics in training mode, running
+                statistics in eval mode.
 
         Returns:
             Tensor: Shape (B, classes), in at least float32.
         """
         feature = pool_features(self.backbone(inputs, path, code, statistics))
-        # The loss in full precision, also under autocast.
+        # The loss is computed in full precision even under autocast.
         return at_least_float32(self.classifier(feature, code))
 
     # --- training -------------------------------------------------------------
@@ -190,11 +193,11 @@ class KShotNAS(BaseModel):
         return done * max_epochs < self.warmup_epochs * max_iters
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """Losses of this step's random path; its code has no gradient.
+        """Losses of this step's random path; its code gets no gradient.
 
         Args:
             inputs (Tensor): Images, (B, 3, H, W).
-            data_samples (list[DataSample]): With their labels.
+            data_samples (list[DataSample]): The samples, with labels.
 
         Returns:
             dict[str, Tensor]: What the head returns.
@@ -205,20 +208,20 @@ class KShotNAS(BaseModel):
         return self.head.loss((logits,), data_samples)
 
     def simplex_loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """Losses of m random paths with their codes, a part of the batch each.
+        """Losses of m random paths with their codes, each on a part of the batch.
 
         Args:
-            inputs (Tensor): Images, (B, 3, H, W), cut into m parts whose sizes
-                differ by one at most.
-            data_samples (list[DataSample]): With their labels.
+            inputs (Tensor): Images, (B, 3, H, W), split into m parts whose sizes
+                differ by at most one.
+            data_samples (list[DataSample]): The samples, with labels.
 
         Returns:
-            dict[str, Tensor]: ``loss_simplex``, with a regulariser ``loss_code``,
-            and for the log ``code_mean/1`` to ``code_mean/K`` over the m codes
-            and ``code_spread``, the mean over K of their standard deviation.
+            dict[str, Tensor]: ``loss_simplex``; ``loss_code`` if there is a
+            regularizer; for the log, ``code_mean/1`` to ``code_mean/K`` over the m
+            codes, and ``code_spread``, their standard deviation averaged over K.
 
         Raises:
-            ValueError: If the batch has fewer images than m.
+            ValueError: If the batch has fewer than m images.
         """
         self._check_parts(len(inputs))
         indices = self._draw(self.parts, 1)
@@ -229,7 +232,7 @@ class KShotNAS(BaseModel):
         ):
             samples = data_samples[start : start + len(images)]
             start += len(images)
-            # Only the weight step updates the supernet's statistics.
+            # Separate statistics: this step must not update those of the supernet.
             logits = self.logits(images, path, code, PathStatistics().next_batch())
             loss, _ = self.parse_losses(self.head.loss((logits,), samples))
             losses.append(loss * (len(images) / len(inputs)))
@@ -253,10 +256,10 @@ class KShotNAS(BaseModel):
     def _update(
         wrapper: OptimWrapper, loss: Tensor, parameters: Sequence[nn.Parameter] | None = None
     ) -> None:
-        """Backward to these parameters only, the ranks' mean gradient, a step.
+        """Backward to these parameters only, average gradients over ranks, and step.
 
-        What the path leaves out has no gradient, on no rank: it is neither sent
-        nor moved.
+        Parameters that the path does not use have no gradient on any rank. They
+        are neither communicated nor updated.
         """
         wrapper.backward(wrapper.scale_loss(loss), inputs=parameters)
         if wrapper.should_update():
@@ -269,7 +272,7 @@ class KShotNAS(BaseModel):
     def train_step(
         self, data: dict | tuple | list, optim_wrapper: OptimWrapperDict
     ) -> dict[str, Tensor]:
-        """A step of the weights, and then, where it is due, one of the simplex-net.
+        """Train the weights, then the simplex-net if its step is due.
 
         Args:
             data (dict | tuple | list): A batch.
@@ -277,10 +280,10 @@ class KShotNAS(BaseModel):
                 ``simplex_net``.
 
         Returns:
-            dict[str, Tensor]: For the log.
+            dict[str, Tensor]: Values to log.
 
         Raises:
-            TypeError: If there is one optimiser for both.
+            TypeError: If ``optim_wrapper`` is not an ``OptimWrapperDict``.
         """
         if not isinstance(optim_wrapper, OptimWrapperDict):
             raise TypeError(
@@ -289,7 +292,7 @@ class KShotNAS(BaseModel):
             )
         data = self.data_preprocessor(data, True)
         if self.simplex_net is not None:
-            self._check_parts(len(data['inputs']))  # not after the warm-up only
+            self._check_parts(len(data['inputs']))  # fail now, not after the warm-up
         wrapper = optim_wrapper[WEIGHTS]
         with wrapper.optim_context(self):
             losses = self(**data, mode='loss')
@@ -307,11 +310,11 @@ class KShotNAS(BaseModel):
         return log
 
     def to(self, *args, memory_format: torch.memory_format | None = None, **kwargs) -> 'KShotNAS':
-        """As torch's, but for the memory format: the images' decides, dictionaries have none."""
+        """As torch's, but ignore the memory format: it does not apply to stacked weights."""
         return super().to(*args, **kwargs)
 
     def train(self, mode: bool = True) -> 'KShotNAS':
-        """Set the mode; weights that train outdate a prepared path."""
+        """Set the mode; training mode discards the prepared path."""
         if mode:
             self._prepared = None
         return super().train(mode)
@@ -320,14 +323,15 @@ class KShotNAS(BaseModel):
 
     @torch.no_grad()
     def prepare_path(self, path: Path, batches: Sequence[Tensor] | None) -> None:
-        """Take the path's BN statistics over a fixed set of batches, in one pass.
+        """Compute the path's BN statistics over a fixed set of batches, in one pass.
 
-        They replace those of the path before; the supernet keeps its own.
+        They replace those of the previous path. The supernet's running statistics
+        do not change.
 
         Args:
-            path (Path): One of the space.
-            batches (Sequence[Tensor], optional): Normalised images, (B, 3, H, W)
-                each. None: the running statistics will be used.
+            path (Path): A path of the space.
+            batches (Sequence[Tensor], optional): Normalized images, (B, 3, H, W)
+                each. None: use the running statistics.
         """
         self._prepared = None
         if not batches:
@@ -343,11 +347,11 @@ class KShotNAS(BaseModel):
         return None
 
     def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
-        """Class scores of a path, by its BN statistics where they were prepared.
+        """Class scores of a path, with its own BN statistics if it was prepared.
 
         Args:
-            inputs (Tensor): Normalised images, (B, 3, H, W).
-            path (Path): One of the space.
+            inputs (Tensor): Normalized images, (B, 3, H, W).
+            path (Path): A path of the space.
 
         Returns:
             Tensor: Shape (1, B, classes).
@@ -357,11 +361,11 @@ class KShotNAS(BaseModel):
     def predict(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None
     ) -> list[DataSample]:
-        """Classify images by ``val_path``.
+        """Classify images with ``val_path``.
 
         Args:
             inputs (Tensor): Shape (B, 3, H, W).
-            data_samples (list[DataSample], optional): They get the result.
+            data_samples (list[DataSample], optional): Samples to fill in.
                 Defaults to None: new ones.
 
         Returns:
@@ -375,12 +379,12 @@ class KShotNAS(BaseModel):
         data_samples: list[DataSample] | None = None,
         mode: str = 'tensor',
     ) -> dict[str, Tensor] | list[DataSample] | Tensor:
-        """The model as mmengine calls it.
+        """Dispatch to the method of a mode, as mmengine expects.
 
         Args:
             inputs (Tensor): Images, (B, 3, H, W).
-            data_samples (list[DataSample], optional): As the mode's method takes
-                them.
+            data_samples (list[DataSample], optional): Samples for the mode's
+                method.
             mode (str): 'loss', 'predict', or 'tensor' (the scores of
                 ``val_path``). Defaults to 'tensor'.
 
@@ -388,7 +392,7 @@ class KShotNAS(BaseModel):
             dict | list | Tensor: What the mode's method returns.
 
         Raises:
-            ValueError: If the mode is another one.
+            ValueError: If the mode is unknown.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
@@ -402,15 +406,15 @@ class KShotNAS(BaseModel):
 
     @torch.no_grad()
     def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
-        """Weights of a path's stand-alone network, mixed by its code and cut out.
+        """Weights of a path's stand-alone network, mixed by its code and sliced.
 
         Args:
-            path (Path): One of the space.
-            side (str): Not used: there is one way of cutting.
+            path (Path): A path of the space.
+            side (str): Not used: weights are always sliced from the left.
 
         Returns:
-            dict[str, Tensor]: Fits the network of ``space.subnet(path)``. BN
-            statistics are the path's where it was prepared, else the running ones.
+            dict[str, Tensor]: State dict for the network of ``space.subnet(path)``.
+            BN statistics are the path's if it was prepared, else the running ones.
         """
         with torch.device('meta'):
             subnet = MODELS.build(self.space.subnet(path))

@@ -11,21 +11,22 @@ from mmrel.registry import MODELS
 
 @MODELS.register_module()
 class LinearClassifier(ImageClassifier):
-    """mmpretrain's classifier on a backbone that stays as it is.
+    """mmpretrain's classifier on a frozen backbone.
 
-    The backbone, whichever it is, gets no gradient and stays in eval mode, so
-    its BN statistics do not move either; only the head learns, from the pooled
-    features that kNN and the projectors use too.
+    The backbone gets no gradient and stays in eval mode, so its BN statistics do
+    not change either. Only the head is trained, on the same pooled features that
+    kNN and the projectors use.
 
     Args:
         backbone (dict): The backbone's config, with the pre-trained checkpoint
             in its ``init_cfg``.
-        head (dict): The head's config. ``in_channels`` may be left out: it
-            follows the backbone.
-        **kwargs: As mmpretrain's ``ImageClassifier``, but for ``neck``.
+        head (dict): The head's config. ``in_channels`` defaults to the backbone's
+            feature width.
+        **kwargs: As mmpretrain's ``ImageClassifier``, except ``neck``.
 
     Raises:
-        ValueError: If the head's ``in_channels`` is not the backbone's width.
+        ValueError: If the head's ``in_channels`` differs from the backbone's
+            feature width.
     """
 
     def __init__(self, backbone: dict, head: dict, **kwargs) -> None:
@@ -40,7 +41,7 @@ class LinearClassifier(ImageClassifier):
         super().__init__(backbone=built.requires_grad_(False), head=head, **kwargs)
 
     def train(self, mode: bool = True) -> 'LinearClassifier':
-        """Set the head's mode; the backbone's is always eval."""
+        """Set the head's mode; the backbone stays in eval mode."""
         super().train(mode)
         self.backbone.eval()
         return self

@@ -24,44 +24,45 @@ _normalize = full_precision(F.normalize)
 
 @MODELS.register_module()
 class ReSSL(BaseSelfSupervisor):
-    """Match the student's relations to a memory with a momentum teacher's.
+    """Match the student's and a momentum teacher's similarities to a memory.
 
-    Source: ReSSL (arXiv:2107.09282), Sec. 3; predictor and warm-up are of its
-    extended version (arXiv:2203.08717).
+    Source: ReSSL (arXiv:2107.09282), Sec. 3. The predictor and the warm-up are
+    from its extended version (arXiv:2203.08717).
 
-    The warm-up contrasts the projections z, as the paper has it; the head
-    matches the predictions q = predictor(z). While the warm-up's share is s, the
-    head's gradient passes to the projections by 1 - s, and to the predictor in
-    full: it learns from the start, and is ready when the head takes over (ours).
+    The warm-up contrasts the projections z, as in the paper. The head matches the
+    predictions q = predictor(z). While the warm-up has the weight s, the head's
+    gradient reaches the projections scaled by 1 - s, and the predictor unscaled.
+    So the predictor is already trained when the head takes over (ours).
 
-    The teacher moves once per optimizer step, even if a step accumulates the gradients of
-    several iterations; the memory takes the embeddings of each iteration.
+    The teacher is updated once per optimizer step, even if a step accumulates the
+    gradients of several iterations. The memory stores the embeddings of every
+    iteration.
 
     Args:
         backbone (dict): The backbone's config.
-        neck (dict): The projector's config. ``in_channels`` may be left out:
-            it follows the backbone.
-        head (dict): The head's config; its loss takes the similarities of the
+        neck (dict): The projector's config. ``in_channels`` defaults to the
+            backbone's feature width.
+        head (dict): The head's config. Its loss takes the similarities of the
             student's views to the memory (V, B, K), those of the teacher's
-            view (B, K), and those of the student's views to the teacher's view
-            of the same image (V, B), which contrasting heads use.
-        memory (dict): The memory's config. ``dim`` may be left out: it
-            follows the neck.
+            view (B, K), and, for contrastive heads, those of the student's views
+            to the teacher's view of the same image (V, B).
+        memory (dict): The memory's config. ``dim`` defaults to the neck's output
+            width.
         teacher (dict, optional): Arguments of :class:`MomentumTeacher`:
             ``momentum`` and ``end_momentum``. Defaults to None: its defaults.
-        predictor (dict, optional): Config of a further MLP on the student's
-            projection; the teacher has none. ``in_channels`` and
-            ``out_channels`` may be left out: they are the neck's width. BYOL's
-            shape is ``dict(type='MLPNeck', hidden_channels=4096,
+        predictor (dict, optional): Config of an MLP on the student's projection;
+            the teacher has none. ``in_channels`` and ``out_channels`` default to
+            the neck's output width. BYOL's predictor is
+            ``dict(type='MLPNeck', hidden_channels=4096,
             norm_cfg=dict(type='BN1d'))``. Defaults to None: no predictor.
-        warmup (dict, optional): Config of the loss of the first epochs, such as
-            ``dict(type='InfoNCEWarmup', epochs=10)``. Defaults to None: the
-            head's loss from the start.
+        warmup (dict, optional): Config of the warm-up loss, such as
+            ``dict(type='InfoNCEWarmup', epochs=10)``. Defaults to None: no
+            warm-up.
         batch_shuffle (bool): Shuffle the batch across ranks before the
-            teacher's forward, so that BN statistics cannot tell which samples
-            belong together (MoCo's trick). Not needed where the backbone's
-            ``norm_cfg`` is ``SyncBN``; without effect on one rank, where
-            ``SplitBN`` stands in for it. Defaults to True.
+            teacher's forward, so that BN statistics do not leak which samples
+            belong together (MoCo's shuffling BN). Not needed if the backbone's
+            ``norm_cfg`` is ``SyncBN``. No effect on a single rank: use
+            ``SplitBN`` there. Defaults to True.
         data_preprocessor (dict, optional): As in mmpretrain's
             ``BaseSelfSupervisor``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``.
@@ -95,16 +96,16 @@ class ReSSL(BaseSelfSupervisor):
         self.batch_shuffle = batch_shuffle
 
     def _student(self) -> dict[str, nn.Module]:
-        """The student's modules that the teacher follows."""
+        """The student's modules that the teacher averages."""
         return dict(backbone=self.backbone, neck=self.neck)
 
     def init_weights(self) -> None:
-        """Initialise the student; the teacher starts equal to it."""
+        """Initialize the student and copy it to the teacher."""
         super().init_weights()
         self.teacher.copy_from(self._student())
 
     def project(self, image: Tensor) -> Tensor:
-        """The student's projections of a view, not normalised.
+        """The student's projections of a view, not normalized.
 
         Args:
             image (Tensor): Shape (B, 3, H, W).
@@ -130,7 +131,7 @@ class ReSSL(BaseSelfSupervisor):
         return unshuffle_batch(z, restore) if self.batch_shuffle else z
 
     def _predict(self, projections: list[Tensor]) -> list[Tensor]:
-        """Predictions of each view's projections; without a predictor these."""
+        """Each view's predictions, or its projections if there is no predictor."""
         if self.predictor is None:
             return projections
         return [self.predictor(projection)[0] for projection in projections]
@@ -138,7 +139,7 @@ class ReSSL(BaseSelfSupervisor):
     def _relate(
         self, embeddings: list[Tensor], z_teacher: Tensor, teacher: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the heads' losses take, from each view's (B, D) and the teacher's."""
+        """Arguments of the heads' losses, from the embeddings (B, D) of each view."""
         z = torch.stack([_normalize(embedding, dim=1) for embedding in embeddings])
         return self.memory.similarity(z), teacher, (z * z_teacher).sum(-1)
 
@@ -163,18 +164,17 @@ class ReSSL(BaseSelfSupervisor):
     def loss(
         self, inputs: Sequence[Tensor], data_samples: Any = None, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """A training step's loss; updates teacher and memory.
+        """Loss of a training step; also updates the teacher and the memory.
 
         Args:
-            inputs (Sequence[Tensor]): The views: one or more for the student,
-                then the teacher's weak view; each (B, 3, H, W), sizes may
-                differ between views.
+            inputs (Sequence[Tensor]): One or more views for the student, then the
+                teacher's weak view, each (B, 3, H, W). Views may differ in size.
             data_samples: Not used.
             **kwargs: Not used.
 
         Returns:
-            dict[str, Tensor]: What the head returns; with a warm-up its part
-            ``loss_warmup`` and the head's ``loss_main``, which mmengine sums up.
+            dict[str, Tensor]: The head's losses; with a warm-up, ``loss_warmup``
+            and ``loss_main`` (the head's), which mmengine sums up.
         """
         *strong, weak = inputs
         self.teacher.update(self._student())

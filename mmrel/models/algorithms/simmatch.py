@@ -28,52 +28,53 @@ NETWORKS = ('student', 'teacher')
 
 @MODELS.register_module()
 class SimMatch(BaseSelfSupervisor):
-    """Learn from few labels: pseudo-labels of classes and of instances agree.
+    """Learn from few labels by matching semantic and instance pseudo-labels.
 
-    A step has labeled images x, a weak view each, and unlabeled ones u, a weak
-    and a strong view each. The student sees x and the strong views in one
-    forward, the teacher x and the weak views in one. The teacher's class
-    probabilities of u, aligned, and its similarities to a bank of the labeled
-    images correct each other and become the student's targets. The teacher moves
-    after the optimizer's step, as soon as it is next used or saved; with accumulated
-    gradients that is once for several iterations. Bank and alignment take each
-    iteration's batch.
+    A batch has labeled images x with one weak view each, and unlabeled images u
+    with a weak and a strong view each. The student's forward takes x and the strong
+    views, the teacher's forward takes x and the weak views. The teacher's aligned
+    class probabilities of u and its similarities to a bank of labeled images
+    calibrate each other; the results are the student's targets. The teacher's
+    update follows the optimizer's step and is made when the teacher is next used or
+    saved; with gradient accumulation that is once per optimizer step. The bank and
+    the alignment are updated in every iteration.
     Source: SimMatch (arXiv:2203.06915).
 
-    Without ``neck``, ``memory`` and ``instance_head`` (all None) there is no
-    instance branch: FixMatch with a teacher, and with alignment if there is any.
+    If ``neck``, ``memory`` and ``instance_head`` are all None, there is no instance
+    branch. The method is then FixMatch with a teacher (and alignment, if set).
 
     Args:
         backbone (dict): The backbone's config.
         num_classes (int): C; the classifier is a linear layer on the pooled
             features.
-        head (dict): Config of the semantic losses; its loss takes the logits
-            and labels of x, the logits of the strong views, their target, and
-            the true classes of u or None, which are only for the log.
-        neck (dict, optional): The projector's config. ``in_channels`` may be
-            left out: it follows the backbone. The authors' has hidden layers as
-            wide as the backbone's features, and 128 outputs.
+        head (dict): Config of the semantic losses. Its loss takes the logits and
+            labels of x, the logits of the strong views, their targets, and the
+            true classes of u (or None), which are only logged.
+        neck (dict, optional): The projector's config. ``in_channels`` defaults to
+            the backbone's feature width. In the authors' projector the hidden
+            layers have the backbone's feature width, and there are 128 outputs.
         instance_head (dict, optional): Config of the instance branch's targets
             and loss.
-        memory (dict, optional): Config of the bank. ``dim`` may be left out: it
-            follows the neck.
+        memory (dict, optional): Config of the bank. ``dim`` defaults to the
+            neck's output width.
         alignment (dict, optional): Config of the distribution alignment.
-            ``num_classes`` is filled in. Defaults to None: none.
+            ``num_classes`` is filled in. Defaults to None: no alignment.
         teacher (dict, optional): Arguments of :class:`MomentumTeacher`;
-            ``dict(average_buffers=True)`` is EMAN. Defaults to None: its
-            defaults, parameters only with momentum 0.999.
+            ``dict(average_buffers=True)`` is EMAN. Defaults to None: only
+            parameters are averaged, with momentum 0.999.
         batch_shuffle (bool, optional): Shuffle the teacher's batch across
-            ranks, as :class:`ReSSL` does. Defaults to None: yes, but not where
-            the teacher averages its buffers and has no BN batch.
-        predict_with (str): Whose classes :meth:`predict` gives unless it is
-            told: 'teacher' or 'student'. Defaults to 'teacher'.
+            ranks, as in :class:`ReSSL`. Defaults to None: True, unless the teacher
+            averages its buffers and so uses no batch statistics.
+        predict_with (str): Default network of :meth:`predict`: 'teacher' or
+            'student'. Defaults to 'teacher'.
         data_preprocessor (dict, optional): As in mmpretrain's
             ``BaseSelfSupervisor``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``.
 
     Raises:
-        ValueError: If a part of the instance branch is missing, ``batch_shuffle`` is combined
-            with a teacher that averages its buffers, or ``predict_with`` is neither.
+        ValueError: If a part of the instance branch is missing, ``batch_shuffle``
+            is True for a teacher that averages its buffers, or ``predict_with`` is
+            neither of the two.
     """
 
     def __init__(
@@ -125,16 +126,16 @@ class SimMatch(BaseSelfSupervisor):
 
     @property
     def num_classes(self) -> int:
-        """C."""
+        """Number of classes."""
         return self.classifier.out_features
 
     def _student(self) -> dict[str, nn.Module]:
-        """The student's modules that the teacher follows."""
+        """The student's modules that the teacher averages."""
         modules = dict(backbone=self.backbone, classifier=self.classifier)
         return modules if self.neck is None else dict(modules, neck=self.neck)
 
     def init_weights(self) -> None:
-        """Initialise the student; the teacher starts equal to it."""
+        """Initialize the student and copy it to the teacher."""
         super().init_weights()
         self.teacher.copy_from(self._student())
 
@@ -146,8 +147,9 @@ class SimMatch(BaseSelfSupervisor):
             image (Tensor): Weak views, (B, 3, H, W).
 
         Returns:
-            tuple[Tensor, Tensor | None]: Probabilities (B, C), not aligned, and
-            unit vectors (B, D), None without a projector; in at least float32.
+            tuple[Tensor, Tensor | None]: Probabilities (B, C) before alignment,
+            and unit vectors (B, D) or None without a projector, in at least
+            float32.
         """
         self.teacher.catch_up()
         if self.batch_shuffle:
@@ -161,25 +163,25 @@ class SimMatch(BaseSelfSupervisor):
         return outputs[0], outputs[1] if self.neck is not None else None
 
     def loss(self, inputs: Sequence[Tensor], data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """A training step's losses; writes to memory and alignment.
+        """Losses of a training step; also updates the memory and the alignment.
 
         Args:
             inputs (Sequence[Tensor]): The weak views of the labeled images,
                 (B, 3, H, W), then the strong and the weak views of the unlabeled
-                ones, (mu * B, 3, H, W) each.
-            data_samples (list[DataSample]): Of the labeled images, with
-                ``gt_label`` and ``sample_idx``, their index in the labeled set;
-                then of the unlabeled ones, whose ``gt_label``, where there is
-                one, is only for the log.
+                images, (mu * B, 3, H, W) each.
+            data_samples (list[DataSample]): First the labeled images, with
+                ``gt_label`` and ``sample_idx``, their index in the labeled set.
+                Then the unlabeled images; their ``gt_label``, if any, is only
+                logged.
 
         Returns:
-            dict[str, Tensor]: What the heads return: ``loss_x``, ``loss_u``,
+            dict[str, Tensor]: The heads' results: ``loss_x``, ``loss_u``,
             ``loss_in``, ``utilisation``, ``pseudo_label_accuracy``. mmengine
             sums the losses.
 
         Raises:
-            ValueError: If the batch is not as above.
-            IndexError: If an index is outside the memory.
+            ValueError: If the batch has another layout.
+            IndexError: If a ``sample_idx`` is outside the memory.
         """
         labeled, strong, weak = self._check(inputs, data_samples)
         number = len(labeled)
@@ -221,7 +223,7 @@ class SimMatch(BaseSelfSupervisor):
 
     @staticmethod
     def _labels(samples: list[DataSample]) -> tuple[Tensor, Tensor]:
-        """Labels and, on the CPU, indices of the labeled images."""
+        """Labels of the labeled images, and their indices on the CPU."""
         for sample in samples:
             missing = {'gt_label', 'sample_idx'} - set(sample.all_keys())
             if missing:
@@ -233,7 +235,7 @@ class SimMatch(BaseSelfSupervisor):
 
     @staticmethod
     def _classes(samples: list[DataSample]) -> Tensor | None:
-        """The unlabeled images' true classes, -1: none; None if there is none at all."""
+        """True classes of the unlabeled images, -1 if unknown; None if all are unknown."""
         known = [sample.get('gt_label') for sample in samples]
         there = [label for label in known if label is not None]
         if not there:
@@ -252,7 +254,7 @@ class SimMatch(BaseSelfSupervisor):
             Tensor: Shape (B, C).
 
         Raises:
-            ValueError: If it is not one of them.
+            ValueError: If ``network`` is neither of the two.
         """
         if network not in NETWORKS:
             raise ValueError(f'network={network!r} must be one of {NETWORKS}')
@@ -270,7 +272,7 @@ class SimMatch(BaseSelfSupervisor):
 
         Args:
             inputs (Tensor): Shape (B, 3, H, W).
-            data_samples (list[DataSample], optional): They get the result.
+            data_samples (list[DataSample], optional): Samples to fill in.
                 Defaults to None: new ones.
             network (str, optional): 'student' or 'teacher'. Defaults to None:
                 ``predict_with``.
@@ -290,11 +292,12 @@ class SimMatch(BaseSelfSupervisor):
         data_samples: list[DataSample] | None = None,
         mode: str = 'tensor',
     ) -> dict[str, Tensor] | list[DataSample] | tuple[Tensor, ...]:
-        """The model as mmengine calls it.
+        """Dispatch to the method of a mode, as mmengine expects.
 
         Args:
-            inputs (Tensor | Sequence[Tensor]): As the mode's method takes them.
-            data_samples (list[DataSample], optional): Likewise.
+            inputs (Tensor | Sequence[Tensor]): Inputs of the mode's method.
+            data_samples (list[DataSample], optional): Samples for the mode's
+                method.
             mode (str): 'loss', 'predict', or 'tensor' (the student's backbone).
                 Defaults to 'tensor'.
 

@@ -1,4 +1,4 @@
-"""ViTAS: training of the super-transformer."""
+"""ViTAS: train the super-transformer."""
 
 from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
@@ -14,35 +14,36 @@ LARGEST = 'largest'
 
 @MODELS.register_module()
 class ViTAS(ImageClassifier):
-    """Train all paths of a space in one set of weights, a random one a step.
+    """Train all paths of a space with shared weights, one random path per step.
 
-    A path is run on the left and the right slices of the supernet, the sum of
-    their logits meets the labels. Source: ViTAS (arXiv:2106.13700).
+    A path runs on the left and the right slices of the supernet. The loss is
+    computed on the sum of their logits. Source: ViTAS (arXiv:2106.13700).
 
-    Parameters that a step's path does not use get no gradient: over several
-    processes this needs ``model_wrapper_cfg.find_unused_parameters=True``.
+    Parameters that a step's path does not use get no gradient: distributed
+    training needs ``model_wrapper_cfg.find_unused_parameters=True``.
 
     Args:
-        space (dict | SearchSpace): The search space; with ``flops_budget`` it
-            searches the probability of identity blocks.
+        space (dict | SearchSpace): The search space. With ``flops_budget`` it
+            searches for the probability of identity blocks.
         backbone (dict): The supernet's config; ``space`` is filled in.
         head (dict): Config of the classifier and its loss; ``in_channels`` and
             ``num_classes`` are filled in from the space.
         sampler (dict, optional): Arguments of :class:`PathSampler`. Defaults to
-            None: its own.
-        val_path (dict | str): The path that validation and ``tools/test.py``
-            use: a path, or 'largest'. Defaults to 'largest'.
+            None: its defaults.
+        val_path (dict | str): The path for validation and ``tools/test.py``, or
+            'largest'. Defaults to 'largest'.
         train_cfg (dict, optional): Mixup and CutMix, as in mmpretrain's
             ``ImageClassifier``.
-        data_preprocessor (dict, optional): As there.
+        data_preprocessor (dict, optional): As in mmpretrain's
+            ``ImageClassifier``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``.
 
     Raises:
-        ValueError: If ``val_path`` is not of the space, or a number of classes
-            is not the space's.
+        ValueError: If ``val_path`` is not a path of the space, or a given number
+            of classes differs from the space's.
     """
 
-    # Scoring a path needs no calibration (no statistics depend on the path).
+    # Scoring a path needs no calibration: no statistics depend on the path.
     calibration_batches = 0
 
     def __init__(
@@ -87,49 +88,50 @@ class ViTAS(ImageClassifier):
         """Features of a path on each side.
 
         Args:
-            inputs (Tensor): Normalised images, (B, 3, H, W).
-            path (Path): Of the space.
+            inputs (Tensor): Normalized images, (B, 3, H, W).
+            path (Path): A path of the space.
 
         Returns:
-            dict[str, Tensor]: (B, w) by side.
+            dict[str, Tensor]: Features (B, w) by side.
 
         Raises:
-            ValueError: If the path is not of the space.
+            ValueError: If the path is not in the space.
         """
         return {side: self.backbone(inputs, path, side) for side in self.backbone.sides}
 
     def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
-        """Logits of a path on each side; in eval mode, what a search scores.
+        """Logits of a path on each side; a search scores them in eval mode.
 
         Args:
-            inputs (Tensor): Normalised images, (B, 3, H, W).
-            path (Path): Of the space.
+            inputs (Tensor): Normalized images, (B, 3, H, W).
+            path (Path): A path of the space.
 
         Returns:
             Tensor: (S, B, C), left before right.
 
         Raises:
-            ValueError: If the path is not of the space.
+            ValueError: If the path is not in the space.
         """
         return self.head.side_logits(self.path_features(inputs, path))
 
     def prepare_path(self, path: Path, batches: list | None = None) -> None:
-        """What a path needs before it is scored: nothing here."""
+        """Do nothing: a path can be scored without preparation."""
 
     def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
-        """Weights of a path, copied, for the network of ``space.subnet(path)``.
+        """A copy of a path's weights for the network of ``space.subnet(path)``.
 
-        With ``space.subnet(path, inherit=True)`` it computes the path's logits.
+        The network of ``space.subnet(path, inherit=True)`` computes the path's
+        logits with them.
 
         Args:
-            path (Path): Of the space.
+            path (Path): A path of the space.
             side (str): 'left' or 'right' slices. Defaults to 'left'.
 
         Returns:
-            dict[str, Tensor]: Loads strictly.
+            dict[str, Tensor]: A state dict that loads strictly.
 
         Raises:
-            ValueError: If the path is not of the space.
+            ValueError: If the path is not in the space.
         """
         state = {
             f'backbone.{key}': value
@@ -146,12 +148,12 @@ class ViTAS(ImageClassifier):
         return self.path_features(inputs, self.val_path)
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """A training step's loss, on the step's random path.
+        """Loss of a training step on its random path.
 
         Args:
             inputs (Tensor): Shape (B, 3, H, W).
-            data_samples (list[DataSample]): With ``gt_label``, or ``gt_score``
-                after Mixup or CutMix.
+            data_samples (list[DataSample]): Samples with ``gt_label``, or with
+                ``gt_score`` after Mixup or CutMix.
 
         Returns:
             dict[str, Tensor]: ``loss``.

@@ -18,33 +18,33 @@ _normalize = full_precision(F.normalize)
 
 @MODELS.register_module()
 class WCL(BaseSelfSupervisor):
-    """Contrast instances, and the weak classes that the batch's graph shows.
+    """Contrast instances, and weak classes from the batch's neighbor graph.
 
-    One backbone, two projectors, no teacher, no memory. On the first
-    projector's embeddings two views of an image attract each other; on the
-    second's, images of one component of the batch's nearest-neighbour graph.
-    Each view is a forward of its own, so BN statistics are per view.
+    There is one backbone with two projectors, no teacher and no memory. In the
+    first projector's space two views of an image are positives. In the second's,
+    images in the same component of the batch's nearest-neighbor graph are.
+    Each view has its own forward pass, so BN statistics are per view.
     Source: WCL (arXiv:2110.04770).
 
     Args:
         backbone (dict): The backbone's config.
-        neck (dict): Config of the first projector. ``in_channels`` may be left
-            out: it follows the backbone. The authors' is ``dict(type='MLPNeck',
+        neck (dict): Config of the first projector. ``in_channels`` defaults to the
+            backbone's feature width. The authors use ``dict(type='MLPNeck',
             num_layers=3, hidden_channels=4096, out_channels=256,
             norm_cfg=dict(type='SyncBN'))``.
-        head (dict): Config of the instance head; its loss takes the two views
-            (2, B, D) and the further crops (E, B, D) or None.
-        graph_head (dict, optional): Config of the graph head; its loss takes the
-            same of the second projector, and the classes of all ranks' images,
-            which are only for the log. None: instances alone.
+        head (dict): Config of the instance head. Its loss takes the two views
+            (2, B, D) and the extra crops (E, B, D) or None.
+        graph_head (dict, optional): Config of the graph head. Its loss takes the
+            same inputs from the second projector, and the classes of all ranks'
+            images, which are only logged. None: no graph loss.
         graph_neck (dict, optional): Config of the second projector. Defaults to
-            None: that of the first.
+            None: the same as the first.
         data_preprocessor (dict, optional): As in mmpretrain's
             ``BaseSelfSupervisor``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``.
 
     Raises:
-        ValueError: If there is a ``graph_neck`` and no ``graph_head``.
+        ValueError: If ``graph_neck`` is given without ``graph_head``.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class WCL(BaseSelfSupervisor):
             image (Tensor): Shape (B, 3, H, W).
 
         Returns:
-            tuple[Tensor, ...]: Each projector's unit vectors, (B, D), in at
+            tuple[Tensor, ...]: Unit vectors (B, D) from each projector, in at
             least float32.
         """
         feature = pool_features(self.backbone(image))
@@ -89,17 +89,17 @@ class WCL(BaseSelfSupervisor):
     def loss(
         self, inputs: Sequence[Tensor], data_samples: list[DataSample] | None = None
     ) -> dict[str, Tensor]:
-        """A training step's losses.
+        """Losses of a training step.
 
         Args:
-            inputs (Sequence[Tensor]): Two views, then any number of further
-                crops (their image's, or its neighbours'); each (B, 3, H, W),
-                sizes may differ.
-            data_samples (list[DataSample], optional): Where they have classes,
-                the weak labels' purity is logged. The loss does not use them.
+            inputs (Sequence[Tensor]): Two views, then any number of extra crops
+                (of the image or of its neighbors), each (B, 3, H, W). Sizes may
+                differ.
+            data_samples (list[DataSample], optional): If they have classes, the
+                purity of the weak labels is logged. The loss does not use them.
 
         Returns:
-            dict[str, Tensor]: What the heads return: ``loss_instance``,
+            dict[str, Tensor]: The heads' results: ``loss_instance``,
             ``loss_graph``, ``purity``. mmengine sums the losses.
 
         Raises:
@@ -122,13 +122,13 @@ class WCL(BaseSelfSupervisor):
 
     @staticmethod
     def _classes(samples: list[DataSample] | None, device: torch.device) -> Tensor | None:
-        """The classes of all ranks' images, -1: none; None if this rank has none."""
+        """Classes of all ranks' images, -1 if unknown; None if unknown for this rank."""
         if samples is None:
             return None
         known = [sample.get('gt_label') for sample in samples]
-        # A picture of several classes counts as one without.
+        # An image with several classes counts as one without a class.
         known = [label if label is not None and len(label) == 1 else None for label in known]
         none = torch.full((1,), -1, device=device)
-        # All ranks gather, also one whose images happen to have no class.
+        # Every rank must take part in gathering, even if its images have no class.
         everyone = gather(torch.cat([none if x is None else x.to(device) for x in known]))
         return None if all(x is None for x in known) else everyone

@@ -1,4 +1,4 @@
-"""Networks of NAS-Bench-201's cells: the one of a path, and the K-shot supernet."""
+"""Networks of NAS-Bench-201 cells: the network of one path, and the K-shot supernet."""
 
 from collections.abc import Sequence
 
@@ -67,7 +67,7 @@ class _Cell(nn.Module):
 
 
 class _Reduction(nn.Module):
-    """Residual block of stride 2 that doubles the channels."""
+    """Residual block with stride 2 that doubles the channels."""
 
     def __init__(self, channels: int, norm_cfg: dict) -> None:
         super().__init__()
@@ -87,34 +87,35 @@ class SearchedCellNetwork(StagedBackbone):
 
     Outputs, with C = ``channels``:
 
-    ===== ======== ====== ========================
+    ===== ======== ====== =======================
     index channels stride output
-    ===== ======== ====== ========================
-    0     C        1      last cell's sum
-    1     2 C      2      last cell's sum
-    2     4 C      4      normalized and rectified
-    ===== ======== ====== ========================
+    ===== ======== ====== =======================
+    0     C        1      output of the last cell
+    1     2 C      2      output of the last cell
+    2     4 C      4      after norm and ReLU
+    ===== ======== ====== =======================
 
     Args:
         cell (dict): Operations by edge, such as ``edge_0_1='conv3x3'``.
-        channels (int): Channels of the first stage. Defaults to 16.
-        cells (int): Cells of each stage. Defaults to 5.
+        channels (int): C, channels of the first stage. Defaults to 16.
+        cells (int): Number of cells per stage. Defaults to 5.
         norm_cfg (dict, optional): Defaults to None: ``dict(type='BN')``. GN:
             ``num_groups`` must divide ``channels``.
         out_indices (int | Sequence[int]): Defaults to -1, the last stage.
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
             first n stages; 3 freezes the last norm too. Defaults to -1.
         norm_eval (bool): Keep batch norms in eval mode. Defaults to False.
-        with_cp (bool): Compute activations again in the backward pass instead of
-            keeping them. Defaults to False.
-        init_cfg (dict | list, optional): Defaults to None: as torch does it.
+        with_cp (bool): Recompute activations in the backward pass (gradient
+            checkpointing). Defaults to False.
+        init_cfg (dict | list, optional): Defaults to None: torch's own
+            initialization.
 
-    Shape: (B, 3, H, W) to a tuple of (B, channels, H / stride, W / stride),
-    rounded up, one for each of ``out_indices``.
+    Shape: (B, 3, H, W) to a tuple with one map (B, channels, H / stride,
+    W / stride), rounded up, for each of ``out_indices``.
 
     Raises:
-        ValueError: If an edge is missing or unknown, an operation unknown, or
-            ``out_indices``, ``frozen_stages`` or ``norm_cfg`` do not fit.
+        ValueError: If an edge is missing or unknown, an operation is unknown, or
+            ``out_indices``, ``frozen_stages`` or ``norm_cfg`` is not valid.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class SearchedCellNetwork(StagedBackbone):
 
     @property
     def num_stages(self) -> int:
-        """Three."""
+        """Number of stages: 3."""
         return len(self.stages)
 
     def _stem_modules(self) -> list[nn.Module]:
@@ -234,15 +235,16 @@ class _KShotReduction(nn.Module):
 
 @MODELS.register_module()
 class KShotCellNetwork(BaseModule):
-    """All paths of :class:`NASBench201Space` in one network with K weights.
+    """All paths of :class:`NASBench201Space` in one network with K weights per layer.
 
     Args:
         space (NASBench201Space): The space.
-        k (int): K; 1 is the one-shot supernet.
-        init_cfg (dict | list, optional): Defaults to None: as torch does it.
+        k (int): K. 1 gives the one-shot supernet.
+        init_cfg (dict | list, optional): Defaults to None: torch's own
+            initialization.
 
     Raises:
-        TypeError: If the space is another one.
+        TypeError: If the space has another type.
     """
 
     def __init__(
@@ -270,13 +272,13 @@ class KShotCellNetwork(BaseModule):
 
         Args:
             x (Tensor): Images, (B, 3, H, W).
-            path (Path): One of the space.
+            path (Path): A path of the space.
             code (Tensor): Its code, (K,).
-            statistics (PathStatistics, optional): As :class:`KShotBatchNorm2d`
-                takes them. Defaults to None.
+            statistics (PathStatistics, optional): As for
+                :class:`KShotBatchNorm2d`. Defaults to None.
 
         Returns:
-            tuple[Tensor]: As :class:`SearchedCellNetwork`.
+            tuple[Tensor]: As from :class:`SearchedCellNetwork`.
         """
         live = live_edges(path)
         x = self.stem_norm(self.stem(x, code), code, statistics)
@@ -288,7 +290,7 @@ class KShotCellNetwork(BaseModule):
         return (F.relu(self.norm(x, code, statistics)),)
 
     def source_key(self, path: Path, key: str) -> str:
-        """Our name of a tensor of :class:`SearchedCellNetwork`."""
+        """The supernet's key for a key of :class:`SearchedCellNetwork`."""
         if '.edges.' not in key:
             return key
         cell, edge = key.split('.edges.')

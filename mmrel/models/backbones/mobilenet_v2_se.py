@@ -1,4 +1,4 @@
-"""MobileNetV2 with squeeze-excitation: the network of a path, and the K-shot supernet."""
+"""MobileNetV2 with squeeze-excitation: the network of one path, and the K-shot supernet."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _SIZES = ('out_channels', 'hidden_channels', 'kernel_size', 'stride', 'squeeze_c
 
 
 class _Block(nn.Module):
-    """Inverted residual: 1x1, depthwise, squeeze-excitation or none, 1x1."""
+    """Inverted residual: 1x1, depthwise, optional squeeze-excitation, 1x1."""
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class _Block(nn.Module):
 class SearchedMobileNetV2(StagedBackbone):
     """The stand-alone network of a path of :class:`MobileNetV2SESpace`.
 
-    Its stages are those of mmpretrain's ``MobileNetV2``: the depthwise-separable
-    block after the stem, the layers of ``blocks``, a new stage wherever a layer
-    changes stride or channels, and the last 1x1 convolution. With the space's
-    defaults:
+    Stages follow mmpretrain's ``MobileNetV2``: the depthwise-separable block after
+    the stem, the layers of ``blocks``, and the last 1x1 convolution. In ``blocks``
+    a stage starts at each layer that has a stride above 1 or changes the channels.
+    With the space's defaults:
 
     ===== ============== ======
     index channels       stride
@@ -80,8 +80,8 @@ class SearchedMobileNetV2(StagedBackbone):
 
     Args:
         blocks (Sequence[dict | None]): ``out_channels``, ``hidden_channels``,
-            ``kernel_size``, ``stride`` and ``squeeze_channels`` of each layer;
-            None: the layer is left out.
+            ``kernel_size``, ``stride`` and ``squeeze_channels`` of each layer.
+            None skips the layer.
         stem_channels (int): Defaults to 32.
         stem_stride (int): Defaults to 2.
         first_channels (int): Defaults to 16.
@@ -92,16 +92,17 @@ class SearchedMobileNetV2(StagedBackbone):
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
             first n stages. Defaults to -1.
         norm_eval (bool): Keep batch norms in eval mode. Defaults to False.
-        with_cp (bool): Compute activations again in the backward pass instead of
-            keeping them. Defaults to False.
-        init_cfg (dict | list, optional): Defaults to None: as torch does it.
+        with_cp (bool): Recompute activations in the backward pass (gradient
+            checkpointing). Defaults to False.
+        init_cfg (dict | list, optional): Defaults to None: torch's own
+            initialization.
 
-    Shape: (B, 3, H, W) to a tuple of (B, channels, H / stride, W / stride),
-    rounded up, one for each of ``out_indices``.
+    Shape: (B, 3, H, W) to a tuple with one map (B, channels, H / stride,
+    W / stride), rounded up, for each of ``out_indices``.
 
     Raises:
         ValueError: If a block, ``out_indices``, ``frozen_stages`` or
-            ``norm_cfg`` does not fit.
+            ``norm_cfg`` is not valid.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class SearchedMobileNetV2(StagedBackbone):
 
     @property
     def num_stages(self) -> int:
-        """The separable block, the stages of layers and the last convolution."""
+        """Number of stages, including the last convolution."""
         return len(self._ends) + 1
 
     def _stem_modules(self) -> list[nn.Module]:
@@ -201,7 +202,7 @@ def _check_blocks(blocks: Sequence[dict | None]) -> None:
 
 
 class _KShotBlock(nn.Module):
-    """One choice of a layer, at its full width, with K weights."""
+    """One choice for a layer, at full width, with K weights."""
 
     def __init__(
         self,
@@ -233,7 +234,7 @@ class _KShotBlock(nn.Module):
         squeeze: int,
         statistics: PathStatistics | None,
     ) -> Tensor:
-        """As the stand-alone block, with the first ``hidden`` and ``squeeze`` channels."""
+        """Run the block with its first ``hidden`` and ``squeeze`` channels."""
         out = F.relu6(self.expand_norm(self.expand(x, code, hidden), code, statistics))
         out = F.relu6(self.depthwise_norm(self.depthwise(out, code), code, statistics))
         if self.reduce is not None:
@@ -245,15 +246,16 @@ class _KShotBlock(nn.Module):
 
 @MODELS.register_module()
 class KShotMobileNetV2SE(BaseModule):
-    """All paths of :class:`MobileNetV2SESpace` in one network with K weights.
+    """All paths of :class:`MobileNetV2SESpace` in one network with K weights per layer.
 
     Args:
         space (MobileNetV2SESpace): The space.
-        k (int): K; 1 is the one-shot supernet.
-        init_cfg (dict | list, optional): Defaults to None: as torch does it.
+        k (int): K. 1 gives the one-shot supernet.
+        init_cfg (dict | list, optional): Defaults to None: torch's own
+            initialization.
 
     Raises:
-        TypeError: If the space is another one.
+        TypeError: If the space has another type.
     """
 
     def __init__(
@@ -290,13 +292,13 @@ class KShotMobileNetV2SE(BaseModule):
 
         Args:
             x (Tensor): Images, (B, 3, H, W).
-            path (Path): One of the space.
+            path (Path): A path of the space.
             code (Tensor): Its code, (K,).
-            statistics (PathStatistics, optional): As :class:`KShotBatchNorm2d`
-                takes them. Defaults to None.
+            statistics (PathStatistics, optional): As for
+                :class:`KShotBatchNorm2d`. Defaults to None.
 
         Returns:
-            tuple[Tensor]: As :class:`SearchedMobileNetV2`.
+            tuple[Tensor]: As from :class:`SearchedMobileNetV2`.
         """
         x = F.relu6(self.stem_norm(self.stem(x, code), code, statistics))
         x = F.relu6(self.depthwise_norm(self.depthwise(x, code), code, statistics))
@@ -308,7 +310,7 @@ class KShotMobileNetV2SE(BaseModule):
         return (F.relu6(self.last_norm(self.last(x, code), code, statistics)),)
 
     def source_key(self, path: Path, key: str) -> str:
-        """Our name of a tensor of :class:`SearchedMobileNetV2`."""
+        """The supernet's key for a key of :class:`SearchedMobileNetV2`."""
         if not key.startswith('layers.'):
             return key
         _, layer, rest = key.split('.', 2)

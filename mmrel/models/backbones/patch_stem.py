@@ -13,26 +13,26 @@ from mmengine.model.weight_init import trunc_normal_
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
-# What resize_pos_embed can do with maps.
+# The modes of resize_pos_embed for maps.
 INTERPOLATE_MODES = ('bicubic', 'bilinear')
 
 
 class PatchStem(nn.Module):
-    """Patches, a class token and position embeddings of one patch size.
+    """Patch embedding, class token and position embeddings for one patch size.
 
-    Images whose sides are not multiples of the patch size are padded with zeros
-    at the right and at the bottom. Weights of another image size are resized
-    when they are loaded: a state dict's position embeddings are taken as square
-    or, where their number is not a square, as having this stem's aspect ratio.
+    Images whose sides are not multiples of the patch size are zero-padded on the
+    right and at the bottom. Position embeddings for another image size are resized
+    on loading. Their grid is assumed to be square or, if their number is not a
+    square, to have this stem's aspect ratio.
 
     Args:
-        img_size (int | Sequence[int]): Side, or height and width, of the images
-            that the position embedding is for.
-        patch_size (int): Side of a patch.
-        embed_dims (int): Width D.
-        in_channels (int): Channels of the image. Defaults to 3.
-        interpolate_mode (str): 'bicubic' or 'bilinear', of the position
-            embeddings. Defaults to 'bicubic'.
+        img_size (int | Sequence[int]): Image size in pixels for the position
+            embeddings: the side, or height and width.
+        patch_size (int): Side of a patch in pixels.
+        embed_dims (int): Embedding width D.
+        in_channels (int): Number of image channels. Defaults to 3.
+        interpolate_mode (str): How to resize position embeddings: 'bicubic' or
+            'bilinear'. Defaults to 'bicubic'.
 
     Raises:
         ValueError: If a size or the mode is not valid.
@@ -66,7 +66,7 @@ class PatchStem(nn.Module):
         self.register_load_state_dict_pre_hook(_resize_positions)
 
     def reset_tokens(self) -> None:
-        """Truncated normal values, std 0.02, for class token and positions."""
+        """Initialize class token and positions from a truncated normal, std 0.02."""
         trunc_normal_(self.cls_token, std=0.02)
         trunc_normal_(self.pos_embed, std=0.02)
 
@@ -79,7 +79,7 @@ class PatchStem(nn.Module):
         return torch.cat([token, x], dim=1) + positions, grid
 
     def grid_of(self, positions: int) -> tuple[int, int] | None:
-        """Rows and columns of another network's positions, from their number; None if unknown."""
+        """Rows and columns of the grid with this number of positions; None if unknown."""
         side = math.isqrt(positions)
         if side * side == positions:
             return side, side
@@ -104,14 +104,14 @@ def _height_and_width(img_size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def _resize_positions(stem: PatchStem, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Before ``stem`` loads ``state``: give its position embeddings the stem's size.
+    """Resize the position embeddings in ``state`` before ``stem`` loads it.
 
     Raises:
-        ValueError: If the rows and columns of the state's positions are not known.
+        ValueError: If the grid of the positions in ``state`` is unknown.
     """
     key = f'{prefix}pos_embed'
     given = state.get(key)
-    # Another width or layout is another network: loading itself reports it.
+    # A different width or layout belongs to another network: loading reports it.
     if not isinstance(given, Tensor) or given.ndim != 3 or len(given) != 1:
         return
     if given.shape[1] == stem.pos_embed.shape[1] or given.shape[2] != stem.pos_embed.shape[2]:
@@ -134,13 +134,13 @@ def _resize_positions(stem: PatchStem, state: dict[str, Any], prefix: str, *_: A
 
 @contextmanager
 def fresh_tokens(module: BaseModule, stems: Iterable[PatchStem]) -> Iterator[None]:
-    """Around a module's first ``init_weights``: reset the tokens that it did not load.
+    """Wrap a module's first ``init_weights``: reset the tokens that it does not load.
 
-    Pre-trained weights come by several types and places of ``init_cfg``, so what
-    counts is whether the tokens were written.
+    Many kinds of ``init_cfg`` can load pre-trained weights, so this checks whether
+    the tokens were written.
 
     Args:
-        module (BaseModule): The module that is initialized.
+        module (BaseModule): The module to initialize.
         stems (Iterable[PatchStem]): Its stems.
     """
     if module.is_init:
@@ -154,5 +154,5 @@ def fresh_tokens(module: BaseModule, stems: Iterable[PatchStem]) -> Iterator[Non
 
 
 def _versions(stem: PatchStem) -> tuple[int, int]:
-    """How often the tokens were written."""
+    """Counters of in-place writes to the tokens."""
     return stem.cls_token._version, stem.pos_embed._version

@@ -15,25 +15,24 @@ from .staged import check_frozen_stages, check_out_indices
 class ResNetSmallImage(ResNet):
     """mmpretrain's ResNet with a 3x3 stride-1 stem.
 
-    With ``max_pool=False`` it is the stem for 32-px images (as mmpretrain's
-    ``ResNet_CIFAR``), with ``max_pool=True`` the one for 64- and 96-px images.
-    Keys are those of mmpretrain's ``ResNet``.
+    Use ``max_pool=False`` for 32-px images (as mmpretrain's ``ResNet_CIFAR``), and
+    ``max_pool=True`` for 64- and 96-px images. The keys of the state dict match
+    mmpretrain's ``ResNet``.
 
     Args:
         depth (int): 18, 34, 50, 101 or 152.
         max_pool (bool): Keep the 3x3 stride-2 max-pool after the stem.
             Defaults to False.
         num_stages (int): 1 to 4. Defaults to 4.
-        out_indices (int | Sequence[int]): Stages whose output is given; their
-            strides are 1, 2, 4 and 8, or twice as much with ``max_pool``. Defaults
-            to -1, the last.
+        out_indices (int | Sequence[int]): Stages to output. Their strides are 1,
+            2, 4 and 8, or twice that with ``max_pool``. Defaults to -1, the last.
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
             first n stages. Defaults to -1.
         **kwargs: As mmpretrain's ``ResNet``. ``stem_channels`` and
             ``base_channels`` are usually equal.
 
     Raises:
-        ValueError: If ``out_indices`` or ``frozen_stages`` do not fit.
+        ValueError: If ``out_indices`` or ``frozen_stages`` is not valid.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ class MLP(nn.Module):
 
 
 def _token_norm(norm_cfg: dict | None, embed_dims: int, eps: float) -> nn.Module:
-    """A norm of tokens; the released weights' epsilon if the config has no norm."""
+    """Build a norm for tokens; by default LN with the epsilon of the released weights."""
     layer = build_norm_layer(norm_cfg or dict(type='LN', eps=eps), embed_dims)[1]
     if not isinstance(layer, nn.LayerNorm | nn.RMSNorm) or isinstance(layer, LayerNorm2d):
         raise ValueError(
@@ -90,50 +90,50 @@ class _Block(nn.Module):
 class SearchedViT(StagedBackbone):
     """A vision transformer with its own heads and widths in every block.
 
-    Source: ViTAS (arXiv:2106.13700). Outputs and arguments are those of
-    mmpretrain's ``VisionTransformer`` where they are the same thing. All outputs
-    have D channels and the stride of the patch size. A checkpoint for images of
-    another size is loaded with resized position embeddings.
+    Source: ViTAS (arXiv:2106.13700). Outputs and arguments follow mmpretrain's
+    ``VisionTransformer`` wherever they correspond. All outputs have D channels and
+    the patch size as stride. If a checkpoint is for another image size, its
+    position embeddings are resized on loading.
 
     Args:
-        embed_dims (int): Width D of all residual lines.
-        blocks (Sequence[dict | None]): For every block ``num_heads``,
-            ``qkv_dims`` (q, k and v together) and ``mlp_dims``; None for an
-            identity block, which keeps its place in ``out_indices``, in the
-            DropPath rates and in the keys.
-        img_size (int | Sequence[int]): Side, or height and width, of the usual
-            images; images of other sizes get interpolated position embeddings,
-            and are padded to multiples of the patch size. Defaults to 224.
-        patch_size (int): Defaults to 16.
-        in_channels (int): Defaults to 3.
-        attn_scale (float, optional): Factor of q k^T. Defaults to None:
-            ``(embed_dims // num_heads) ** -0.5``, as the released weights expect.
-        drop_path_rate (float): Rate of the last block; from 0 in the first block it
-            rises linearly. Defaults to 0.0.
-        out_indices (int | Sequence[int]): Blocks whose output is given; an
-            identity block gives what the block before it gives. Defaults to -1,
-            the last.
+        embed_dims (int): Embedding width D.
+        blocks (Sequence[dict | None]): ``num_heads``, ``qkv_dims`` (q, k and v
+            together) and ``mlp_dims`` of each block. None is an identity block;
+            it still counts in ``out_indices``, in the DropPath rates and in the
+            keys.
+        img_size (int | Sequence[int]): Image size in pixels: the side, or height
+            and width. For other image sizes the position embeddings are
+            interpolated, and images are padded to multiples of the patch size.
+            Defaults to 224.
+        patch_size (int): Side of a patch in pixels. Defaults to 16.
+        in_channels (int): Number of image channels. Defaults to 3.
+        attn_scale (float, optional): Scale of q k^T. Defaults to None:
+            ``(embed_dims // num_heads) ** -0.5``, as in the released weights.
+        drop_path_rate (float): DropPath rate of the last block. It rises linearly
+            from 0 in the first block. Defaults to 0.0.
+        out_indices (int | Sequence[int]): Blocks to output. An identity block
+            outputs the same as the block before it. Defaults to -1, the last.
         out_type (str): 'cls_token', (B, D); 'featmap', (B, D, h, w); 'raw', all
             tokens. Defaults to 'cls_token'.
         final_norm (bool): Normalize the last block's output. Defaults to True.
-        norm_cfg (dict, optional): For all norms. Defaults to None: ``LN``, eps
-            1e-6 in the blocks and 1e-5 at the end.
+        norm_cfg (dict, optional): Config of all norms. Defaults to None: ``LN``,
+            eps 1e-6 in the blocks and 1e-5 at the end.
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
-            first n blocks; all blocks: the final norm too. Frozen parts get no
-            gradient and stay in eval mode. Defaults to -1.
-        with_cp (bool): Compute the blocks' activations again in the backward
-            pass instead of keeping them. Defaults to False.
-        interpolate_mode (str): 'bicubic' or 'bilinear', of the position
-            embeddings. Defaults to 'bicubic'.
+            first n blocks. If all blocks are frozen, the final norm is too. Frozen
+            parts get no gradient and stay in eval mode. Defaults to -1.
+        with_cp (bool): Recompute the blocks' activations in the backward pass
+            (gradient checkpointing). Defaults to False.
+        interpolate_mode (str): How to resize position embeddings: 'bicubic' or
+            'bilinear'. Defaults to 'bicubic'.
         init_cfg (dict | list, optional): Defaults to None: truncated normal
             weights, std 0.02.
 
-    Shape: (B, 3, H, W) to a tuple of one output for each of ``out_indices``; h
-    and w are H and W by the patch size, rounded up.
+    Shape: (B, 3, H, W) to a tuple with one output for each of ``out_indices``. h
+    and w are H and W divided by the patch size, rounded up.
 
     Raises:
-        ValueError: If heads, widths, sizes, indices, the norm or the output's
-            type do not fit.
+        ValueError: If heads, widths, sizes, indices, the norm or the output type
+            is not valid.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the searched and the wide networks share as backbones of dense prediction."""
+"""Multi-stage outputs and freezing, shared by the searched and the wide networks."""
 
 import math
 from abc import abstractmethod
@@ -15,31 +15,32 @@ from torch.utils.checkpoint import checkpoint
 
 
 class StagedBackbone(BaseBackbone):
-    """A stem and stages: which maps are given, which stages are frozen.
+    """A backbone with a stem and stages, with selectable outputs and freezing.
 
-    The arguments mean what they mean in mmpretrain's ``ResNet``. A subclass
-    creates its layers and then calls :meth:`_set_up`; its forward is the stem, then
-    :meth:`_outputs`. Stages after the last of
-    ``out_indices`` are not computed and get no gradient, so that distributed
-    training needs no search for unused parameters; their keys stay.
+    The arguments have the same meaning as in mmpretrain's ``ResNet``. A subclass
+    creates its layers and then calls :meth:`_set_up`. Its forward runs the stem,
+    then :meth:`_outputs`. Stages after the last of ``out_indices`` stay in the state
+    dict, but are not computed and get no gradient. So distributed training does not
+    need ``find_unused_parameters``.
 
     Args:
-        out_indices (int | Sequence[int]): Stages whose output is given; negative
-            ones count from the end. Defaults to -1, the last.
+        out_indices (int | Sequence[int]): Stages to output; negative indices count
+            from the end. Defaults to -1, the last.
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
             first n stages. Frozen parts get no gradient and stay in eval mode.
             Defaults to -1.
         norm_eval (bool): Keep all batch norms in eval mode, so that their
-            running statistics stay. Defaults to False.
-        with_cp (bool): Compute the blocks' activations again in the backward
-            pass instead of keeping them. Defaults to False.
-        init_cfg (dict | list, optional): Defaults to None: as torch does it.
+            running statistics do not change. Defaults to False.
+        with_cp (bool): Recompute the blocks' activations in the backward pass
+            (gradient checkpointing). Defaults to False.
+        init_cfg (dict | list, optional): Defaults to None: torch's own
+            initialization.
 
     Attributes:
-        out_indices (tuple[int, ...]): Sorted, not negative.
+        out_indices (tuple[int, ...]): Sorted, non-negative.
         out_channels (tuple[int, ...]): Channels of each output.
-        out_strides (tuple[int, ...]): How many times smaller than the image each
-            output is; a map has ceil(H / stride) rows.
+        out_strides (tuple[int, ...]): Stride of each output relative to the image;
+            a map has ceil(H / stride) rows.
     """
 
     def __init__(
@@ -55,14 +56,14 @@ class StagedBackbone(BaseBackbone):
         self.norm_eval, self.with_cp = norm_eval, with_cp
 
     def _set_up(self, channels: Sequence[int], strides: Sequence[int]) -> None:
-        """Check the arguments and freeze, once the layers exist.
+        """Check the arguments and freeze stages, once the layers exist.
 
         Args:
-            channels (Sequence[int]): Of every stage's output.
-            strides (Sequence[int]): Of every stage's output.
+            channels (Sequence[int]): Output channels of every stage.
+            strides (Sequence[int]): Output stride of every stage.
 
         Raises:
-            ValueError: If ``out_indices`` or ``frozen_stages`` do not fit.
+            ValueError: If ``out_indices`` or ``frozen_stages`` is not valid.
         """
         number = len(channels)
         self.out_indices = check_out_indices(self.out_indices, number)
@@ -107,14 +108,14 @@ class StagedBackbone(BaseBackbone):
         return self
 
     def _outputs(self, x: Tensor) -> Iterator[Tensor]:
-        """The stem's output to the outputs of the stages at ``out_indices``."""
+        """Run the stages on the stem's output; yield those at ``out_indices``."""
         for stage in range(self.out_indices[-1] + 1):
             x = self._stage(stage, x)
             if stage in self.out_indices:
                 yield x
 
     def _run(self, block: nn.Module, x: Tensor) -> Tensor:
-        """A block's output, its activations kept or not."""
+        """Run a block, with gradient checkpointing if ``with_cp`` is set."""
         if not (self.with_cp and block.training and torch.is_grad_enabled()):
             return block(x)
         again = partial(_recomputing, block)
@@ -122,13 +123,13 @@ class StagedBackbone(BaseBackbone):
 
 
 def _recomputing(block: nn.Module) -> tuple[AbstractContextManager, AbstractContextManager]:
-    """Contexts of the first and of the second computation."""
+    """Contexts for the forward pass and for the recomputation."""
     return nullcontext(), _keep_statistics(block)
 
 
 @contextmanager
 def _keep_statistics(block: nn.Module) -> Iterator[None]:
-    """The second computation must not move the running statistics a second time."""
+    """Keep the recomputation from updating the running statistics a second time."""
     norms = [m for m in block.modules() if isinstance(m, _BatchNorm) and m.training]
     before = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
     try:
@@ -140,17 +141,17 @@ def _keep_statistics(block: nn.Module) -> Iterator[None]:
 
 
 def check_out_indices(out_indices: int | Sequence[int], number: int) -> tuple[int, ...]:
-    """Places of outputs, sorted and not negative.
+    """Check ``out_indices`` and make them sorted and non-negative.
 
     Args:
-        out_indices (int | Sequence[int]): Of the config.
-        number (int): How many places there are.
+        out_indices (int | Sequence[int]): The config's value.
+        number (int): Number of stages.
 
     Returns:
-        tuple[int, ...]: At least one.
+        tuple[int, ...]: At least one index.
 
     Raises:
-        ValueError: If one does not exist or is given twice, or none is given.
+        ValueError: If an index is out of range or repeated, or none is given.
     """
     indices = [out_indices] if isinstance(out_indices, int) else out_indices
     valid = isinstance(indices, Sequence) and all(
@@ -167,11 +168,11 @@ def check_out_indices(out_indices: int | Sequence[int], number: int) -> tuple[in
 
 
 def check_frozen_stages(frozen_stages: int, number: int) -> None:
-    """Refuse stages that do not exist.
+    """Check that ``frozen_stages`` is in range.
 
     Args:
-        frozen_stages (int): Of the config.
-        number (int): How many stages there are.
+        frozen_stages (int): The config's value.
+        number (int): Number of stages.
 
     Raises:
         ValueError: If it is not an integer from -1 to ``number``.
@@ -184,19 +185,20 @@ def check_frozen_stages(frozen_stages: int, number: int) -> None:
 
 
 def build_map_norm(norm_cfg: dict, channels: int) -> nn.Module:
-    """A norm of maps (B, channels, H, W)."""
+    """Build a norm for maps (B, channels, H, W)."""
     return build_norm_layer(norm_cfg, channels)[1]
 
 
 def check_map_norm(norm_cfg: dict, widths: Sequence[int]) -> None:
-    """Refuse a norm that does not fit maps of these widths, before one is built.
+    """Check that a norm fits maps of these widths, before it is built.
 
     Args:
-        norm_cfg (dict): Of the config.
+        norm_cfg (dict): The config's value.
         widths (Sequence[int]): Channels of all layers.
 
     Raises:
-        ValueError: If it normalizes tokens, or its groups do not divide a width.
+        ValueError: If it has no type, normalizes tokens, or its number of groups
+            does not divide a width.
     """
     kind = norm_cfg.get('type') if isinstance(norm_cfg, dict) else None
     if kind is None:

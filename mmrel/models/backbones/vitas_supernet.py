@@ -1,4 +1,4 @@
-"""The super-transformer of ViTAS: all paths of a space in one set of weights."""
+"""The super-transformer of ViTAS: all paths of a space with shared weights."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ from .searched_vit import BLOCK_EPS, FINAL_EPS, MLP
 
 
 class _SupernetStem(PatchStem):
-    """A stem whose patches, class token and positions are sliced."""
+    """A stem with sliced patch embedding, class token and positions."""
 
     def forward(self, x: Tensor, width: int, side: str) -> Tensor:
         """Images (B, 3, H, W) to tokens (B, T + 1, width)."""
@@ -35,7 +35,7 @@ class _SupernetStem(PatchStem):
 
 
 class _SupernetAttention(nn.Module):
-    """v shared by the head choices; q and k private, one fused projection for each."""
+    """v is shared by all head choices; each has its own fused q-k projection."""
 
     def __init__(self, space: ViTASSpace) -> None:
         super().__init__()
@@ -61,10 +61,10 @@ class _SupernetBlock(nn.Module):
         return self.attn.qk[self.heads.index(num_heads)]
 
     def forward(self, x: Tensor, num_heads: int, qkv_dims: int, mlp_dims: int, side: str) -> Tensor:
-        """(B, N, D) to the same."""
+        """(B, N, D) to (B, N, D)."""
         width = qkv_dims // 3
         y = norm_on_side(self.norm1, x, side)
-        # Sliced as one layer, and only then parted into queries and keys.
+        # Slice q and k as one layer, then split them.
         qk = linear_on_side(self.qk_of(num_heads), y, 2 * width, side)
         v = linear_on_side(self.attn.v, y, width, side)
         y = attend(qk, v, num_heads, self.scale)
@@ -75,24 +75,24 @@ class _SupernetBlock(nn.Module):
 
 @MODELS.register_module()
 class ViTASSupernet(BaseModule):
-    """Every path of a space by slices of the largest layers.
+    """Run every path of a space with slices of the largest layers.
 
-    Each patch size has its own stem (patches, class token, position embedding),
-    each head choice of a block its own q-k projection. The path is an argument:
-    nothing is set on a layer. Source: ViTAS (arXiv:2106.13700), width sharing of
-    BCNet.
+    Each patch size has its own stem (patch embedding, class token, position
+    embedding). Each head choice of a block has its own q-k projection. The path is
+    an argument of the forward; layers hold no state for it.
+    Source: ViTAS (arXiv:2106.13700), with the width sharing of BCNet.
 
     Args:
         space (ViTASSpace): The space.
-        sharing (str): 'bcnet': a path is run on the left and on the right
-            slices; 'autoslim': on the left ones alone. Defaults to 'bcnet'.
-        drop_path_rate (float): Of the last block; from 0 in the first block it
-            rises linearly. Defaults to 0.0.
+        sharing (str): 'bcnet' runs a path on the left and on the right slices,
+            'autoslim' only on the left ones. Defaults to 'bcnet'.
+        drop_path_rate (float): DropPath rate of the last block. It rises linearly
+            from 0 in the first block. Defaults to 0.0.
         init_cfg (dict | list, optional): Defaults to None: truncated normal
             weights, std 0.02.
 
     Raises:
-        ValueError: If ``sharing`` is neither.
+        ValueError: If ``sharing`` is unknown.
     """
 
     def __init__(
@@ -121,12 +121,12 @@ class ViTASSupernet(BaseModule):
         self.norm = nn.LayerNorm(space.embed_dims, eps=FINAL_EPS)
 
     def init_weights(self) -> None:
-        """Initialise layers, class tokens and position embeddings."""
+        """Initialize layers, class tokens and position embeddings."""
         with fresh_tokens(self, self.stems):
             super().init_weights()
 
     def stem_of(self, patch_size: int) -> _SupernetStem:
-        """The stem of a patch size."""
+        """The stem for a patch size."""
         return self.stems[self.space.patch_sizes.index(patch_size)]
 
     def forward(self, x: Tensor, path: Path, side: str = 'left') -> Tensor:
@@ -134,34 +134,34 @@ class ViTASSupernet(BaseModule):
 
         Args:
             x (Tensor): Images, (B, 3, H, W).
-            path (Path): Of the space.
+            path (Path): A path of the space.
             side (str): 'left' or 'right' slices. Defaults to 'left'.
 
         Returns:
-            Tensor: Normalised, (B, w), w the path's embedding width.
+            Tensor: After the final norm, (B, w) with the path's embedding width w.
 
         Raises:
-            ValueError: If the path is not of the space.
+            ValueError: If the path is not in the space.
         """
         network = self.space.network(path)
         x = self.stem_of(network['patch_size'])(x, network['embed_dims'], side)
         for block, config in zip(self.blocks, network['blocks'], strict=True):
             if config is not None:
                 x = block(x, **config, side=side)
-        # Only the class token goes on, and norms do not mix tokens.
+        # The head uses only the class token, and norms do not mix tokens.
         return norm_on_side(self.norm, x[:, 0], side)
 
     @torch.no_grad()
     def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
-        """Weights of a path for a ``SearchedViT``, copied.
+        """A copy of a path's weights for a ``SearchedViT``.
 
         Args:
-            path (Path): Of the space.
-            side (str): Which slices. Defaults to 'left'.
+            path (Path): A path of the space.
+            side (str): 'left' or 'right' slices. Defaults to 'left'.
 
         Returns:
-            dict[str, Tensor]: They fit ``space.subnet(path)['backbone']``, and
-            compute the same with ``space.subnet(path, inherit=True)``.
+            dict[str, Tensor]: State dict for ``space.subnet(path)['backbone']``.
+            With ``inherit=True`` that network gives the path's outputs.
         """
         return {key: value.clone() for key, value in self._cut(path, side)}
 
@@ -193,6 +193,6 @@ class ViTASSupernet(BaseModule):
 def _parts(
     name: str, layer: nn.Module, widths: tuple[int, ...], side: str
 ) -> Iterator[tuple[str, Tensor]]:
-    """Weight and bias of a layer, cut; the bias has the outputs' width."""
+    """Sliced weight and bias of a layer; the bias has the output width."""
     yield f'{name}.weight', cut(layer.weight, widths, side)
     yield f'{name}.bias', cut(layer.bias, widths[:1], side)

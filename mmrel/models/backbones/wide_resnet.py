@@ -12,7 +12,7 @@ from .staged import StagedBackbone, build_map_norm, check_map_norm
 
 
 class _PreActivationBlock(BaseModule):
-    """Norm, leaky ReLU and a 3x3 convolution, twice; a shortcut around."""
+    """Norm, leaky ReLU and a 3x3 convolution, twice, with a shortcut."""
 
     def __init__(
         self, in_channels: int, channels: int, stride: int, norm_cfg: dict, negative_slope: float
@@ -39,43 +39,42 @@ class _PreActivationBlock(BaseModule):
 class WideResNet(StagedBackbone):
     """WRN-``depth``-``widen_factor`` with pre-activation, without a classifier.
 
-    Source: arXiv:1605.07146. Norms and slope are those of FixMatch
-    (arXiv:2001.07685), whose CIFAR networks are WRN-28-2 and WRN-28-8: leaky
-    ReLU 0.1, BN whose running statistics move by 0.001 a step.
+    Source: arXiv:1605.07146. Norms and slope follow FixMatch (arXiv:2001.07685),
+    which uses WRN-28-2 and WRN-28-8 on CIFAR: leaky ReLU with slope 0.1, and BN
+    with momentum 0.001.
 
     Outputs, with w = ``widen_factor``:
 
     ===== ======== ====== ============================
     index channels stride output
     ===== ======== ====== ============================
-    0     16 w     1      sum of the residual branches
-    1     32 w     2      sum of the residual branches
-    2     64 w     4      normalized and rectified
+    0     16 w     1      output of the last block
+    1     32 w     2      output of the last block
+    2     64 w     4      after norm and leaky ReLU
     ===== ======== ====== ============================
 
     Args:
-        depth (int): 6n + 4. Defaults to 28.
-        widen_factor (int): The last stage has 64 times as many channels.
-            Defaults to 2.
+        depth (int): Depth of the form 6n + 4. Defaults to 28.
+        widen_factor (int): w, width multiplier. Defaults to 2.
         norm_cfg (dict, optional): Defaults to None: ``dict(type='BN',
             momentum=0.001, eps=0.001)``. GN: ``num_groups`` must divide 16.
-        negative_slope (float): Slope of the leaky ReLU; 0 is the WRN paper's ReLU.
-            Defaults to 0.1.
+        negative_slope (float): Slope of the leaky ReLU; 0 gives the ReLU of the WRN
+            paper. Defaults to 0.1.
         out_indices (int | Sequence[int]): Defaults to -1, the last stage.
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
             first n stages; 3 freezes the last norm too. Defaults to -1.
         norm_eval (bool): Keep batch norms in eval mode. Defaults to False.
-        with_cp (bool): Compute activations again in the backward pass instead of
-            keeping them. Defaults to False.
+        with_cp (bool): Recompute activations in the backward pass (gradient
+            checkpointing). Defaults to False.
         init_cfg (dict | list, optional): Defaults to None: Kaiming for
             convolutions, ones for norms.
 
-    Shape: (B, 3, H, W) to a tuple of (B, channels, H / stride, W / stride),
-    rounded up, one for each of ``out_indices``.
+    Shape: (B, 3, H, W) to a tuple with one map (B, channels, H / stride,
+    W / stride), rounded up, for each of ``out_indices``.
 
     Raises:
-        ValueError: If ``depth`` or ``widen_factor`` is not that of a WRN, or
-            ``out_indices``, ``frozen_stages`` or ``norm_cfg`` do not fit.
+        ValueError: If ``depth``, ``widen_factor``, ``out_indices``,
+            ``frozen_stages`` or ``norm_cfg`` is not valid.
     """
 
     def __init__(
@@ -125,7 +124,7 @@ class WideResNet(StagedBackbone):
 
     @property
     def num_stages(self) -> int:
-        """Three."""
+        """Number of stages: 3."""
         return len(self.stages)
 
     def _stem_modules(self) -> list[nn.Module]:

@@ -13,11 +13,11 @@ _TRANSITIONS = ('switch', 'linear')
 
 @MODELS.register_module()
 class InfoNCEHead(BaseModule):
-    """Cross entropy of the positive pair among the memory's entries.
+    """InfoNCE loss with the memory's entries as negatives.
 
-    ``-log(exp(p / t) / (exp(p / t) + sum_k exp(s_k / t)))``, p the similarity
-    of a student's and the teacher's view of one image, s_k those of the
-    student's view to the memory; averaged over views and rows.
+    ``-log(exp(p / t) / (exp(p / t) + sum_k exp(s_k / t)))``, averaged over views
+    and rows. p is the similarity of a student's and the teacher's view of the same
+    image, s_k are the similarities of the student's view to the memory.
     Source: MoCo (arXiv:1911.05722), Eq. 1.
 
     Args:
@@ -46,7 +46,7 @@ class InfoNCEHead(BaseModule):
         Returns:
             Tensor: The loss, a scalar in at least float32.
         """
-        # Not one tensor of K + 1 columns: that would copy the K.
+        # Concatenating to K + 1 columns would copy all K.
         negatives = torch.logsumexp(student / self.temperature, dim=-1)
         logit = positive / self.temperature
         return (torch.logaddexp(logit, negatives) - logit).mean()
@@ -56,7 +56,7 @@ class InfoNCEHead(BaseModule):
 
         Args:
             student (Tensor): As :meth:`forward`.
-            teacher (Tensor): Not used: the target is the positive alone.
+            teacher (Tensor): Not used: the positive is the only target.
             positive (Tensor): As :meth:`forward`.
 
         Returns:
@@ -67,28 +67,29 @@ class InfoNCEHead(BaseModule):
 
 @MODELS.register_module()
 class InfoNCEWarmup(InfoNCEHead):
-    """InfoNCE in the first epochs, before another loss takes over.
+    """InfoNCE in the first epochs, before the main loss takes over.
 
-    It draws the embeddings apart, so that a sharp teacher has something to say
-    when the main loss begins. Source: extended ReSSL (arXiv:2203.08717).
+    It spreads the embeddings, so that a sharp teacher is informative when the main
+    loss begins. Source: extended ReSSL (arXiv:2203.08717).
 
-    The place in the run is the Runner's iteration, which is in the checkpoint:
-    a resumed run goes on where it was.
+    The schedule follows the Runner's iteration, which is in the checkpoint, so it
+    continues correctly after a resume.
 
     Args:
-        epochs (float): Length of the warm-up; parts of an epoch count. 0: none.
-            (An iteration-based run is one epoch: give a share of the run.)
-        temperature (float): Of InfoNCE. Defaults to 0.1.
-        transition (str): 'switch': InfoNCE alone, then the main loss alone.
-            'linear': InfoNCE's share falls from 1 to 0 over the warm-up, and
-            the main loss has the rest. Defaults to 'switch'.
+        epochs (float): Length of the warm-up in epochs, may be fractional; 0
+            disables it. An iteration-based run counts as one epoch: give a
+            fraction of the run.
+        temperature (float): Temperature of InfoNCE. Defaults to 0.1.
+        transition (str): 'switch': only InfoNCE, then only the main loss.
+            'linear': InfoNCE's weight falls from 1 to 0 over the warm-up, and
+            the main loss gets the rest. Defaults to 'switch'.
 
     Raises:
         ValueError: If ``epochs`` is negative, ``transition`` is unknown, or the
             temperature is not positive.
     """
 
-    # Lengths that do not follow the run's.
+    # Warm-up lengths do not scale with the length of the run.
     warmup_keys = ('epochs',)
 
     def __init__(self, epochs: float, temperature: float = 0.1, transition: str = 'switch') -> None:
@@ -101,7 +102,7 @@ class InfoNCEWarmup(InfoNCEHead):
         self.transition = transition
 
     def share(self) -> float:
-        """InfoNCE's share of the loss in the current iteration, from 0 to 1."""
+        """InfoNCE's weight in the loss in the current iteration, from 0 to 1."""
         if self.epochs == 0:
             return 0.0
         done, max_iters, max_epochs = run_position('warmup.epochs')

@@ -15,23 +15,22 @@ from mmrel.registry import MODELS
 class InstanceContrastHead(BaseModule):
     """NT-Xent over the two views of all ranks.
 
-    A row is a view of one of this rank's images. Its positive is the other view;
-    the candidates are all views of all ranks' images but itself. Cross entropy
-    at the temperature, averaged over the rows.
+    A row is a view of one of this rank's images. Its positive is the other view of
+    the image. Its candidates are all other views of all ranks' images. The loss is
+    the cross entropy at the temperature, averaged over the rows.
     Source: SimCLR (arXiv:2002.05709), Eq. 1; WCL's first head
     (arXiv:2110.04770).
 
-    Further crops (multi-crop) are rows too, not candidates: both views of their
-    image are positives, and a crop's loss is the mean over the two. All rows,
-    views and crops, count alike (SwAV's treatment of small crops,
-    arXiv:2006.09882).
+    Extra crops (multi-crop) are rows too, but not candidates. Both views of their
+    image are positives, and a crop's loss is the mean over the two. All rows, views
+    and crops, have the same weight (as for SwAV's small crops, arXiv:2006.09882).
 
     Args:
         temperature (float): Defaults to 0.1.
         all_rank_gradient (bool): Let the gradient reach the candidates of all
-            ranks. It then equals that of one process with the whole batch. The
-            authors' program does not: only this rank's candidates have
-            gradient. Defaults to False.
+            ranks. It then equals the gradient of one process with the whole batch.
+            The authors' implementation propagates it only to this rank's
+            candidates. Defaults to False.
 
     Raises:
         ValueError: If the temperature is not positive.
@@ -51,8 +50,8 @@ class InstanceContrastHead(BaseModule):
         Args:
             views (Tensor): Unit vectors of the two views, (2, b, D), b equal on
                 all ranks.
-            crops (Tensor, optional): Unit vectors of E further crops,
-                (E, b, D). Defaults to None: there are none.
+            crops (Tensor, optional): Unit vectors of E extra crops,
+                (E, b, D). Defaults to None: no crops.
 
         Returns:
             Tensor: The loss, a scalar in at least float32.
@@ -73,7 +72,7 @@ class InstanceContrastHead(BaseModule):
     def _log_sum(
         self, rows: Tensor, candidates: tuple[Tensor, ...], own: list[int | None]
     ) -> Tensor:
-        # View by view: no more than one (b, B) of logits exists at a time.
+        # One view at a time, to hold at most one (b, B) matrix of logits.
         parts = [
             logsumexp_similarity(rows, columns, self.temperature, left_out)
             for columns, left_out in zip(candidates, own, strict=True)

@@ -1,4 +1,4 @@
-"""Cross entropy on labels, and on confident pseudo-labels."""
+"""Cross entropy on labels and on confident pseudo-labels."""
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ class PseudoLabelHead(BaseModule):
 
     ``L_x = CE(labels, labeled logits)``; ``L_u = mean_u 1[max p_u >= threshold]
     * CE(p_u, logits_u)``: images below the threshold count as 0 in the mean. The
-    pseudo-labels p are distributions (not only their greatest class).
+    pseudo-labels p are soft (distributions over the classes).
     Sources: FixMatch (arXiv:2001.07685), SimMatch (arXiv:2203.06915).
 
     Args:
@@ -39,15 +39,15 @@ class PseudoLabelHead(BaseModule):
 
     @full_precision
     def forward(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss on pseudo-labels, not weighted.
+        """The unweighted loss on pseudo-labels.
 
         Args:
-            logits (Tensor): The student's of the strong views, (B, C).
+            logits (Tensor): The student's logits of the strong views, (B, C).
             target (Tensor): The pseudo-labels, (B, C), without gradient.
 
         Returns:
-            tuple[Tensor, Tensor]: The loss, a scalar in at least float32, and
-            which images are used, (B,), 1 or 0.
+            tuple[Tensor, Tensor]: The loss, a scalar in at least float32, and the
+            mask of the images above the threshold, (B,), 1 or 0.
         """
         mask = (target.amax(1) >= self.threshold).to(target.dtype)
         each = -(target * F.log_softmax(logits, dim=1)).sum(1)
@@ -62,22 +62,23 @@ class PseudoLabelHead(BaseModule):
         target: Tensor,
         classes: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Both losses, weighted, and how good the pseudo-labels are.
+        """Both weighted losses, and the quality of the pseudo-labels.
 
         Args:
-            labeled_logits (Tensor): The student's of the labeled images, (B_x, C).
+            labeled_logits (Tensor): The student's logits of the labeled images,
+                (B_x, C).
             labels (Tensor): Their classes, (B_x,) int64.
-            logits (Tensor): As :meth:`forward`.
-            target (Tensor): As :meth:`forward`.
+            logits (Tensor): As for :meth:`forward`.
+            target (Tensor): As for :meth:`forward`.
             classes (Tensor, optional): The unlabeled images' true classes, (B,)
-                int64, -1 where not known. Only for the log.
+                int64, -1 if unknown. They are only logged.
 
         Returns:
             dict[str, Tensor]: ``loss_x``, ``loss_u``, and over all ranks
-            ``utilisation``, the share of images that pass the threshold; with
-            classes also ``pseudo_label_accuracy``, the share of those that are
-            right. A step in which none passes repeats the last that there was
-            (0 at the start): it would pull the log's mean over steps down.
+            ``utilisation``, the fraction of images that pass the threshold; with
+            classes also ``pseudo_label_accuracy``, the fraction of correct ones
+            among them. If no image with a known class passes, the last accuracy is
+            repeated (0 at the start): a 0 would lower the logged mean over steps.
         """
         loss, mask = self(logits, target)
         losses = dict(
@@ -87,7 +88,7 @@ class PseudoLabelHead(BaseModule):
             known = mask.new_zeros(len(mask)) if classes is None else (classes >= 0).to(mask.dtype)
             right = torch.zeros_like(mask) if classes is None else target.argmax(1) == classes
             counts = torch.stack([mask.mean(), (mask * known).sum(), (mask * known * right).sum()])
-            # By every rank, also one whose images happen to have no class.
+            # Every rank must take part, even if its images have no class.
             all_reduce(counts, 'mean')
             losses['utilisation'] = counts[0]
             if classes is not None:

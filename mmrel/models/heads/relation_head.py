@@ -14,13 +14,13 @@ class RelationHead(BaseModule):
     """Cross entropy between the teacher's and the student's relations.
 
     ``H(softmax(s_teacher / t_teacher), softmax(s_student / t_student))``,
-    summed over the memory, averaged over views and rows.
+    averaged over views and rows; the softmax is over the memory.
     Source: ReSSL (arXiv:2107.09282), Eqs. 3 to 5.
 
     Args:
         student_temperature (float): Defaults to 0.1.
-        teacher_temperature (float): Lower than the student's: the target is
-            the sharper one. Defaults to 0.04.
+        teacher_temperature (float): Lower than the student's, for a sharper
+            target. Defaults to 0.04.
 
     Raises:
         ValueError: If a temperature is not positive, or the teacher's is not
@@ -45,20 +45,20 @@ class RelationHead(BaseModule):
 
     @full_precision
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """The loss of two sets of similarities to one memory.
+        """The loss between two sets of similarities to the same memory.
 
         Args:
             student (Tensor): Similarities of the student's V views,
                 (V, B, K), or of one view, (B, K).
             teacher (Tensor): Similarities of the teacher's view, (B, K),
-                the target of every student view.
+                the target for every student view.
 
         Returns:
             Tensor: The loss, a scalar in at least float32.
         """
         target = F.softmax(teacher / self.teacher_temperature, dim=-1)
         log_prob = F.log_softmax(student / self.student_temperature, dim=-1)
-        # The mean over views first: the target's sum then runs once, not V times.
+        # Average over views first: the sum with the target then runs once, not V times.
         if log_prob.ndim == 3:
             log_prob = log_prob.mean(0)
         return -torch.mul(target, log_prob).sum(-1).mean()
@@ -71,7 +71,7 @@ class RelationHead(BaseModule):
         Args:
             student (Tensor): As :meth:`forward`.
             teacher (Tensor): As :meth:`forward`.
-            positive (Tensor, optional): Not used; heads that contrast take it.
+            positive (Tensor, optional): Not used; contrastive heads need it.
 
         Returns:
             dict[str, Tensor]: ``loss``.

@@ -1,4 +1,4 @@
-"""SimMatch's instance branch: similarities to the labeled bank are matched."""
+"""SimMatch's instance branch: match similarities to the labeled bank."""
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -14,35 +14,35 @@ from mmrel.registry import MODELS
 class SimilarityMatchingHead(BaseModule):
     """Match the student's similarities to labeled images with the teacher's.
 
-    The teacher's distribution over the bank, ``q = softmax(s_teacher /
-    t_teacher)``, is unfolded by the semantic pseudo-label p to the instance
-    target, and aggregated to a class distribution a, which smooths the semantic
+    The teacher's distribution over the bank is ``q = softmax(s_teacher /
+    t_teacher)``. Unfolding it with the semantic pseudo-label p gives the instance
+    target. Aggregating it gives a class distribution a, which smooths the semantic
     target: ``alpha * p + (1 - alpha) * a``. The loss is the cross entropy
     between the instance target and ``softmax(s_student / t_student)``.
     Source: SimMatch (arXiv:2203.06915).
 
-    In a warm-up the branch is off, since the bank is still random: the loss is
-    0 and the semantic target is p. The projector has no gradient then, so it
-    does not decay either, as in the authors' program; in several processes that
-    needs ``model_wrapper_cfg.find_unused_parameters=True``. The place in the run
-    is the Runner's iteration, which is in the checkpoint.
+    During the warm-up the branch is off, because the bank is still random: the loss
+    is 0 and the semantic target is p. The projector then gets no gradient and no
+    weight decay, as in the authors' implementation. Distributed training therefore
+    needs ``model_wrapper_cfg.find_unused_parameters=True``. The warm-up follows the
+    Runner's iteration, which is in the checkpoint.
 
     Args:
         student_temperature (float): Defaults to 0.1.
         teacher_temperature (float): Defaults to 0.1.
-        alpha (float): p's share of the semantic target; 1 switches aggregation
-            off. Defaults to 0.9.
+        alpha (float): Weight of p in the semantic target; 1 disables aggregation.
+            Defaults to 0.9.
         loss_weight (float): lambda_in. Defaults to 1.0.
-        warmup_epochs (float, optional): Length of the warm-up in epochs (parts
-            count). Defaults to None: 1, unless ``warmup_iters`` is given.
-        warmup_iters (int, optional): Its length in iterations, for runs by
-            iteration, where mmengine counts the whole run as one epoch.
+        warmup_epochs (float, optional): Length of the warm-up in epochs, may be
+            fractional. Defaults to None: 1, unless ``warmup_iters`` is given.
+        warmup_iters (int, optional): Its length in iterations, for iteration-based
+            runs: mmengine counts such a run as one epoch.
 
     Raises:
         ValueError: If a value is out of range, or both lengths are given.
     """
 
-    # Lengths that do not follow the run's.
+    # Warm-up lengths do not scale with the length of the run.
     warmup_keys = ('warmup_epochs', 'warmup_iters')
 
     def __init__(
@@ -87,7 +87,7 @@ class SimilarityMatchingHead(BaseModule):
         """Whether the warm-up is over.
 
         Raises:
-            RuntimeError: If there is a warm-up and no Runner has told the
+            RuntimeError: If there is a warm-up and no Runner has set the
                 length of the run.
         """
         if not (self.warmup_iters or self.warmup_epochs):
@@ -106,13 +106,13 @@ class SimilarityMatchingHead(BaseModule):
         Args:
             teacher (Tensor): Similarities of the teacher's weak views to the
                 bank, (B, N).
-            semantic (Tensor): p, the semantic pseudo-labels, (B, C), aligned.
+            semantic (Tensor): p, the aligned semantic pseudo-labels, (B, C).
             labels (Tensor): The slots' classes, (N,) int64.
 
         Returns:
             tuple[Tensor, Tensor | None]: The semantic target (B, C) and the
-            instance target (B, N), in at least float32. In the warm-up p itself
-            and None.
+            instance target (B, N), in at least float32. During the warm-up, p and
+            None.
         """
         if not self.active():
             return semantic, None
@@ -125,7 +125,7 @@ class SimilarityMatchingHead(BaseModule):
 
     @full_precision
     def forward(self, student: Tensor, target: Tensor | None) -> Tensor:
-        """The loss, not weighted.
+        """The unweighted loss.
 
         Args:
             student (Tensor): Similarities of the student's strong views to the
@@ -138,12 +138,12 @@ class SimilarityMatchingHead(BaseModule):
         """
         if target is None:
             return student.new_zeros(())
-        # log_softmax: the softmax over a large bank underflows.
+        # log_softmax, because a softmax over a large bank underflows.
         log_prob = F.log_softmax(student / self.student_temperature, dim=1)
         return -(target * log_prob).sum(1).mean()
 
     def loss(self, student: Tensor, target: Tensor | None) -> dict[str, Tensor]:
-        """:meth:`forward`, weighted, as the dict of losses that mmengine sums up.
+        """The weighted :meth:`forward` as the dict of losses that mmengine sums up.
 
         Args:
             student (Tensor): As :meth:`forward`.

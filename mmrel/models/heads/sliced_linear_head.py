@@ -1,4 +1,4 @@
-"""A linear classifier whose inputs are sliced as the supernet's last layer is."""
+"""A linear classifier with inputs sliced like the supernet's last layer."""
 
 from collections.abc import Mapping
 
@@ -17,10 +17,10 @@ from mmrel.registry import MODELS
 class SlicedLinearClsHead(LinearClsHead):
     """mmpretrain's ``LinearClsHead`` for the two sides of a supernet.
 
-    The classes stay whole. A training step's loss is of the sum of the sides'
-    logits. Source: ViTAS (arXiv:2106.13700).
+    The outputs are not sliced. The training loss is computed on the sum of the
+    sides' logits. Source: ViTAS (arXiv:2106.13700).
 
-    Args: as mmpretrain's ``LinearClsHead``.
+    Args: As mmpretrain's ``LinearClsHead``.
     """
 
     def side_logits(self, feats: Mapping[str, Tensor]) -> Tensor:
@@ -45,16 +45,16 @@ class SlicedLinearClsHead(LinearClsHead):
     def predict(
         self, feats: Mapping[str, Tensor], data_samples: list[DataSample] | None = None
     ) -> list[DataSample]:
-        """Predictions of each side and of both.
+        """Predictions of each side and of the sum of all sides.
 
         Args:
             feats (Mapping[str, Tensor]): Features (B, w) by side.
-            data_samples (list[DataSample], optional): They are filled in.
+            data_samples (list[DataSample], optional): Samples to fill in.
 
         Returns:
-            list[DataSample]: With ``side_scores``, (S, C), which
-            ``SideAccuracy`` evaluates, and mmpretrain's ``pred_score`` and
-            ``pred_label`` of the summed logits.
+            list[DataSample]: Samples with ``side_scores``, (S, C), for
+            ``SideAccuracy``, and mmpretrain's ``pred_score`` and ``pred_label``
+            from the summed logits.
         """
         logits = self.side_logits(feats)
         samples = self._get_predictions(logits.sum(dim=0), data_samples)

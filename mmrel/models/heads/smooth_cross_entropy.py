@@ -1,4 +1,4 @@
-"""Cross entropy with label smoothing that does not stop for the labels."""
+"""Label-smoothed cross entropy that does not synchronize with the device."""
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -12,12 +12,12 @@ from mmrel.registry import MODELS
 class SmoothCrossEntropy(BaseModule):
     """A loss for mmpretrain's heads: torch's cross entropy with smoothed labels.
 
-    What mmpretrain's ``LabelSmoothLoss`` computes in its mode 'original', but
-    that one reads the labels on the host in every step to check them.
+    It equals mmpretrain's ``LabelSmoothLoss`` in 'original' mode, which reads the
+    labels on the host in every step to check them.
 
     Args:
-        label_smoothing (float): The share that goes to all classes alike, in
-            [0, 1). Defaults to 0.1.
+        label_smoothing (float): The probability spread evenly over all classes,
+            in [0, 1). Defaults to 0.1.
         loss_weight (float): Defaults to 1.0.
 
     Raises:
@@ -39,9 +39,9 @@ class SmoothCrossEntropy(BaseModule):
         Args:
             cls_score (Tensor): Logits, (B, C).
             label (Tensor): Classes (B,) int64, or their probabilities (B, C).
-            avg_factor (int, optional): What the sum is divided by. Defaults to
+            avg_factor (int, optional): Divisor of the summed loss. Defaults to
                 None: B.
-            **kwargs: Other arguments of mmpretrain's heads, not used.
+            **kwargs: Other arguments that mmpretrain's heads pass. Not used.
 
         Returns:
             Tensor: A scalar in at least float32.

@@ -14,26 +14,27 @@ from mmrel.registry import MODELS
 
 @MODELS.register_module()
 class WeakLabelContrastHead(BaseModule):
-    """Supervised contrast within a view, by the other view's weak labels.
+    """Supervised contrast within a view, with the other view's weak labels.
 
     The weak labels of a view are the connected components of its global batch,
-    each sample linked to its nearest other. View 1's loss uses view 2's labels
-    and the reverse: a view's own labels are what its similarities say already.
-    A row's loss is minus the mean, over all others with its label, of the
-    log-softmax over all others of the same view; averaged over rows and views.
+    where each sample is linked to its nearest neighbor. View 1's loss uses view 2's
+    labels and vice versa, because a view's own labels add nothing to its
+    similarities. The softmax of a row is over all other samples of the same view.
+    Its loss is the negative log-softmax, averaged over the other samples with its
+    label. The total is the mean over rows and views.
     Source: WCL (arXiv:2110.04770).
 
-    Further crops (multi-crop) are rows against either view, with the label that
-    their image has in the other one; the image itself is among their positives
-    and candidates. A crop's loss is the mean over the two views. All rows,
-    views and crops, count alike.
+    Extra crops (multi-crop) are rows against each of the two views, with the label
+    that their image has in the other view. The image itself is among their positives
+    and candidates. A crop's loss is the mean over the two views. All rows, views and
+    crops, have the same weight.
 
     Args:
         temperature (float): Defaults to 0.1.
-        all_rank_gradient (bool): Let the gradient reach the candidates too, of
-            all ranks. As the authors' program has it, only the rows have
-            gradient. (With either, two ranks give what one with the whole batch
-            gives.) Defaults to False.
+        all_rank_gradient (bool): Let the gradient also reach the candidates of all
+            ranks. In the authors' implementation only the rows get a gradient. With
+            either setting, several ranks match one process with the whole batch.
+            Defaults to False.
 
     Raises:
         ValueError: If the temperature is not positive.
@@ -53,8 +54,8 @@ class WeakLabelContrastHead(BaseModule):
         Args:
             views (Tensor): Unit vectors of the two views, (2, b, D), b equal on
                 all ranks.
-            crops (Tensor, optional): Unit vectors of E further crops,
-                (E, b, D). Defaults to None: there are none.
+            crops (Tensor, optional): Unit vectors of E extra crops,
+                (E, b, D). Defaults to None: no crops.
 
         Returns:
             tuple[Tensor, Tensor]: The loss, a scalar in at least float32, and
@@ -83,11 +84,11 @@ class WeakLabelContrastHead(BaseModule):
         return torch.stack(losses).mean(), labels
 
     def _contrast(self, rows: Tensor, columns: Tensor, labels: Tensor, leave_out: bool) -> Tensor:
-        """The loss of each row, (b,); ``leave_out`` the column that it is itself."""
+        """The loss of each row, (b,); ``leave_out`` excludes the row's own column."""
         start = get_rank() * len(rows)
         own = slice(start, start + len(rows))
         label = labels[own]
-        # The mean similarity to a component is that to its mean: no (b, B) mask.
+        # The mean similarity to a component is the similarity to its mean: no (b, B) mask.
         total = torch.zeros_like(columns).index_add(0, labels, columns)[label]
         number = torch.zeros_like(columns[:, 0]).index_add(
             0, labels, torch.ones_like(columns[:, 0])
@@ -106,12 +107,12 @@ class WeakLabelContrastHead(BaseModule):
         Args:
             views (Tensor): As :meth:`forward`.
             crops (Tensor, optional): As :meth:`forward`.
-            classes (Tensor, optional): Classes of all ranks' images, (B,), -1
-                where one has none. They do not change the loss.
+            classes (Tensor, optional): Classes of all ranks' images, (B,), -1 if
+                unknown. They do not change the loss.
 
         Returns:
-            dict[str, Tensor]: ``loss_graph``; with classes also ``purity``, see
-            :func:`label_purity`, the mean of the two views'.
+            dict[str, Tensor]: ``loss_graph``; with classes also ``purity``, the
+            mean :func:`label_purity` of the two views.
         """
         loss, labels = self(views, crops)
         losses = dict(loss_graph=loss)

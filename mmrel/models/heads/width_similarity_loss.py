@@ -1,4 +1,4 @@
-"""Codes of paths are as alike as their widths."""
+"""Make the codes of paths as similar as their widths."""
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -10,12 +10,12 @@ from mmrel.registry import MODELS
 
 @MODELS.register_module()
 class WidthSimilarityLoss(BaseModule):
-    """``||S - T||_F^2 / m^2`` of the codes of m paths.
+    """``||S - T||_F^2 / m^2`` for the codes of m paths.
 
-    ``S_ij`` is the cosine of the codes i and j, ``T_ij = 1 - |c_i - c_j|`` with
-    c the mean share of the full width. K-shot NAS (arXiv:2106.06442) has a
-    regulariser without parameters that keeps codes of different widths apart;
-    this formula is ours.
+    ``S_ij`` is the cosine similarity of codes i and j, and ``T_ij = 1 - |c_i -
+    c_j|``, where c is a path's mean width relative to the full width. K-shot NAS
+    (arXiv:2106.06442) has a parameter-free regularizer that separates the codes of
+    different widths; this formula is ours.
 
     Args:
         loss_weight (float): Defaults to 1.0.
@@ -36,7 +36,7 @@ class WidthSimilarityLoss(BaseModule):
 
         Args:
             codes (Tensor): Shape (m, K).
-            widths (Tensor): Mean shares, (m,).
+            widths (Tensor): Mean relative widths, (m,).
 
         Returns:
             Tensor: A scalar in at least float32.

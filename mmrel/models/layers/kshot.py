@@ -1,9 +1,9 @@
-"""Layers that hold K weights and run with one mixture of them.
+"""Layers that hold K weights and run with a mixture of them.
 
-The mixture's code is an argument of the forward, as the input is: nothing is set
-on a layer. How many channels run is read off the input, and off ``out_channels``
-where a layer has an output of its own. With K = 1 each layer is the ordinary one,
-bit for bit, whatever the code.
+The code of the mixture is an argument of the forward; layers hold no state for it.
+The number of input channels comes from the input, the number of output channels
+from ``out_channels``. With K = 1 each layer equals the ordinary layer bit for bit,
+for any code.
 Source: K-shot NAS (arXiv:2106.06442).
 """
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 
 def mix(theta: Tensor, code: Tensor) -> Tensor:
-    """``sum_k code_k * theta_k``, in the precision of ``theta`` also under autocast.
+    """``sum_k code_k * theta_k``, in the precision of ``theta`` even under autocast.
 
     Args:
         theta (Tensor): K weights, (K, ...).
         code (Tensor): Shape (K,).
 
     Returns:
-        Tensor: Shape (...). With K = 1 ``theta_1`` itself, without arithmetic.
+        Tensor: Shape (...). With K = 1, ``theta_1`` itself.
     """
     if len(theta) == 1:
         return theta.squeeze(0)
@@ -28,13 +28,13 @@ def mix(theta: Tensor, code: Tensor) -> Tensor:
     if torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
             return mix(theta, code)
-    # As (1, K) x (K, N): the gradient to theta is then written once, in theta's layout.
+    # As (1, K) x (K, N), so that theta's gradient is written once, in theta's layout.
     flat = code.to(theta.dtype).unsqueeze(0) @ theta.reshape(len(theta), -1)
     return flat.view(theta.shape[1:])
 
 
 def _stack(k: int, layer: type[nn.Module], *args, **kwargs) -> dict[str, nn.Parameter]:
-    """Parameters of K ordinary layers, stacked; each is initialised as torch does it."""
+    """Stacked parameters of K ordinary layers, each with torch's own initialization."""
     if k < 1:
         raise ValueError(f'k={k} must be at least 1')
     states = [dict(layer(*args, **kwargs).named_parameters()) for _ in range(k)]
@@ -45,11 +45,11 @@ def _stack(k: int, layer: type[nn.Module], *args, **kwargs) -> dict[str, nn.Para
 
 
 class PathStatistics:
-    """BN statistics of one path, kept outside of the supernet.
+    """BN statistics of one path, stored outside the supernet.
 
-    While it records, norms take each batch's own statistics and average them
-    over the batches (as torch's BN does with ``momentum=None``); the supernet's
-    running statistics do not move. After :meth:`finish` norms use the averages.
+    While it records, norms use the statistics of each batch and average them over
+    the batches, like torch's BN with ``momentum=None``. The supernet's running
+    statistics do not change. After :meth:`finish` norms use the averages.
     """
 
     def __init__(self) -> None:
@@ -58,12 +58,12 @@ class PathStatistics:
         self._values: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def next_batch(self) -> 'PathStatistics':
-        """Begin a batch; call it before each forward to record."""
+        """Begin a batch; call this before each forward to record."""
         self.batches += 1
         return self
 
     def finish(self) -> 'PathStatistics':
-        """From now on the averages are used.
+        """Stop recording; norms use the averages from now on.
 
         Raises:
             ValueError: If nothing was recorded.
@@ -74,10 +74,10 @@ class PathStatistics:
         return self
 
     def of(self, norm: nn.Module, channels: int) -> tuple[Tensor, Tensor]:
-        """Mean and variance of a norm's first channels, (C,) each, to be updated in place.
+        """Mean and variance of a norm's first channels, (C,) each, to update in place.
 
         Raises:
-            KeyError: If the norm took no part in the recording.
+            KeyError: If the norm was not recorded.
         """
         if norm not in self._values:
             if not self.recording:
@@ -92,12 +92,12 @@ class KShotConv2d(nn.Module):
 
     Args:
         k (int): K.
-        in_channels (int): The most input channels.
-        out_channels (int): The most output channels.
-        kernel_size (int): Odd: the padding keeps the size at stride 1.
+        in_channels (int): Maximum number of input channels.
+        out_channels (int): Maximum number of output channels.
+        kernel_size (int): Odd, so that the padding keeps the size at stride 1.
         stride (int): Defaults to 1.
-        depthwise (bool): One filter a channel; outputs are as many as inputs.
-            Defaults to False.
+        depthwise (bool): One filter per channel, with equal numbers of inputs and
+            outputs. Defaults to False.
 
     Raises:
         ValueError: If ``k`` is below 1.
@@ -125,8 +125,8 @@ class KShotConv2d(nn.Module):
         Args:
             x (Tensor): Shape (B, C, H, W): the first C input channels are used.
             code (Tensor): Shape (K,).
-            out_channels (int, optional): So many outputs; a depthwise layer has
-                C. Defaults to None: all.
+            out_channels (int, optional): Number of output channels; a depthwise
+                layer has C. Defaults to None: all.
 
         Returns:
             Tensor: Shape (B, out_channels, H / stride, W / stride).
@@ -144,8 +144,8 @@ class KShotLinear(nn.Module):
 
     Args:
         k (int): K.
-        in_features (int): The most inputs.
-        out_features (int): The most outputs.
+        in_features (int): Maximum number of inputs.
+        out_features (int): Maximum number of outputs.
 
     Raises:
         ValueError: If ``k`` is below 1.
@@ -163,11 +163,11 @@ class KShotLinear(nn.Module):
 
 
 class KShotBatchNorm2d(nn.Module):
-    """BN with K scales and K shifts, (K, C), and one pair of running statistics.
+    """BN with K scales and K shifts, (K, C), and shared running statistics.
 
     Args:
         k (int): K.
-        num_features (int): The most channels.
+        num_features (int): Maximum number of channels.
         eps (float): Defaults to 1e-5.
         momentum (float): Defaults to 0.1.
 
@@ -185,17 +185,18 @@ class KShotBatchNorm2d(nn.Module):
         self.register_buffer('num_batches_tracked', torch.tensor(0))
 
     def forward(self, x: Tensor, code: Tensor, statistics: PathStatistics | None = None) -> Tensor:
-        """Normalise.
+        """Normalize.
 
         Args:
             x (Tensor): Shape (B, C, H, W): the first C channels are used.
             code (Tensor): Shape (K,).
-            statistics (PathStatistics, optional): Recorded there or taken from
-                there. Defaults to None: the batch's own in training, which move
-                the running ones, and the running ones in evaluation.
+            statistics (PathStatistics, optional): Statistics to record or to use.
+                Defaults to None: as ordinary BN, with batch statistics (and an
+                update of the running ones) in training, running statistics in
+                evaluation.
 
         Returns:
-            Tensor: As ``x``.
+            Tensor: Same shape as ``x``.
         """
         channels = x.shape[1]
         weight, bias = mix(self.weight[:, :channels], code), mix(self.bias[:, :channels], code)

@@ -1,4 +1,4 @@
-"""The network that gives each path its code."""
+"""The network that maps each path to its code."""
 
 import torch
 import torch.nn.functional as F
@@ -8,15 +8,15 @@ from mmrel.models.utils.precision import full_precision
 
 
 class SimplexNet(nn.Module):
-    """From a path to a point of the simplex.
+    """Map a path to a point on the simplex.
 
-    ``softmax(FC(ReLU(FC(architecture) + FC(widths))))``; without width choices
-    the second branch is left out. Source: K-shot NAS (arXiv:2106.06442).
+    ``softmax(FC(ReLU(FC(architecture) + FC(widths))))``. Without width choices
+    there is no ``FC(widths)``. Source: K-shot NAS (arXiv:2106.06442).
 
     Args:
         k (int): K.
-        architecture_size (int): A, columns of the architecture's one-hot code.
-        width_size (int): W, number of widths; 0: no branch for them.
+        architecture_size (int): A, length of the architecture's one-hot code.
+        width_size (int): W, number of widths; 0 disables ``FC(widths)``.
         hidden_channels (int): Defaults to 100 (ours).
 
     Raises:
@@ -39,10 +39,10 @@ class SimplexNet(nn.Module):
 
         Args:
             architecture (Tensor): One-hot, (N, A).
-            widths (Tensor): Shares of the full width, (N, W).
+            widths (Tensor): Widths relative to the full width, (N, W).
 
         Returns:
-            Tensor: Shape (N, K), in at least float32; rows are positive and sum
+            Tensor: Shape (N, K), in at least float32. Rows are positive and sum
             to 1.
         """
         hidden = self.architecture(architecture)

@@ -1,4 +1,4 @@
-"""Predictions whose mean over the past steps becomes uniform."""
+"""Distribution alignment: make the mean prediction over past steps uniform."""
 
 import torch
 from mmengine.dist import all_reduce
@@ -12,16 +12,16 @@ from mmrel.registry import MODELS
 class DistributionAlignment(nn.Module):
     """Divide class probabilities by their mean over the last global batches.
 
-    ``p <- normalize(p / mean)``, the mean over a ring buffer of batch means into
-    which that of this batch goes first. Rows that no batch has reached yet are
-    zeros, and the normalisation cancels them. The buffers ``queue`` (K, C) and
-    ``pointer`` are in the checkpoint.
-    Source: ReMixMatch (arXiv:1911.09785), as SimMatch
-    (arXiv:2203.06915) uses it: towards the uniform distribution.
+    ``p <- normalize(p / mean)``. The mean is over a ring buffer of batch means that
+    already includes the current batch. Unused rows of the buffer are zeros; the
+    normalization cancels their effect. The buffers ``queue`` (K, C) and ``pointer``
+    are in the checkpoint.
+    Source: ReMixMatch (arXiv:1911.09785), in the form of SimMatch
+    (arXiv:2203.06915), which aligns to the uniform distribution.
 
     Args:
         num_classes (int): C.
-        size (int): K, the number of batches. Defaults to 256.
+        size (int): K, the number of past batches. Defaults to 256.
 
     Raises:
         ValueError: If ``num_classes`` or ``size`` is below 1.
@@ -42,7 +42,7 @@ class DistributionAlignment(nn.Module):
     @torch.no_grad()
     @full_precision
     def forward(self, p: Tensor) -> Tensor:
-        """Note the batch's mean, and align the batch.
+        """Store the batch's mean and align the batch.
 
         Args:
             p (Tensor): Probabilities of this rank's samples, (B, C), B equal on
@@ -55,11 +55,11 @@ class DistributionAlignment(nn.Module):
         all_reduce(batch_mean, 'mean')
         self.queue.index_copy_(0, self.pointer, batch_mean.to(self.queue.dtype))
         self.pointer.add_(1).remainder_(self.size)
-        # A class that underflowed in every batch: 0 / 0 without the bound.
+        # Avoid 0 / 0 for a class that underflowed in every batch.
         mean = self.queue.to(p.dtype).mean(0).clamp_(min=torch.finfo(p.dtype).tiny)
         aligned = p / mean
         return aligned / aligned.sum(1, keepdim=True)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows."""
+        """Text for ``repr``."""
         return f'num_classes={self.queue.shape[1]}, size={self.size}'

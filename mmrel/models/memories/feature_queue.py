@@ -15,18 +15,17 @@ from .waiting_write import WaitingWrite
 class FeatureQueue(WaitingWrite):
     """K past embeddings; each step's global batch replaces the oldest.
 
-    Any size goes with any batch: writes wrap round. The buffers ``queue``
-    (D, K) and ``pointer`` are in the checkpoint.
+    The size need not be a multiple of the batch: writes wrap around. The buffers
+    ``queue`` (D, K) and ``pointer`` are in the checkpoint.
 
-    A step's gradient is taken through the memory as it was when the
-    similarities were computed. A written batch therefore waits until that
-    step's backward is over, that is until the memory is next used or saved. This
-    avoids copying the whole memory in every step. Look at the memory through
-    :meth:`read` (or the state dict), which include the waiting batch.
+    The backward pass needs the memory as it was in the forward pass. A written batch
+    is therefore held back until the memory is next used or saved. This avoids
+    copying the whole memory in each step. Read the memory with :meth:`read` (or from
+    the state dict), which include the pending batch.
 
     Args:
         size (int): K, the number of embeddings (65536, 131072, ...).
-        dim (int): D, the width of an embedding: the neck's output.
+        dim (int): D, the width of an embedding (the neck's output width).
 
     Raises:
         ValueError: If ``size`` or ``dim`` is below 1.
@@ -52,7 +51,7 @@ class FeatureQueue(WaitingWrite):
 
     @full_precision
     def similarity(self, z: Tensor) -> Tensor:
-        """Similarities of embeddings to all of the memory.
+        """Similarities of embeddings to all entries of the memory.
 
         Args:
             z (Tensor): Shape (..., D).
@@ -64,7 +63,7 @@ class FeatureQueue(WaitingWrite):
 
     @torch.no_grad()
     def write(self, z: Tensor) -> None:
-        """Let the embeddings of all ranks replace the oldest ones.
+        """Replace the oldest entries by the embeddings of all ranks.
 
         Args:
             z (Tensor): This rank's embeddings, shape (B, D), B equal on all
@@ -83,11 +82,11 @@ class FeatureQueue(WaitingWrite):
         self._waiting = z
 
     def _put(self, z: Tensor) -> None:
-        # On the device: the pointer is never read by the host.
+        # The host never reads the pointer, so this does not synchronize.
         slots = (self.pointer + torch.arange(len(z), device=z.device)) % self.size
         self.queue.index_copy_(1, slots, z.T.to(self.queue.dtype))
         self.pointer.add_(len(z)).remainder_(self.size)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows."""
+        """Text for ``repr``."""
         return f'size={self.size}, dim={self.dim}'

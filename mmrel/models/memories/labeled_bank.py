@@ -16,27 +16,26 @@ class LabeledBank(WaitingWrite):
     """Teacher embeddings of the labeled images, with their labels.
 
     The slot of an image is its index in the labeled set. The buffers ``bank``
-    (D, N) and ``labels`` (N,) are in the checkpoint; they start as random unit
+    (D, N) and ``labels`` (N,) are in the checkpoint. They start as random unit
     vectors and zeros. Source: SimMatch (arXiv:2203.06915).
 
-    A write waits until the memory is next used or saved, as that of
-    :class:`FeatureQueue` does: the step's backward needs the memory that its
-    forward saw. Look at it through :meth:`read` (or the state dict).
+    A write is held back until the memory is next used or saved, as in
+    :class:`FeatureQueue`: the backward pass needs the memory as it was in the
+    forward pass. Read it with :meth:`read` (or from the state dict).
 
-    An image that is in the global batch several times (few labels) writes the
-    normalised mean of its embeddings, so that the result does not depend on
-    their order.
+    With few labels an image can be in the global batch several times. Its slot then
+    gets the normalized mean of its embeddings, which does not depend on their order.
 
     Args:
         size (int): N, the number of labeled images.
-        dim (int): D, the width of an embedding: the neck's output.
-        momentum (float): The share of a slot that stays in a write; the new
-            slot is ``normalize(momentum * slot + (1 - momentum) * z)``. 0
-            replaces it. The released settings are 0 for ImageNet, 0.7 for small
-            images. Defaults to 0.0.
+        dim (int): D, the width of an embedding (the neck's output width).
+        momentum (float): Weight of the old slot in a write: the new slot is
+            ``normalize(momentum * slot + (1 - momentum) * z)``, and 0 replaces
+            it. The released settings are 0 for ImageNet and 0.7 for small images.
+            Defaults to 0.0.
 
     Raises:
-        ValueError: If ``size`` or ``dim`` is below 1, or ``momentum`` outside
+        ValueError: If ``size`` or ``dim`` is below 1, or ``momentum`` is outside
             [0, 1).
     """
 
@@ -78,19 +77,19 @@ class LabeledBank(WaitingWrite):
 
     @torch.no_grad()
     def write(self, z: Tensor, labels: Tensor, index: Tensor) -> None:
-        """Put the embeddings of all ranks into their images' slots.
+        """Write the embeddings of all ranks to their images' slots.
 
         Args:
             z (Tensor): This rank's embeddings, unit vectors, (B, D), B equal
                 on all ranks.
             labels (Tensor): Their labels, (B,) int64.
             index (Tensor): Their images' indices in the labeled set, (B,)
-                int64. Give it on the CPU: there it is checked without waiting
-                for an accelerator. (One that is on an accelerator is checked by
-                the indexing kernel, whose error names no image.)
+                int64. Pass it on the CPU, where it is checked without
+                synchronizing. On an accelerator the indexing kernel checks it, and
+                its error does not name the image.
 
         Raises:
-            IndexError: If an index is outside the bank.
+            IndexError: If an index on the CPU is outside the bank.
         """
         if index.device.type == 'cpu':
             self._check(index)
@@ -109,7 +108,7 @@ class LabeledBank(WaitingWrite):
 
     def _put(self, waiting: tuple[Tensor, Tensor, Tensor]) -> None:
         z, labels, index = waiting
-        # Equal indices write equal values, so the order of a write does not show.
+        # Equal indices write equal values, so the order of writes does not matter.
         z = (index[:, None] == index).to(z.dtype) @ z
         z = F.normalize(z, dim=1).to(self.bank.dtype)
         if self.momentum > 0:
@@ -118,5 +117,5 @@ class LabeledBank(WaitingWrite):
         self.labels.index_copy_(0, index, labels)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows."""
+        """Text for ``repr``."""
         return f'size={self.size}, dim={self.dim}, momentum={self.momentum}'

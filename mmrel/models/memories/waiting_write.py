@@ -1,4 +1,4 @@
-"""Memories whose writes wait until a step's backward is over."""
+"""Memories that hold a write back until the step's backward pass is over."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -8,12 +8,11 @@ from torch import nn
 
 
 class WaitingWrite(nn.Module, ABC):
-    """Base of the memories.
+    """Base class of the memories.
 
-    A step's gradient is taken through the memory as it was when the similarities
-    were computed. What a step writes therefore waits until that step's backward is
-    over, that is until the memory is next used or saved: it saves a copy of the
-    whole memory in each step. ``_waiting`` holds it; readers and writers call
+    The backward pass needs the memory as it was in the forward pass. A write is
+    therefore held back in ``_waiting`` until the memory is next used or saved. This
+    avoids copying the whole memory in each step. Readers and writers call
     :meth:`_flush` first.
     """
 
@@ -23,13 +22,13 @@ class WaitingWrite(nn.Module, ABC):
 
     @abstractmethod
     def _put(self, waiting: Any) -> None:
-        """Write what waited into the buffers."""
+        """Write the pending data into the buffers."""
 
     def _flush(self) -> None:
         if self._waiting is None:
             return
         waiting, self._waiting = self._waiting, None
-        # A reader may be inside a step's autocast, which would round what is written.
+        # The caller may run under autocast, which would round the written values.
         with torch.autocast(next(self.buffers()).device.type, enabled=False):
             self._put(waiting)
 

@@ -14,18 +14,18 @@ from mmrel.registry import MODELS
 class MLPNeck(BaseModule):
     """An MLP on the backbone's pooled features.
 
-    ``num_layers - 1`` times linear, (norm), ReLU, and a last linear layer.
+    ``num_layers - 1`` times linear, optional norm and ReLU, then a linear layer.
     ReSSL's projector has two layers and no norm (arXiv:2107.09282, Sec. 4.1).
 
     Args:
-        in_channels (int): Width of the pooled features. Algorithms of mmrel
-            fill it in from their backbone when a config leaves it out.
+        in_channels (int): Width of the pooled features. If a config leaves it out,
+            mmrel's algorithms fill it in from the backbone.
         hidden_channels (int): Width of the hidden layers.
         out_channels (int): D, width of the embedding.
         num_layers (int): Number of linear layers. Defaults to 2.
         norm_cfg (dict, optional): Norm after each hidden linear layer, such
             as ``dict(type='BN1d')``. Defaults to None: no norm.
-        init_cfg (dict, optional): Initialisation; torch's own by default.
+        init_cfg (dict, optional): Defaults to None: torch's own initialization.
 
     Raises:
         ValueError: If ``num_layers`` is below 1.
@@ -59,11 +59,11 @@ class MLPNeck(BaseModule):
         """Project features.
 
         Args:
-            x (Tensor | Sequence[Tensor]): A backbone's output: the last entry
-                counts, maps (B, C, H, W) are average-pooled.
+            x (Tensor | Sequence[Tensor]): A backbone's output. The last entry is
+                used; maps (B, C, H, W) are average-pooled.
 
         Returns:
-            tuple[Tensor]: One tensor of shape (B, D), not normalised (a tuple,
-            as mmpretrain's necks return it).
+            tuple[Tensor]: One tensor of shape (B, D), not normalized, in a tuple as
+            from mmpretrain's necks.
         """
         return (self.mlp(pool_features(x)),)

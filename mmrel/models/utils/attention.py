@@ -1,4 +1,4 @@
-"""Multi-head attention on projections of any width."""
+"""Multi-head attention with projections of any width."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,13 +8,13 @@ def attend(qk: Tensor, v: Tensor, heads: int, scale: float) -> Tensor:
     """Softmax attention over the tokens.
 
     Args:
-        qk (Tensor): Queries, then keys, each head by head: (B, N, 2A).
-        v (Tensor): Values head by head: (B, N, A).
-        heads (int): Divides A.
-        scale (float): Factor of q k^T before the softmax.
+        qk (Tensor): Concatenated queries and keys of all heads, (B, N, 2A).
+        v (Tensor): Concatenated values of all heads, (B, N, A).
+        heads (int): Number of heads, a divisor of A.
+        scale (float): Scale of q k^T before the softmax.
 
     Returns:
-        Tensor: Head by head, (B, N, A).
+        Tensor: Concatenated outputs of all heads, (B, N, A).
     """
     q, k = qk.unflatten(-1, (2, heads, -1)).permute(2, 0, 3, 1, 4)
     v = v.unflatten(-1, (heads, -1)).transpose(1, 2)

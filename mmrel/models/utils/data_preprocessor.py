@@ -1,4 +1,4 @@
-"""Images to the device; their samples stay where they are."""
+"""Move images to the device and leave samples on the CPU."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from mmrel.registry import MODELS
 class SemiSupervisedDataPreprocessor(SelfSupDataPreprocessor):
     """mmpretrain's ``SelfSupDataPreprocessor``, but samples stay on the CPU.
 
-    A step of hundreds of unlabeled images would move the label of each on its
-    own: the algorithm moves them in one tensor.
+    Moving samples would copy the label of every image separately. The algorithm
+    moves all labels as one tensor instead.
     """
 
     def cast_data(self, data: Any) -> Any:
-        """Move tensors to the device, samples not.
+        """Move tensors, but not samples, to the device.
 
         Args:
             data (Any): Nested lists, dicts, tensors and samples.
 
         Returns:
-            Any: The same, its tensors on the device.
+            Any: The same structure with tensors on the device.
         """
         return data if isinstance(data, BaseDataElement) else super().cast_data(data)

@@ -1,4 +1,4 @@
-"""From what a backbone returns to one vector per image."""
+"""Reduce a backbone's output to one vector per image."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
     """Reduce a backbone's output to one vector per image.
 
     Args:
-        outputs (Tensor | Sequence[Tensor]): What the backbone returned: a
-            tensor or a tuple whose last entry counts. Feature maps
-            (B, C, H, W) are averaged over space; vectors (B, C) pass through.
+        outputs (Tensor | Sequence[Tensor]): The backbone's output: a tensor, or
+            a sequence whose last entry is used. Feature maps (B, C, H, W) are
+            averaged over space; vectors (B, C) pass through.
 
     Returns:
         Tensor: Features, shape (B, C).
@@ -34,14 +34,14 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
 
 
 def network(model: nn.Module, teacher: bool = False) -> nn.Module:
-    """The network of a model that gives features: its own, or its teacher's.
+    """The network to extract features with: the model itself or its teacher.
 
     Args:
-        model (nn.Module): With ``backbone``; no wrapper around it.
-        teacher (bool): Take the momentum teacher. Defaults to False.
+        model (nn.Module): An unwrapped model with ``backbone``.
+        teacher (bool): Use the momentum teacher. Defaults to False.
 
     Returns:
-        nn.Module: With ``backbone``; a teacher that has made all its steps.
+        nn.Module: A module with ``backbone``; pending teacher updates are applied.
 
     Raises:
         ValueError: If the model has no teacher.
@@ -64,10 +64,10 @@ def batch_features(
     """Pooled backbone features of one batch.
 
     Args:
-        model (BaseModel): With ``data_preprocessor`` and ``backbone``; no
-            wrapper around it.
-        batch (dict): From a data loader.
-        teacher (bool): As :func:`network`. Defaults to False.
+        model (BaseModel): An unwrapped model with ``data_preprocessor`` and
+            ``backbone``.
+        batch (dict): A batch from a data loader.
+        teacher (bool): As for :func:`network`. Defaults to False.
 
     Returns:
         tuple[Tensor, list[BaseDataElement]]: Features (B, C), and the
@@ -80,11 +80,11 @@ def batch_features(
 
 @torch.no_grad()
 def feature_dim(backbone: nn.Module) -> int:
-    """The number of pooled features of a backbone, found by running it once.
+    """The number of pooled features of a backbone, from one forward pass.
 
     Args:
-        backbone (nn.Module): Takes (B, 3, H, W). Its ``img_size`` is used
-            where it has one (vision transformers accept no other size).
+        backbone (nn.Module): Takes (B, 3, H, W). The test image has its
+            ``img_size``, if any (some vision transformers accept no other size).
 
     Returns:
         int: C of the pooled features (B, C).
@@ -98,6 +98,6 @@ def feature_dim(backbone: nn.Module) -> int:
     try:
         return pool_features(backbone(image)).shape[1]
     finally:
-        # One by one: train() would also wake up modules that were frozen.
+        # One by one: train() would also switch frozen modules to training mode.
         for module, training in modes.items():
             module.training = training

@@ -1,4 +1,4 @@
-"""Networks without their first weights, for those who look at the structure alone."""
+"""Build networks without initializing weights, to inspect only their structure."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +8,16 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 _RANDOM = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.nn.init.trunc_normal_}
-# What the rest of an initialization does with a weight.
+# Other in-place operations of an initialization.
 _OF_WEIGHTS = {getattr(torch.Tensor, f'{name}_') for name in ('erfinv', 'mul', 'add', 'clamp')}
 _OF_WEIGHTS |= {torch.Tensor.fill_, torch.Tensor.zero_, torch.Tensor.clamp_}
 
 
 class NoFirstWeights(TorchFunctionMode):
-    """Leave parameters as they were allocated; buffers and settings get their values.
+    """Skip the initialization of parameters; buffers and settings get their values.
 
-    It makes building a large network several times faster. Not the meta device: some
-    constructors read values of tensors that they make.
+    This makes building a large network several times faster. The meta device does not
+    work here: some constructors read values of the tensors that they create.
 
     Example:
         >>> with NoFirstWeights():
@@ -27,7 +27,7 @@ class NoFirstWeights(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        """Leave out what would give a weight its first value."""
+        """Skip operations that initialize a weight."""
         skipped = function in _RANDOM or (
             function in _OF_WEIGHTS and isinstance(args[0], nn.Parameter)
         )

@@ -1,4 +1,4 @@
-"""Embeddings of all ranks, with the gradient that a loss asks for."""
+"""Gather embeddings of all ranks, with the gradient that a loss needs."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ GRADIENTS = ('none', 'own', 'all')
 
 
 class _GatherAll(torch.autograd.Function):
-    """Gather whose backward sums the gradients that all ranks have for a part."""
+    """All-gather whose backward sums the gradients of all ranks for each part."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -26,15 +26,15 @@ class _GatherAll(torch.autograd.Function):
 
 
 def gather(x: Tensor, gradient: str = 'none') -> Tensor:
-    """The rows of all ranks, by rank; without a process group ``x`` itself.
+    """The rows of all ranks in rank order; without a process group, the rows of ``x``.
 
     Args:
         x (Tensor): This rank's rows, (b, ...), b equal on all ranks.
         gradient (str): Which of the gathered rows carry gradient. 'none': no
-            row. 'own': this rank's rows, in this rank's loss alone. 'all':
-            every row, and the gradients of all ranks' losses reach the rank
-            that a row is from; averaged over ranks (as DDP does it) they are
-            those of the mean loss over the global batch. Defaults to 'none'.
+            row. 'own': this rank's rows, from this rank's loss only. 'all':
+            every row, and a row's rank gets the gradients of all ranks' losses.
+            Averaged over ranks, as DDP does, these are the gradients of the mean
+            loss over the global batch. Defaults to 'none'.
 
     Returns:
         Tensor: (b * ranks, ...).

@@ -1,19 +1,19 @@
-"""Gradients that pass in part."""
+"""Scale a gradient in the backward pass."""
 
 import torch
 from torch import Tensor
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
-    """The same values, whose gradient passes back by a factor.
+    """Keep the values of a tensor and scale its gradient by a factor.
 
     Args:
-        x (Tensor): Of any shape.
+        x (Tensor): Any shape.
         factor (float): 1 passes the gradient, 0 stops it.
 
     Returns:
-        Tensor: Of the same shape; ``x`` itself, bit for bit, where the factor
-        is 0 or 1, else up to rounding.
+        Tensor: Same shape. The values equal ``x`` exactly if the factor is 0 or 1,
+        otherwise up to rounding.
     """
     if factor == 1:
         return x

@@ -1,4 +1,4 @@
-"""Nearest-neighbour graphs and their connected components, on the device."""
+"""Nearest-neighbor graphs and their connected components, on the device."""
 
 import torch
 from mmengine.dist import all_gather, get_rank
@@ -10,18 +10,18 @@ from .precision import full_precision
 @torch.no_grad()
 @full_precision
 def nearest_neighbour(rows: Tensor, columns: Tensor, offset: int = 0, block: int = 1024) -> Tensor:
-    """The nearest other column of each row, without the full similarity matrix.
+    """Each row's nearest other column, without the full similarity matrix.
 
     Args:
-        rows (Tensor): Vectors, (b, D): the columns ``offset`` to
-            ``offset + b``.
+        rows (Tensor): Vectors, (b, D). They are also the columns ``offset`` to
+            ``offset + b - 1``.
         columns (Tensor): Vectors, (B, D).
-        offset (int): Where the rows stand among the columns. Defaults to 0.
-        block (int): Rows whose similarities exist at a time. Defaults to 1024.
+        offset (int): Index of the first row among the columns. Defaults to 0.
+        block (int): Number of rows processed at a time. Defaults to 1024.
 
     Returns:
-        Tensor: The column of greatest inner product, the row itself excluded,
-        (b,) int64. With a single column a row is its own neighbour.
+        Tensor: Index of the column with the largest inner product, excluding the
+        row itself, (b,) int64. With a single column a row is its own neighbor.
     """
     found = []
     for start in range(0, len(rows), block):
@@ -35,24 +35,25 @@ def nearest_neighbour(rows: Tensor, columns: Tensor, offset: int = 0, block: int
 def connected_components(neighbour: Tensor) -> Tensor:
     """Connected components of the graph that links each node to one other.
 
-    Pointer doubling. Following the neighbours, every node ends on a cycle, and
-    a component has exactly one (two nodes that are each other's nearest; with
-    ties it may be longer). After K = ceil(log2 n) doublings the pointer of a
-    node has made 2^K >= n steps, so it is on the cycle, and the least node of
-    the 2^K that follow it is the cycle's least: the component's name. K
-    rounds of O(n), whatever the graph; nothing is read by the host.
+    The algorithm is pointer doubling. Following the neighbors from any node leads
+    to a cycle, and each component has exactly one cycle (two mutual nearest
+    neighbors; with ties it may be longer). After K = ceil(log2 n) doublings a
+    node's pointer is 2^K >= n steps ahead, so it is on the cycle. The smallest of
+    the next 2^K nodes is then the smallest node on the cycle, which identifies the
+    component. This takes K rounds of O(n) for any graph, without synchronizing with
+    the host.
 
     Args:
         neighbour (Tensor): The node that each node is linked to, (n,) int64.
-            A node may be linked to itself. Links have no direction.
+            A node may be linked to itself. Links are undirected.
 
     Returns:
-        Tensor: Components, (n,) int64, numbered from 0 by their first node (as
-        ``scipy.sparse.csgraph.connected_components`` numbers them).
+        Tensor: Component of each node, (n,) int64, numbered from 0 in the order of
+        their first nodes, as by ``scipy.sparse.csgraph.connected_components``.
     """
     n = len(neighbour)
     node = torch.arange(n, device=neighbour.device)
-    pointer, least = neighbour, node  # 1 step ahead; the least of 1 node
+    pointer, least = neighbour, node  # 1 step ahead; the minimum of 1 node
     for _ in range((n - 1).bit_length()):
         least = torch.minimum(least, least[pointer])
         pointer = pointer[pointer]
@@ -67,11 +68,11 @@ def similarity_components(similarity: Tensor) -> Tensor:
     """Components of the graph that links each sample to its most similar one.
 
     Args:
-        similarity (Tensor): Similarities of all pairs, (n, n); the diagonal
-            does not count.
+        similarity (Tensor): Pairwise similarities, (n, n); the diagonal is
+            ignored.
 
     Returns:
-        Tensor: As :func:`connected_components`, (n,).
+        Tensor: As from :func:`connected_components`, (n,).
     """
     others = similarity.detach().clone()
     others.fill_diagonal_(-torch.inf)
@@ -80,26 +81,26 @@ def similarity_components(similarity: Tensor) -> Tensor:
 
 @torch.no_grad()
 def weak_labels(rows: Tensor, columns: Tensor) -> Tensor:
-    """WCL's weak labels: components of the global batch's neighbour graph.
+    """WCL's weak labels: components of the global batch's neighbor graph.
 
-    Each rank finds the neighbours of its own rows; the ranks then exchange
-    these integers. So all label the same graph, however each of them rounds.
+    Each rank finds the neighbors of its own rows, and the ranks exchange these
+    indices. So all ranks label the same graph, even if they round differently.
     Source: WCL (arXiv:2110.04770).
 
     Args:
         rows (Tensor): This rank's vectors, (b, D), b equal on all ranks.
-        columns (Tensor): Those of all ranks, (B, D), by rank.
+        columns (Tensor): The vectors of all ranks in rank order, (B, D).
 
     Returns:
-        Tensor: Components of the B samples, (B,) int64, as
-        :func:`connected_components`; every one has at least two members.
+        Tensor: Components of the B samples, (B,) int64, as from
+        :func:`connected_components`. Each has at least two members.
     """
     neighbour = nearest_neighbour(rows, columns, get_rank() * len(rows))
     return connected_components(torch.cat(all_gather(neighbour)))
 
 
 def _number_equal(keys: Tensor) -> Tensor:
-    """How many entries have an entry's key, itself included, (n,)."""
+    """For each entry, the number of entries with the same key, including itself, (n,)."""
     ordered, order = keys.sort()
     starts = torch.ones_like(ordered)
     starts[1:] = ordered[1:] != ordered[:-1]
@@ -110,21 +111,21 @@ def _number_equal(keys: Tensor) -> Tensor:
 
 @torch.no_grad()
 def label_purity(labels: Tensor, classes: Tensor) -> Tensor:
-    """How far weak labels agree with classes.
+    """How well weak labels agree with classes.
 
-    A sample's positives are the other samples with its weak label. Its share
-    is that of its positives which have its class; the purity is the mean of the
-    shares. (So it is the chance that a positive, drawn as the loss weights
-    them, is of the right class.)
+    A sample's positives are the other samples with its weak label. Its purity is
+    the fraction of its positives that have its class; the result is the mean over
+    samples. This is the probability that a positive, drawn with the weights of the
+    loss, has the right class.
 
     Args:
         labels (Tensor): Weak labels, (n,), in [0, n).
-        classes (Tensor): Classes, (n,) int64, below 2^32; -1: not known.
-            Samples without a class, or without a positive that has one, do not
-            count.
+        classes (Tensor): Classes, (n,) int64, below 2^32, or -1 if unknown.
+            Samples of unknown class are ignored, both as samples and as
+            positives, and so are samples without positives.
 
     Returns:
-        Tensor: A scalar in [0, 1], float32; 0 if no sample counts.
+        Tensor: A float32 scalar in [0, 1]; 0 if all samples are ignored.
     """
     known = classes >= 0
     alone = -1 - torch.arange(len(labels), device=labels.device)

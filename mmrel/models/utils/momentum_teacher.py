@@ -11,33 +11,33 @@ from .progress import run_position, step_begins, step_ends
 
 
 class MomentumTeacher(nn.Module):
-    """A copy of the student's modules that follows them without gradient.
+    """A copy of the student's modules, updated as their moving average.
 
-    After each :meth:`update`, ``theta_teacher = m * theta_teacher + (1 - m) *
-    theta_student`` for every parameter. Buffers are the teacher's own: it runs
-    in train mode, so its BN statistics come from the images that it sees.
+    :meth:`update` sets ``theta_teacher = m * theta_teacher + (1 - m) *
+    theta_student`` for every parameter. Buffers are not averaged: the teacher runs
+    in train mode and computes its own BN statistics.
     Source: ReSSL (arXiv:2107.09282), Sec. 3.2, after MoCo.
 
-    With ``average_buffers`` it is EMAN's teacher (arXiv:2101.08482): buffers
-    move as parameters do (integers, such as BN's count of batches, are copied),
-    and the teacher always runs in eval mode. Where ranks see BN batches of their
-    own, so do their teachers: use ``SyncBN`` then.
+    With ``average_buffers`` it is EMAN's teacher (arXiv:2101.08482): buffers are
+    averaged like parameters (integers, such as BN's batch counter, are copied), and
+    the teacher always runs in eval mode. If BN statistics differ between ranks, the
+    teachers differ too: use ``SyncBN``.
 
-    A method whose teacher moves after the optimiser's step calls
-    :meth:`update_later` in its forward. The update is made when it is due: when
-    the method next calls :meth:`catch_up`, or the teacher is saved.
+    A method whose teacher is updated after the optimizer's step calls
+    :meth:`update_later` in its forward. The update is made at the next
+    :meth:`catch_up`, or when the teacher is saved.
 
-    If a step accumulates the gradients of several iterations, a method still calls these in
-    each iteration, and the teacher moves once per step.
+    With gradient accumulation a method still calls these in each iteration, but the
+    teacher is updated only once per optimizer step.
 
     Args:
         modules (Mapping[str, nn.Module]): The student's modules by name, such
             as ``dict(backbone=..., neck=...)``. They are copied.
-        momentum (float): m, in [0, 1]. The share of the teacher that stays in
-            a step (0.99, 0.999: the papers' convention, one minus mmengine's).
+        momentum (float): m, in [0, 1], the weight of the teacher in an update (0.99
+            or 0.999: the papers' convention, one minus mmengine's).
         end_momentum (float, optional): If given, m rises from ``momentum`` to
-            this value along half a cosine over the run (BYOL's schedule); the
-            position is read from mmengine's message hub, which is in the
+            this value with a cosine schedule over the run (BYOL). The position in
+            the run comes from mmengine's message hub, which is in the
             checkpoint. Defaults to None: constant.
         average_buffers (bool): Average the buffers too, and run in eval mode.
             Defaults to False.
@@ -62,7 +62,8 @@ class MomentumTeacher(nn.Module):
         self.base_momentum = momentum
         self.end_momentum = end_momentum
         self.average_buffers = average_buffers
-        # A list keeps them from being submodules of the teacher, and a copied model has its own.
+        # A list: the student's modules must not become children of the teacher, and a deep
+        # copy of the model must refer to its own student.
         self._due: list[tuple[Mapping[str, nn.Module], float]] = []
         for name, module in modules.items():
             self.add_module(name, copy.deepcopy(module))
@@ -80,11 +81,11 @@ class MomentumTeacher(nn.Module):
         return self.end_momentum - (self.end_momentum - self.base_momentum) * cosine
 
     def train(self, mode: bool = True) -> 'MomentumTeacher':
-        """Set the mode; with averaged buffers it is always eval."""
+        """Set the mode; with averaged buffers the teacher stays in eval mode."""
         return super().train(mode and not self.average_buffers)
 
     def _pairs(self, student: Mapping[str, nn.Module]) -> list[tuple[Tensor, Tensor]]:
-        """The teacher's tensors that follow the student's, each with the student's."""
+        """Pairs of the teacher's and the student's tensors to average."""
         pairs = []
         for name, module in student.items():
             own = getattr(self, name)
@@ -95,7 +96,7 @@ class MomentumTeacher(nn.Module):
 
     @torch.no_grad()
     def update(self, student: Mapping[str, nn.Module]) -> None:
-        """Move one step towards the student, at the start of a step's first iteration.
+        """Update the teacher, but only in the first iteration of an optimizer step.
 
         Args:
             student (Mapping[str, nn.Module]): The modules given at construction.
@@ -113,7 +114,7 @@ class MomentumTeacher(nn.Module):
             torch._foreach_copy_(*map(list, zip(*counts, strict=True)))
 
     def update_later(self, student: Mapping[str, nn.Module]) -> None:
-        """Note an update that is due once the optimiser has moved the student.
+        """Schedule an update for after the optimizer's step.
 
         Args:
             student (Mapping[str, nn.Module]): The modules given at construction.
@@ -123,13 +124,13 @@ class MomentumTeacher(nn.Module):
             self._due.append((student, self.momentum()))
 
     def catch_up(self) -> None:
-        """Make the update that is due, if there is one."""
+        """Make the scheduled update, if any."""
         while self._due:
             self._move(*self._due.pop())
 
     @torch.no_grad()
     def copy_from(self, student: Mapping[str, nn.Module]) -> None:
-        """Become equal to the student, buffers included (the start of a run)."""
+        """Copy the student's parameters and buffers (at the start of a run)."""
         self._due.clear()
         for name, module in student.items():
             getattr(self, name).load_state_dict(module.state_dict())

@@ -1,8 +1,8 @@
-"""Batch norms over other batches than the one at hand.
+"""Batch norms with statistics over all ranks or over parts of a batch.
 
-``SyncBN`` takes its statistics over all ranks, ``SplitBN`` over parts of one
-rank's batch. Both keep the parameters and buffers of plain BN, so checkpoints
-move freely between the three.
+``SyncBN`` computes statistics over all ranks, ``SplitBN`` over parts of one
+rank's batch. Both have the parameters and buffers of plain BN, so checkpoints
+are interchangeable between the three.
 """
 
 import torch
@@ -18,19 +18,19 @@ from mmrel.registry import MODELS
 
 @MODELS.register_module(name='CpuSyncBN')
 class CpuSyncBatchNorm(_BatchNorm):
-    """BN over the batch of all ranks, on the CPU.
+    """BN over the batches of all ranks, on the CPU.
 
-    torch implements synchronised statistics for accelerators only. Here they
-    come from two differentiable all-reduces: first of the sums, then of the
-    squared deviations (the difference of two large numbers would cancel in
-    float32). On a machine without accelerator a config's ``SyncBN`` is this
-    class, so the same config runs on both.
+    torch implements synchronized statistics for accelerators only. This class uses
+    two differentiable all-reduces: first of the sums, then of the squared
+    deviations, because ``E[x^2] - E[x]^2`` would lose precision in float32. On a
+    machine without accelerator ``SyncBN`` is registered as this class, so the same
+    config runs on both.
 
     Args:
         num_features (int): C.
         **kwargs: As ``torch.nn.BatchNorm2d``.
 
-    Shape: (B, C, ...) to the same.
+    Shape: (B, C, ...) to (B, C, ...).
     """
 
     def _check_input_dim(self, x: Tensor) -> None:
@@ -38,7 +38,7 @@ class CpuSyncBatchNorm(_BatchNorm):
             raise ValueError(f'SyncBN expects at least 2 dimensions, not {tuple(x.shape)}')
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise; in train mode with the statistics of all ranks."""
+        """Normalize; in training with the statistics of all ranks."""
         if not self.training or not is_distributed():
             return super().forward(x)
         dims = [0, *range(2, x.ndim)]
@@ -73,24 +73,23 @@ if get_device() == 'cpu':
 
 @MODELS.register_module(name='SplitBN')
 class SplitBatchNorm2d(nn.BatchNorm2d):
-    """BN whose statistics are taken over parts of the batch.
+    """BN with separate statistics for parts of the batch.
 
-    Stands in, on one device, for what plain BN sees on several: ReSSL's and
-    MoCo's small-image settings use 8 splits. Sample i belongs to split
-    ``i % splits``. The running statistics are the mean over the splits. In eval
-    mode it is plain BN.
+    On one device it simulates plain BN on several devices. ReSSL's and MoCo's
+    small-image settings use 8 splits. Sample i belongs to split ``i % splits``. The
+    running statistics are the mean over the splits. In eval mode it is plain BN.
 
     Args:
         num_features (int): C.
-        splits (int): Number of parts. The batch must be a multiple of it.
+        splits (int): Number of parts. The batch size must be a multiple of it.
             Defaults to 8.
         **kwargs: As ``torch.nn.BatchNorm2d``.
 
     Shape: (B, C, H, W) to (B, C, H, W).
 
     Raises:
-        ValueError: If ``splits`` is below 1, or a training batch is no
-            multiple of it.
+        ValueError: If ``splits`` is below 1, or the size of a training batch is
+            not a multiple of it.
     """
 
     def __init__(self, num_features: int, splits: int = 8, **kwargs) -> None:
@@ -100,7 +99,7 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
         self.splits = splits
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise; in train mode each split by its own statistics."""
+        """Normalize; in training each split with its own statistics."""
         if not self.training or self.splits == 1:
             return super().forward(x)
         batch, channels, *space = x.shape

@@ -1,4 +1,4 @@
-"""The number of a classifier's classes: where a config has it, and how it is derived."""
+"""The number of classes: where a config sets it, and how to derive it."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -10,19 +10,19 @@ from torch import nn
 from mmrel.registry import MODELS, SEARCH_SPACES
 
 _KEY = 'num_classes'
-# Modules that hold the classifier of a model.
+# Key prefixes of a model's classifier.
 _CLASSIFIERS = ('head.', 'classifier.')
 
 
 def _argument(registry: Any, part: Any) -> inspect.Parameter | None:
-    """The argument of a part's class for the number."""
+    """The ``num_classes`` argument of a part's class."""
     kind = part.get('type') if isinstance(part, Mapping) else None
     kind = registry.get(kind) if isinstance(kind, str) else kind
     return None if kind is None else inspect.signature(kind).parameters.get(_KEY)
 
 
 class _Holder(NamedTuple):
-    """The part of a model's config that has the number."""
+    """The part of a model's config that holds ``num_classes``."""
 
     key: str
     part: dict
@@ -43,12 +43,12 @@ def _holder(model: Mapping) -> _Holder | None:
 
 
 def set_count(model: Mapping, number: int) -> None:
-    """Set the number if a config leaves it out (no key, or None), in place.
+    """Set ``num_classes`` in place if the config leaves it out (no key, or None).
 
     Args:
-        model (Mapping): The model's config; its data preprocessor is completed
+        model (Mapping): The model's config. Its data preprocessor is completed
             too, if it mixes images or makes one-hot labels.
-        number (int): The number.
+        number (int): Number of classes.
     """
     holder = _holder(model)
     if holder is None:
@@ -65,14 +65,14 @@ def set_count(model: Mapping, number: int) -> None:
 
 
 def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
-    """The class names of the outputs of a checkpoint's classifier.
+    """The class names of a checkpoint's classifier.
 
     Args:
         content (Mapping): A checkpoint.
 
     Returns:
-        tuple[str, ...], optional: None if it has no classifier, or does not
-        name its classes.
+        tuple[str, ...], optional: None if it has no classifier, or no class
+        names.
 
     Raises:
         ValueError: If the names are not a list of strings.
@@ -91,7 +91,7 @@ def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
 
 
 def _count_in(content: Any) -> int | None:
-    """The length of the last bias of the classifier in a checkpoint."""
+    """The length of the last bias of a checkpoint's classifier."""
     state = content.get('state_dict', content) if isinstance(content, Mapping) else {}
     if not isinstance(state, Mapping):
         return None
@@ -106,11 +106,11 @@ def _count_in(content: Any) -> int | None:
 
 
 def checkpoint_count(checkpoint: str) -> int | None:
-    """The number of classes of the classifier in a checkpoint.
+    """The number of classes of a checkpoint's classifier.
 
     Args:
-        checkpoint (str): A path, or an address that mmengine's
-            ``CheckpointLoader`` knows.
+        checkpoint (str): A path, or a URI that mmengine's ``CheckpointLoader``
+            supports.
 
     Returns:
         int, optional: None if it has no classifier.
@@ -121,18 +121,19 @@ def checkpoint_count(checkpoint: str) -> int | None:
 def complete_count(
     model: Mapping, checkpoint: str | None, of_data: Callable[[], int | None] | None = None
 ) -> int | None:
-    """Derive the number if a config leaves it out, in place.
+    """Derive ``num_classes`` in place if the config leaves it out.
 
-    It comes from the checkpoint that will be loaded, else from the training set.
+    It comes from the checkpoint to be loaded, otherwise from the training set.
 
     Args:
         model (Mapping): The model's config.
-        checkpoint (str, optional): The checkpoint that will be loaded.
-        of_data (Callable, optional): Returns the training set's number. Defaults
-            to None: there is no training set.
+        checkpoint (str, optional): The checkpoint to be loaded.
+        of_data (Callable, optional): Returns the number of classes of the training
+            set. Defaults to None: there is no training set.
 
     Returns:
-        int, optional: The number, if it was left out.
+        int, optional: The derived number; None if the config has it, or a default
+        applies.
 
     Raises:
         ValueError: If it cannot be derived; the message names the key.
@@ -147,7 +148,7 @@ def complete_count(
     if number is None and of_data is not None:
         number = of_data()
     if number is None and _KEY not in holder.part and holder.has_default:
-        return None  # a space has a number by default
+        return None  # the default of a space
     if number is None:
         key = holder.key
         where = (
@@ -165,11 +166,11 @@ def model_count(model: nn.Module) -> tuple[str, int] | None:
     """The number of classes of a built classifier.
 
     Args:
-        model (nn.Module): The model, without a wrapper.
+        model (nn.Module): The unwrapped model.
 
     Returns:
-        tuple[str, int], optional: The number's config key and the number; None
-        for a model without a classifier.
+        tuple[str, int], optional: The config key and the number; None for a model
+        without a classifier.
     """
     for name in ('space', '', 'head'):
         part = getattr(model, name, None) if name else model

@@ -1,4 +1,4 @@
-"""K dictionaries from a trained supernet that has one."""
+"""Initialize K weight dictionaries from a trained supernet with K = 1."""
 
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -12,14 +12,15 @@ from mmrel.utils.state_dict import StateDictDifference, check_finite, weights_of
 class OneShotInit:
     """Copy the weights of a K = 1 supernet K times, each with a little noise (ours).
 
-    The noise draws the dictionaries apart; it is normal, its deviation a share of
-    the tensor's root mean square. BN's running statistics are copied, the
-    simplex-net and the place in the run stay as they are.
+    The Gaussian noise makes the dictionaries differ. Its standard deviation is
+    relative to the tensor's root mean square. BN's running statistics are copied; the
+    simplex-net and the training progress do not change.
 
     Args:
-        checkpoint (str): Of a :class:`.KShotNAS` with ``k=1`` in the same space.
-        noise (float): The share. Defaults to 0.01.
-        seed (int): Of the noise. Defaults to 0.
+        checkpoint (str): Checkpoint of a :class:`.KShotNAS` with ``k=1`` and the same
+            space.
+        noise (float): Relative standard deviation of the noise. Defaults to 0.01.
+        seed (int): Seed for the noise. Defaults to 0.
 
     Raises:
         ValueError: If ``checkpoint`` is empty or ``noise`` is negative.
@@ -40,15 +41,15 @@ class OneShotInit:
         """Fill the dictionaries of ``module``.
 
         Raises:
-            RuntimeError: If the checkpoint lacks a tensor, has one of another shape,
-                such as that of another K, or NaN.
-            ValueError: If it is of another search space.
+            RuntimeError: If the checkpoint lacks a tensor, has one with another shape
+                (such as for another K), or contains NaN.
+            ValueError: If it belongs to another search space.
         """
         content = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
         where = f'checkpoint {self.checkpoint!r}'
         given = weights_of(content, where)
         check_finite(given, where)
-        # Another space first: its shapes differ too, which would say less.
+        # Check the space first: its message says more than a list of shapes.
         identity = getattr(module, 'identity', None)
         if identity is not None:
             identity.check_state_dict(given, 'identity.')

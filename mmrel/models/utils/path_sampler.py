@@ -1,4 +1,4 @@
-"""The path of each training step."""
+"""Sample the path of each training step."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,13 @@ from mmrel.search import Path, SearchSpace
 
 
 class PathSampler(nn.Module):
-    """A random path a step, the same on every rank, also after a resume.
+    """Draw a random path per step, the same on every rank and after a resume.
 
-    A step's path follows from (seed, step) alone, and every rank makes the same
-    steps. Seed and step are a buffer, so they are in the checkpoint.
+    A step's path depends only on (seed, step). Seed and step are in a buffer, so
+    they are in the checkpoint.
 
     Args:
-        space (SearchSpace): Where the paths are from.
+        space (SearchSpace): The space to sample paths from.
         seed (int): Defaults to 0.
 
     Raises:
@@ -32,7 +32,7 @@ class PathSampler(nn.Module):
             raise ValueError(f'model.sampler.seed={seed} must not be negative')
         self.space = space
         self.register_buffer('state', torch.tensor([seed, 0]))
-        # The same two numbers without a look at the device.
+        # The same two numbers on the host, to avoid reading the device.
         self._seed, self._step = seed, 0
 
     def next(self) -> Path:

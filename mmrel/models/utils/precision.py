@@ -1,4 +1,4 @@
-"""Losses and similarities in at least float32, whatever the autocast."""
+"""Compute losses and similarities in at least float32, even under autocast."""
 
 import functools
 from collections.abc import Callable
@@ -14,10 +14,10 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def full_precision(function: Callable) -> Callable:
-    """Run a function outside autocast, its half-precision arguments upcast.
+    """Run a function without autocast, with half-precision arguments upcast.
 
-    Under autocast a matrix product or a softmax over a large memory would run
-    in half precision and underflow.
+    Under autocast a matrix product over a large memory would run in half precision,
+    and a softmax could underflow.
     """
 
     @functools.wraps(function)

@@ -16,17 +16,17 @@ from .pretrained_remedies import left_in_parts, other_settings, remedy
 
 @WEIGHT_INITIALIZERS.register_module(name='Pretrained')
 class PretrainedInit:
-    """Initialise a module from a checkpoint, completely or not at all.
+    """Initialize a module from a checkpoint, completely or not at all.
 
-    mmengine's initialiser of the same name only warns when keys are missing:
-    a wrong prefix then evaluates random features. Here every parameter and
-    buffer of the module must be in the checkpoint with its shape, and a part of
-    the module must not have more layers in the checkpoint. Whole parts that the
-    module lacks are listed in the log (a classifier or a projector that was left
-    behind). In configs of mmseg and mmdet its name is ``mmrel.Pretrained``.
+    mmengine's initializer of the same name only warns about missing keys, so a
+    wrong prefix leads to evaluating random features. Here every parameter and
+    buffer of the module must be in the checkpoint with the same shape, and the
+    checkpoint must not have more layers in any part of the module. Unused parts of
+    the checkpoint, such as a classifier or a projector, are listed in the log. In
+    configs of mmseg and mmdet use ``mmrel.Pretrained``.
 
     Args:
-        checkpoint (str): A path, an http(s) address or ``torchvision://name``.
+        checkpoint (str): A path, an http(s) URL or ``torchvision://name``.
         prefix (str, optional): The part of the checkpoint's keys to use, such
             as ``'backbone.'``. Defaults to None: all.
         map_location (str): As in ``torch.load``. Defaults to 'cpu'.
@@ -52,8 +52,8 @@ class PretrainedInit:
 
         Raises:
             RuntimeError: If a key of the module is missing, has another shape or type, or
-                NaN, if a part of the module has more layers in the checkpoint, or if the
-                checkpoint's record names another network. The message has the remedy.
+                contains NaN, if a part of the module has more layers in the checkpoint, or
+                if the checkpoint records another network. The message says what to change.
         """
         content = CheckpointLoader.load_checkpoint(self.checkpoint, self.map_location)
         everything = state = weights_of(content, f'checkpoint {self.checkpoint!r}')
@@ -93,12 +93,12 @@ class PretrainedInit:
         self._keep(module)
 
     def _keep(self, module: nn.Module) -> None:
-        """Stop later parts of ``init_weights`` from writing over what was loaded.
+        """Keep later parts of ``init_weights`` from overwriting the loaded weights.
 
-        mmengine and mmpretrain look for an ``init_cfg`` that is a dict of the type
-        'Pretrained': in a list, or as ``mmrel.Pretrained``, it does not stop
-        mmpretrain's ``ResNet`` from setting norms to zero, nor a submodule from its
-        own start. mmcv's ``ConvModule`` has one too, and is not a ``BaseModule``.
+        mmengine and mmpretrain only recognize an ``init_cfg`` that is a dict of type
+        'Pretrained'. With a list or with ``mmrel.Pretrained``, mmpretrain's ``ResNet``
+        still zeroes norms, and submodules still initialize themselves. That includes
+        mmcv's ``ConvModule``, which is not a ``BaseModule``.
         """
         if isinstance(module, BaseModule):
             module.init_cfg = dict(

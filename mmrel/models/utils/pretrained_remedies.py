@@ -12,13 +12,13 @@ _STATISTICS = ('running_mean', 'running_var')
 
 
 def left_in_parts(module: nn.Module, difference: StateDictDifference) -> list[str]:
-    """Keys of the checkpoint that a part of the module should have.
+    """Unused checkpoint keys that belong to an existing part of the module.
 
-    A classifier, a projector or a stage that the module does not build may stay
-    behind. More layers in a part that it has, such as a ResNet-101's, are another network.
+    The module may lack whole parts of the checkpoint, such as a classifier, a projector
+    or a stage. Extra layers in an existing part mean another network, such as ResNet-101.
 
     Args:
-        module (nn.Module): What is loaded.
+        module (nn.Module): The module to load.
         difference (StateDictDifference): Its comparison with the checkpoint.
 
     Returns:
@@ -31,15 +31,15 @@ def left_in_parts(module: nn.Module, difference: StateDictDifference) -> list[st
 def other_settings(module: nn.Module, network: Mapping[str, Any]) -> str:
     """How the module differs from the recorded backbone although all weights fit.
 
-    That is the style of a ResNet's blocks. Strides, dilations and the stem's max-pool
-    may differ on purpose.
+    This checks the style of a ResNet's blocks. Strides, dilations and the stem's
+    max-pool may differ on purpose.
 
     Args:
         module (nn.Module): A backbone.
-        network (Mapping): the checkpoint's record.
+        network (Mapping): The checkpoint's record.
 
     Returns:
-        str: Empty if nothing is known to differ.
+        str: The difference; empty if none is known.
     """
     backbone = network.get('backbone')
     if backbone is None:
@@ -55,7 +55,7 @@ def other_settings(module: nn.Module, network: Mapping[str, Any]) -> str:
 
 
 def _bottlenecks(module: nn.Module) -> bool:
-    """Whether blocks have three convolutions: only there the style matters."""
+    """Whether blocks have three convolutions; the style affects only these."""
     return any(key.endswith('conv3.weight') for key in module.state_dict())
 
 
@@ -69,11 +69,11 @@ def remedy(
     """What to change in the config, as a sentence.
 
     Args:
-        module (nn.Module): What is loaded.
+        module (nn.Module): The module to load.
         checkpoint (Mapping[str, Tensor]): All weights of the file.
-        prefix (str, optional): The setting.
-        difference (StateDictDifference): What does not fit under that prefix.
-        network (Mapping): the checkpoint's record; may be empty.
+        prefix (str, optional): The configured prefix.
+        difference (StateDictDifference): The mismatches under that prefix.
+        network (Mapping): The checkpoint's record; may be empty.
 
     Returns:
         str: Such as "set prefix='backbone.'"; empty if nothing is known.
@@ -99,7 +99,7 @@ def _settings(backbone: Mapping[str, Any]) -> str:
 
 
 def _fitting_prefix(expected: Mapping[str, Tensor], checkpoint: Mapping[str, Tensor]) -> str | None:
-    """The prefix under which every weight of the module is in the file, '' for none."""
+    """The prefix under which the file has every weight of the module ('' for none)."""
     weights = {k: v.shape for k, v in expected.items() if not k.endswith('num_batches_tracked')}
     first = next(iter(weights), None)
     if first is None:

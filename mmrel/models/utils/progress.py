@@ -1,4 +1,4 @@
-"""How far a run is, for what follows a schedule inside the model."""
+"""The position in the run, for schedules inside the model."""
 
 from mmengine.logging import MessageHub
 
@@ -6,19 +6,19 @@ from mmengine.logging import MessageHub
 def run_position(key: str) -> tuple[int, int, int]:
     """The iteration, and the run's length in iterations and in epochs.
 
-    They are read from mmengine's message hub, where the Runner puts them before
-    each iteration; iteration and hub are in the checkpoint, so a resumed run
-    goes on at the same place.
+    The Runner writes them to mmengine's message hub before each iteration. The
+    iteration and the hub are in the checkpoint, so a resumed run continues at the
+    same position.
 
     Args:
-        key (str): The config key that needs them, for the error.
+        key (str): The config key that needs them, for the error message.
 
     Returns:
-        tuple[int, int, int]: Iterations done, all iterations, all epochs (an
-        iteration-based run is one epoch).
+        tuple[int, int, int]: Finished iterations, total iterations and total epochs
+        (an iteration-based run counts as one epoch).
 
     Raises:
-        RuntimeError: If no Runner has told the length of the run.
+        RuntimeError: If no Runner has set the length of the run.
     """
     hub = MessageHub.get_current_instance()
     max_iters = hub.get_info('max_iters')
@@ -33,9 +33,8 @@ def run_position(key: str) -> tuple[int, int, int]:
 def step_begins() -> bool:
     """Whether the optimizer has updated the weights since the previous iteration.
 
-    It has not if a step accumulates gradients over several iterations
-    (``optim_wrapper.accumulative_counts``) and is not complete. Without a Runner each
-    iteration is a step.
+    With gradient accumulation (``optim_wrapper.accumulative_counts``) that is true only
+    after a complete step. Without a Runner each iteration is a step.
     """
     hub = MessageHub.get_current_instance()
     return hub.get_info('iter', 0) % hub.get_info('accumulative_counts', 1) == 0

@@ -1,4 +1,4 @@
-"""How SimMatch's semantic and instance pseudo-labels correct each other."""
+"""Mutual calibration of SimMatch's semantic and instance pseudo-labels."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from .precision import full_precision
 
 @full_precision
 def unfold(instance: Tensor, semantic: Tensor, labels: Tensor) -> Tensor:
-    """Correct an instance pseudo-label by a semantic one.
+    """Calibrate an instance pseudo-label with a semantic one.
 
     ``q'_i = q_i p_{y_i} / sum_j q_j p_{y_j}``, y_i the class of slot i.
     Source: SimMatch (arXiv:2203.06915), unfolding.
@@ -29,7 +29,7 @@ def unfold(instance: Tensor, semantic: Tensor, labels: Tensor) -> Tensor:
 
 @full_precision
 def aggregate(instance: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """The class distribution that an instance pseudo-label stands for.
+    """The class distribution of an instance pseudo-label.
 
     ``a_c = sum_{i: y_i = c} q_i``. Source: SimMatch (arXiv:2203.06915), aggregation.
 
@@ -39,8 +39,8 @@ def aggregate(instance: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         num_classes (int): C.
 
     Returns:
-        Tensor: a, (B, C), in at least float32; rows sum to 1, a class without
-        a slot has 0.
+        Tensor: a, (B, C), in at least float32. Rows sum to 1; a class without
+        slots gets 0.
     """
     empty = instance.new_zeros(len(instance), num_classes)
     return empty.index_add_(1, labels, instance)

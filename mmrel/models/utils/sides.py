@@ -1,11 +1,11 @@
-"""Layers whose width is a slice of the largest one's, from its left or its right."""
+"""Layers sliced from the left or the right of the widest layer."""
 
 from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# BCNet (CVPR 2021) runs both, AutoSlim the left alone.
+# BCNet (CVPR 2021) uses both sides, AutoSlim only the left.
 SIDES = dict(bcnet=('left', 'right'), autoslim=('left',))
 
 
@@ -13,12 +13,12 @@ def window(width: int, full: int, side: str) -> slice:
     """The first or the last ``width`` of ``full`` channels.
 
     Args:
-        width (int): At most ``full``.
-        full (int): All channels.
+        width (int): Number of channels, at most ``full``.
+        full (int): Channels of the layer.
         side (str): 'left' or 'right'.
 
     Raises:
-        ValueError: If the side is neither, or the slice is wider than the layer.
+        ValueError: If the side is unknown, or the slice does not fit the layer.
     """
     if side not in ('left', 'right'):
         raise ValueError(f"side={side!r} must be 'left' or 'right'")
@@ -28,11 +28,11 @@ def window(width: int, full: int, side: str) -> slice:
 
 
 def cut(tensor: Tensor, widths: Sequence[int | None], side: str) -> Tensor:
-    """A view of a tensor's leading axes, each cut to a width.
+    """A view of a tensor with its leading axes sliced.
 
     Args:
         tensor (Tensor): A weight, bias, token or position embedding.
-        widths (Sequence[int | None]): For the first axes; None leaves one whole.
+        widths (Sequence[int | None]): Widths of the leading axes; None keeps an axis.
         side (str): 'left' or 'right'.
 
     Returns:
@@ -47,12 +47,12 @@ def cut(tensor: Tensor, widths: Sequence[int | None], side: str) -> Tensor:
 
 
 def linear_on_side(layer: nn.Linear, x: Tensor, width: int, side: str) -> Tensor:
-    """A linear layer sliced to x's width in its inputs, and to ``width`` outputs."""
+    """Apply a linear layer sliced to x's input width and to ``width`` outputs."""
     weight = cut(layer.weight, (width, x.shape[-1]), side)
     return F.linear(x, weight, cut(layer.bias, (width,), side))
 
 
 def norm_on_side(layer: nn.LayerNorm, x: Tensor, side: str) -> Tensor:
-    """A LayerNorm sliced to x's width, whose statistics are x's own."""
+    """Apply a LayerNorm sliced to x's width."""
     weight, bias = (cut(p, (x.shape[-1],), side) for p in (layer.weight, layer.bias))
     return F.layer_norm(x, x.shape[-1:], weight, bias, layer.eps)

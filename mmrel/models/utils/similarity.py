@@ -1,4 +1,4 @@
-"""Softmax denominators over a global batch, without holding its similarities."""
+"""Softmax denominators over a global batch, without storing its similarities."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ def _logits(rows: Tensor, columns: Tensor, temperature: float, own: int | None) 
 
 
 class _LogSumExp(torch.autograd.Function):
-    """One block of logits at a time; the backward makes them once more."""
+    """Compute one block of logits at a time, and recompute it in the backward."""
 
     @staticmethod
     def forward(
         ctx: Any, rows: Tensor, columns: Tensor, temperature: float, own: int | None, block: int
     ) -> Tensor:
         result = rows.new_empty(len(rows))
-        lowest = torch.finfo(rows.dtype).min  # a row with no column but itself: -inf, not nan
+        lowest = torch.finfo(rows.dtype).min  # a row whose only column is itself: -inf, not nan
         for start in range(0, len(rows), block):
             part = slice(start, start + block)
             offset = None if own is None else own + start
@@ -63,19 +63,18 @@ def logsumexp_similarity(
 ) -> Tensor:
     """``log(sum_j exp(row . column_j / t))`` of each row, in blocks of rows.
 
-    Autograd would keep the logits for the backward. Here they are made twice
-    instead: no more than one block of them exists at a time, in the backward
-    too.
+    Autograd would store the logits for the backward. This function recomputes them
+    instead, so at most one block exists at a time, in the backward too.
 
     Args:
         rows (Tensor): (b, D), at least float32.
-        columns (Tensor): (B, D), of the same type.
+        columns (Tensor): (B, D), same dtype.
         temperature (float): t.
-        own (int, optional): Row i leaves out column ``own + i`` (itself).
-            Defaults to None: no column is left out.
-        block (int): Rows of a block. Defaults to 1024.
+        own (int, optional): Row i excludes column ``own + i`` (itself).
+            Defaults to None: no column is excluded.
+        block (int): Number of rows per block. Defaults to 1024.
 
     Returns:
-        Tensor: (b,); -inf for a row that has no column left.
+        Tensor: (b,); -inf for a row without columns.
     """
     return _LogSumExp.apply(rows, columns, temperature, own, block)

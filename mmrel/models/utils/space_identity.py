@@ -1,4 +1,4 @@
-"""The search space of a checkpoint, and whether it is the model's."""
+"""Check that a checkpoint belongs to the model's search space."""
 
 import json
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ _SHOWN = 8
 
 
 def encode_space(space: SearchSpace) -> Tensor:
-    """What makes a space this one, as the bytes of a JSON text, uint8."""
+    """The description of a space as JSON, in bytes (uint8)."""
     return torch.tensor(list(json.dumps(space.describe()).encode()), dtype=torch.uint8)
 
 
 class SpaceIdentity(nn.Module):
-    """Puts the space's description into the checkpoint and compares it on loading.
+    """Store the space's description in the checkpoint and compare it on loading.
 
     Args:
-        space (SearchSpace): The model's.
+        space (SearchSpace): The model's space.
     """
 
     description: Tensor
@@ -32,14 +32,14 @@ class SpaceIdentity(nn.Module):
         self._expected = space.describe()
 
     def check_state_dict(self, state: Mapping[str, Any], prefix: str) -> None:
-        """Compare with a checkpoint's space, if it names one.
+        """Compare with the checkpoint's space, if it has one.
 
         Args:
             state (Mapping[str, Any]): The checkpoint's weights.
-            prefix (str): Of this module's keys.
+            prefix (str): Prefix of this module's keys.
 
         Raises:
-            ValueError: If the spaces differ; with the keys that do.
+            ValueError: If the spaces differ; the message lists the differences.
         """
         given = state.get(f'{prefix}description')
         if given is None:
@@ -51,7 +51,7 @@ class SpaceIdentity(nn.Module):
         if not isinstance(theirs, dict):
             raise ValueError(f'{prefix}description of the checkpoint is not that of a search space')
         ours = json.loads(json.dumps(self._expected))
-        # Full widths and the like before the choices, of which there are many.
+        # Settings such as full widths first: there are many choices.
         differences = sorted(_differences(ours, theirs), key=lambda x: x.startswith('choices.'))
         if differences:
             more = len(differences) - _SHOWN
@@ -70,7 +70,7 @@ class SpaceIdentity(nn.Module):
 
 
 def _differences(ours: dict, theirs: dict, prefix: str = '') -> list[str]:
-    """Texts of what differs, the choices one by one."""
+    """Texts of the differences, one per key."""
     texts = []
     for key in [*ours, *(key for key in theirs if key not in ours)]:
         mine, other = ours.get(key, 'missing'), theirs.get(key, 'missing')
