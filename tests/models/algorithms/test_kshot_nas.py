@@ -355,7 +355,7 @@ def test_one_shot_weights_are_copied_with_a_little_noise(tmp_path: Path, mmrel_s
         exact.path_logits(images, path), one.eval().path_logits(images, path)
     )
     torch.save(dict(state_dict=first.state_dict()), file)
-    with pytest.raises(RuntimeError, match='no K = 1 supernet'):
+    with pytest.raises(RuntimeError, match='not a K = 1 supernet'):
         _build(MOBILE, init_cfg=init).init_weights()
 
 
