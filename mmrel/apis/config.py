@@ -16,6 +16,8 @@ from .config_check import check_config
 from .config_places import naming_places
 from .options import apply_options
 
+_MIXED_PRECISION = ('OptimWrapper', 'AutocastOptimWrapper', 'AmpOptimWrapper')
+
 
 def merge_options(cfg: Config, cfg_options: dict | None) -> None:
     """Change a config by dotted keys, in place.
@@ -73,10 +75,12 @@ def use_amp(cfg: Config) -> None:
     """Train under bf16 autocast (``--amp``)."""
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
-    if kind not in ('OptimWrapper', 'AutocastOptimWrapper', 'AmpOptimWrapper'):
+    if kind.removeprefix('mmrel.') not in _MIXED_PRECISION:
         raise ValueError(f'--amp does not go with optim_wrapper.type={kind!r}')
     if kind == 'OptimWrapper':
-        wrapper.type = 'AutocastOptimWrapper'
+        # The configs of mmseg and mmdet look names up in their own scope first.
+        scope = '' if cfg.get('default_scope', 'mmrel') == 'mmrel' else 'mmrel.'
+        wrapper.type = f'{scope}AutocastOptimWrapper'
 
 
 def _check_amp(cfg: Config) -> None:

@@ -92,3 +92,17 @@ def test_compiled_ops_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'mmcv._ext', compiled)
     assert not use_torchvision_ops()
     assert sys.modules['mmcv._ext'] is compiled
+
+
+def test_roi_align_in_bf16_is_that_of_float32(ops: ModuleType) -> None:
+    x = torch.randn(2, 3, 12, 12).bfloat16()
+    rois = torch.tensor([[0.0, 1, 2, 7, 9], [1.0, 0, 0, 11, 5]])
+    found = []
+    for dtype in (torch.bfloat16, torch.float32):
+        given = x.to(dtype).requires_grad_()
+        out = ops.roi_align(given, rois.to(dtype), (4, 4), 1.0, 2, 'avg', True)
+        out.float().square().sum().backward()
+        found.append((out, given.grad))
+    for half, full in zip(*found, strict=True):
+        assert half.dtype == torch.bfloat16
+        torch.testing.assert_close(half.float(), full, rtol=2e-2, atol=2e-2)
