@@ -99,7 +99,7 @@ def test_roi_align_in_bf16_is_that_of_float32(ops: ModuleType) -> None:
     rois = torch.tensor([[0.0, 1, 2, 7, 9], [1.0, 0, 0, 11, 5]])
     found = []
     for dtype in (torch.bfloat16, torch.float32):
-        given = x.to(dtype).requires_grad_()
+        given = x.detach().to(dtype).clone().requires_grad_()
         out = ops.roi_align(given, rois.to(dtype), (4, 4), 1.0, 2, 'avg', True)
         out.float().square().sum().backward()
         found.append((out, given.grad))
