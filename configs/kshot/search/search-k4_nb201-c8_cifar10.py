@@ -1,5 +1,5 @@
 # Searches 200 cells on held-out images of CIFAR-10 as an image folder.
-_base_ = ['../kshot-k4_nb201-c8_1xb64-coslr-12e_cifar10.py']
+_base_ = ['../kshot-k4_nb201-c8_1xb64-coslr-8e_cifar10.py']
 
 test_dataloader = dict(
     batch_size=250,
@@ -19,5 +19,5 @@ test_cfg = dict(
     population=20,
     generations=10,
     budget=dict(cost=dict(type='FLOPsCost'), min=5e6, max=8e6),
-    retrain=dict(base='configs/kshot/retrain/kshot-cell-c16_1xb64-coslr-20e_cifar10.py'),
+    retrain=dict(base='configs/kshot/retrain/kshot-cell-c16_1xb64-coslr-15e_cifar10.py'),
 )
