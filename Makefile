@@ -14,7 +14,7 @@ TORCH := torch==2.14.1 torchvision==0.29.1
 
 help:
 	@echo "make demo            install, train ReSSL on the digits, evaluate, draw pictures"
-	@echo "make test            install what tests need, lint, run the quick tests"
+	@echo "make test            install what tests need, lint, check types, run the quick tests"
 	@echo "make test-all        the slow tests too"
 	@echo "make test-downstream the tests with mmseg, mmdet and timm"
 	@echo "make test-originals  the tests with the original OpenMMLab packages"
@@ -52,6 +52,7 @@ demo: install
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 test: lint
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
@@ -70,4 +71,4 @@ format: install
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         stop(error)
     result, seconds = run_on_images(
         args,
-        check=lambda images: check_paths(args.out, images.items),
+        check=lambda images: check_paths(args.out, images.names),
         build=FeatureExtractor,
         compute=FeatureExtractor.extract,
         write=lambda path, done: write_features(path, done.features, done.paths),

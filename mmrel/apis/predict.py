@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         stop(error)
     result, seconds = run_on_images(
         args,
-        check=lambda images: check_texts(args.out, images.items, '.csv'),
+        check=lambda images: check_texts(args.out, images.names, '.csv'),
         build=ImagePredictor,
         compute=ImagePredictor.predict,
         write=lambda path, done: write_table(path, done.table(args.top_k)),
