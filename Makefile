@@ -20,14 +20,14 @@ help:
 	@echo "make test-originals  the tests with the original OpenMMLab packages"
 	@echo "make format          format the code"
 
-$(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
+$(VENV)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet $(TORCH)
 	$(BIN)/pip install --quiet -e '.[onedl,visualization,tests]'
 	touch $@
 
-$(ORIGINALS)/.installed: setup.py $(wildcard requirements/*.txt)
+$(ORIGINALS)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(ORIGINALS)
 	$(ORIGINALS)/bin/pip install --quiet --upgrade pip
 	$(ORIGINALS)/bin/pip install --quiet $(TORCH)
@@ -35,7 +35,7 @@ $(ORIGINALS)/.installed: setup.py $(wildcard requirements/*.txt)
 	touch $@
 
 # Without their dependencies, see requirements/mmdet.txt.
-$(DOWNSTREAM)/.installed: setup.py $(wildcard requirements/*.txt)
+$(DOWNSTREAM)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(DOWNSTREAM)
 	$(DOWNSTREAM)/bin/pip install --quiet --upgrade pip
 	$(DOWNSTREAM)/bin/pip install --quiet $(TORCH)
