@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from mmrel.apis import get_model, list_models
 from mmrel.apis.zoo_files import MAX_BYTES, MAX_TOTAL_BYTES
 from mmrel.utils.metafile import read_index
 from mmrel.utils.package import package_root
-from tests.commands import ROOT, environment
+from tests.commands import ROOT, TINY, environment, folders
 from tests.images import make_folder
 
 # A checkpoint among those of zoo/, of a name that no model has.
@@ -47,7 +46,7 @@ def _files(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope='module')
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the source archive, unpacked: all that a user gets from an index."""
+    """The wheel of the source archive, installed: all that a user gets from an index."""
     work = tmp_path_factory.mktemp('package')
     source = work / 'source'
     ignored = shutil.ignore_patterns('__pycache__', '.mim')
@@ -74,8 +73,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '--no-index', '--wheel-dir', str(work),
     )  # fmt: skip
     (wheel,) = work.glob('*.whl')
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(work / 'site')
+    _python(
+        work, '-m', 'pip', 'install', str(wheel), '--no-deps', '--no-index', '--quiet',
+        '--target', str(work / 'site'),
+    )  # fmt: skip
     return work / 'site'
 
 
@@ -131,6 +132,16 @@ def test_installed_command_extracts_by_name(unpacked: Path, tmp_path: Path) -> N
         str(weights), '--out', 'features.npy', path=unpacked,
     )  # fmt: skip
     assert np.load(tmp_path / 'features.npy').shape == (3, 128)
+
+
+@pytest.mark.slow
+def test_installed_mmrel_trains_and_tests(unpacked: Path, images: Path, tmp_path: Path) -> None:
+    mmrel = str(unpacked / 'bin' / 'mmrel')
+    short = [*folders(images), 'train_cfg.max_epochs=1']
+    _python(tmp_path, mmrel, 'train', str(TINY), '--work-dir', 'w', *short, path=unpacked)
+    _python(tmp_path, mmrel, 'test', str(TINY), 'w/epoch_1.pth', '--out', 'knn.json', *short,
+            path=unpacked)  # fmt: skip
+    assert (tmp_path / 'knn.json').is_file()
 
 
 @pytest.mark.slow
