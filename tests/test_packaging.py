@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from mmrel.apis import get_model, list_models
 from mmrel.apis.zoo_files import MAX_BYTES, MAX_TOTAL_BYTES
 from mmrel.utils.metafile import read_index
 from mmrel.utils.package import package_root
+from mmrel.version import __version__
 from tests.commands import ROOT, TINY, environment, folders
 from tests.images import make_folder
 
@@ -83,6 +85,17 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_wheel_carries_configs_tools_and_checkpoints(unpacked: Path) -> None:
     assert _files(unpacked / 'mmrel' / '.mim') == _files(ROOT) | {f'zoo/{SHIPPED}': bytes(10)}
+
+
+def test_version_is_the_same_in_every_file() -> None:
+    """A development version belongs to an unreleased section of the changelog."""
+    final, _, development = __version__.partition('.dev')
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == __version__
+    assert ('date-released' in citation) is not bool(development)
+    head = next(x for x in (ROOT / 'CHANGELOG.md').read_text().splitlines() if x[:3] == '## ')
+    date = 'unreleased' if development else str(citation['date-released'])
+    assert head == f'## [{final}] - {date}'
 
 
 def test_shipped_checkpoints_are_small() -> None:
