@@ -14,20 +14,20 @@ TORCH := torch==2.14.1 torchvision==0.29.1
 
 help:
 	@echo "make demo            install, train ReSSL on the digits, evaluate, draw pictures"
-	@echo "make test            install what tests need, lint, run the quick tests"
+	@echo "make test            install what tests need, lint, check types, run the quick tests"
 	@echo "make test-all        the slow tests too"
 	@echo "make test-downstream the tests with mmseg, mmdet and timm"
 	@echo "make test-originals  the tests with the original OpenMMLab packages"
 	@echo "make format          format the code"
 
-$(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
+$(VENV)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet $(TORCH)
 	$(BIN)/pip install --quiet -e '.[onedl,visualization,tests]'
 	touch $@
 
-$(ORIGINALS)/.installed: setup.py $(wildcard requirements/*.txt)
+$(ORIGINALS)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(ORIGINALS)
 	$(ORIGINALS)/bin/pip install --quiet --upgrade pip
 	$(ORIGINALS)/bin/pip install --quiet $(TORCH)
@@ -35,7 +35,7 @@ $(ORIGINALS)/.installed: setup.py $(wildcard requirements/*.txt)
 	touch $@
 
 # Without their dependencies, see requirements/mmdet.txt.
-$(DOWNSTREAM)/.installed: setup.py $(wildcard requirements/*.txt)
+$(DOWNSTREAM)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(DOWNSTREAM)
 	$(DOWNSTREAM)/bin/pip install --quiet --upgrade pip
 	$(DOWNSTREAM)/bin/pip install --quiet $(TORCH)
@@ -52,6 +52,7 @@ demo: install
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 test: lint
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
@@ -70,4 +71,4 @@ format: install
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

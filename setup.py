@@ -1,9 +1,9 @@
-"""Installation of mmrel."""
+"""The build command of mmrel; its metadata is in pyproject.toml."""
 
 import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
@@ -41,39 +41,4 @@ class BuildWithConfigs(build_py):
         shutil.copy2(ROOT / 'model-index.yml', target)
 
 
-def requirements(name: str) -> list[str]:
-    """The lines of requirements/NAME.txt, comments left out."""
-    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith('#')]
-
-
-def version() -> str:
-    scope: dict = {}
-    exec((ROOT / 'mmrel' / 'version.py').read_text(), scope)
-    return scope['__version__']
-
-
-setup(
-    name='mmrel',
-    version=version(),
-    description='OpenMMLab-style toolbox for relational representation learning and one-shot '
-    'architecture search',
-    long_description=(ROOT / 'README.md').read_text(),
-    long_description_content_type='text/markdown',
-    license='Apache-2.0',
-    packages=find_packages(include=['mmrel', 'mmrel.*']),
-    cmdclass=dict(build_py=BuildWithConfigs),
-    python_requires='>=3.11',
-    install_requires=requirements('runtime'),
-    extras_require={
-        'onedl': requirements('mminstall'),
-        'openmmlab': requirements('openmmlab'),
-        'parquet': requirements('parquet'),
-        'export': requirements('export'),
-        'gdrive': requirements('gdrive'),
-        'mmdet': requirements('mmdet'),
-        'mmseg': requirements('mmseg'),
-        'tests': requirements('tests') + requirements('parquet') + requirements('export'),
-        'visualization': requirements('visualization'),
-    },
-)
+setup(cmdclass=dict(build_py=BuildWithConfigs))

@@ -107,7 +107,7 @@ class _QuietImport(MetaPathFinder):
                 lines = printed.getvalue().splitlines(keepends=True)
                 sys.stdout.write(''.join(x for x in lines if x.strip() != _PRINTED))
 
-        spec.loader.exec_module = without_line
+        spec.loader.exec_module = without_line  # type: ignore[method-assign]
         return spec
 
 

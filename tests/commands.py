@@ -40,7 +40,9 @@ def environment(paths: Sequence[Path] = ()) -> dict[str, str]:
 
 
 def command(tool: str, *arguments: Any) -> list[str]:
-    """The words of a command: a tool or a module of the project, and its arguments."""
+    """The words of a command: `mmrel`, or a tool or module of the project, and its arguments."""
+    if tool == 'mmrel':
+        return [sys.executable, '-m', 'mmrel', *map(str, arguments)]
     if tool.startswith('mmrel.'):
         return [sys.executable, '-m', tool, *map(str, arguments)]
     start = ['bash'] if tool.endswith('.sh') else [sys.executable]

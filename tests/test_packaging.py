@@ -4,18 +4,19 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from mmrel.apis import get_model, list_models
 from mmrel.apis.zoo_files import MAX_BYTES, MAX_TOTAL_BYTES
 from mmrel.utils.metafile import read_index
 from mmrel.utils.package import package_root
-from tests.commands import ROOT, environment
+from mmrel.version import __version__
+from tests.commands import ROOT, TINY, environment, folders
 from tests.images import make_folder
 
 # A checkpoint among those of zoo/, of a name that no model has.
@@ -47,7 +48,7 @@ def _files(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope='module')
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the source archive, unpacked: all that a user gets from an index."""
+    """The wheel of the source archive, installed: all that a user gets from an index."""
     work = tmp_path_factory.mktemp('package')
     source = work / 'source'
     ignored = shutil.ignore_patterns('__pycache__', '.mim')
@@ -74,14 +75,27 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '--no-index', '--wheel-dir', str(work),
     )  # fmt: skip
     (wheel,) = work.glob('*.whl')
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(work / 'site')
+    _python(
+        work, '-m', 'pip', 'install', str(wheel), '--no-deps', '--no-index', '--quiet',
+        '--target', str(work / 'site'),
+    )  # fmt: skip
     return work / 'site'
 
 
 @pytest.mark.slow
 def test_wheel_carries_configs_tools_and_checkpoints(unpacked: Path) -> None:
     assert _files(unpacked / 'mmrel' / '.mim') == _files(ROOT) | {f'zoo/{SHIPPED}': bytes(10)}
+
+
+def test_version_is_the_same_in_every_file() -> None:
+    """A development version belongs to an unreleased section of the changelog."""
+    final, _, development = __version__.partition('.dev')
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == __version__
+    assert ('date-released' in citation) is not bool(development)
+    head = next(x for x in (ROOT / 'CHANGELOG.md').read_text().splitlines() if x[:3] == '## ')
+    date = 'unreleased' if development else str(citation['date-released'])
+    assert head == f'## [{final}] - {date}'
 
 
 def test_shipped_checkpoints_are_small() -> None:
@@ -131,6 +145,16 @@ def test_installed_command_extracts_by_name(unpacked: Path, tmp_path: Path) -> N
         str(weights), '--out', 'features.npy', path=unpacked,
     )  # fmt: skip
     assert np.load(tmp_path / 'features.npy').shape == (3, 128)
+
+
+@pytest.mark.slow
+def test_installed_mmrel_trains_and_tests(unpacked: Path, images: Path, tmp_path: Path) -> None:
+    mmrel = str(unpacked / 'bin' / 'mmrel')
+    short = [*folders(images), 'train_cfg.max_epochs=1']
+    _python(tmp_path, mmrel, 'train', str(TINY), '--work-dir', 'w', *short, path=unpacked)
+    _python(tmp_path, mmrel, 'test', str(TINY), 'w/epoch_1.pth', '--out', 'knn.json', *short,
+            path=unpacked)  # fmt: skip
+    assert (tmp_path / 'knn.json').is_file()
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def image_size(cfg: Config) -> tuple[int, int]:
         raise ValueError(
             f'{cfg.filename} has no val_dataloader, whose pipeline sets the image size'
         )
-    steps = inner_dataset(cfg.val_dataloader.dataset).pipeline
+    steps = inner_dataset(cfg.val_dataloader.dataset)['pipeline']
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'image.png'
         Image.new('RGB', (300, 260)).save(file)

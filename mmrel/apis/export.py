@@ -1,7 +1,7 @@
 """Write a network that runs without mmrel: ONNX or torch.export, with a free batch.
 
-python -m mmrel.apis.export MODEL OUT.onnx --pretrained CKPT --what features
-python -m mmrel.apis.export MODEL OUT.pt2 --pretrained CKPT --what scores --preprocess
+mmrel export MODEL OUT.onnx --pretrained CKPT --what features
+mmrel export MODEL OUT.pt2 --pretrained CKPT --what scores --preprocess
 """
 
 import argparse
@@ -19,7 +19,7 @@ __all__ = ['ExportReport', 'export_model', 'main']
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog='python -m mmrel.apis.export',
+        prog='mmrel export',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -59,6 +59,8 @@ class _Exported(nn.Module):
         if preprocessor is not None:
             self.swap = _swaps_channels(preprocessor)
             mean, std = _normalization(preprocessor)
+        self.mean: Tensor | None
+        self.std: Tensor | None
         self.register_buffer('mean', None if mean is None else mean.clone())
         self.register_buffer('std', None if std is None else std.clone())
 
@@ -66,7 +68,7 @@ class _Exported(nn.Module):
         images = images.float()
         if self.swap:
             images = images.flip(1)
-        if self.mean is not None:
+        if self.mean is not None and self.std is not None:
             images = (images - self.mean) / self.std
         return self.network(images)
 
@@ -76,7 +78,7 @@ def _swaps_channels(preprocessor: nn.Module) -> bool:
     return any(getattr(preprocessor, key, False) for key in ('to_rgb', '_channel_conversion'))
 
 
-def _normalization(preprocessor: nn.Module) -> tuple[Tensor | None, Tensor | None]:
+def _normalization(preprocessor: Any) -> tuple[Tensor | None, Tensor | None]:
     if not getattr(preprocessor, '_enable_normalize', False):
         return None, None
     return preprocessor.mean, preprocessor.std
@@ -140,7 +142,7 @@ def _to_pt2(program: Any, metadata: dict[str, Any]) -> tuple[bytes, Callable]:
 
 
 def _to_onnx(program: Any, metadata: dict[str, Any]) -> tuple[bytes, Callable | None]:
-    onnx_program = torch.onnx.export(
+    onnx_program: Any = torch.onnx.export(
         program,
         dynamo=True,
         input_names=['images'],

@@ -1,6 +1,6 @@
 """Write pooled backbone features of images to a file.
 
-    python -m mmrel.apis.extract MODEL INPUT... --pretrained CKPT --out features.npy
+    mmrel extract MODEL INPUT... --pretrained CKPT --out features.npy
 
 An error in the middle costs nothing that is done: the finished rows are written
 to features.partial.npy before it is reported.
@@ -27,7 +27,7 @@ __all__ = ['ExtractedFeatures', 'FeatureExtractor', 'main']
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog='python -m mmrel.apis.extract',
+        prog='mmrel extract',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         stop(error)
     result, seconds = run_on_images(
         args,
-        check=lambda images: check_paths(args.out, images.items),
+        check=lambda images: check_paths(args.out, images.names),
         build=FeatureExtractor,
         compute=FeatureExtractor.extract,
         write=lambda path, done: write_features(path, done.features, done.paths),

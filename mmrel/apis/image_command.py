@@ -110,7 +110,7 @@ def run_on_images(
     args: argparse.Namespace,
     check: Callable[[ImageList], None],
     build: Callable[..., ImageModel],
-    compute: Callable[[ImageModel, ImageList], Any],
+    compute: Callable[[Any, ImageList], Any],
     write: Callable[[str, Any], None],
 ) -> tuple[Any, float]:
     """Compute what a command is for, and write it to ``args.out``.

@@ -97,13 +97,14 @@ def evaluation_pipeline(cfg: Config | None) -> list[dict]:
     Raises:
         ValueError: If there is none.
     """
+    settings = {} if cfg is None else cfg
     for part in ('val_dataloader', 'test_dataloader'):
-        loader = (cfg or {}).get(part) or {}
+        loader = settings.get(part) or {}
         if loader.get('dataset', {}).get('pipeline'):
             return loader['dataset']['pipeline']
     for name in ('val_pipeline', 'test_pipeline'):
-        if (cfg or {}).get(name):
-            return cfg[name]
+        if settings.get(name):
+            return settings[name]
     where = 'the model was built without a config' if cfg is None else 'the config has none'
     raise ValueError(
         f'no pipeline to read images with: {where}; give pipeline=[...], such as '
@@ -205,7 +206,7 @@ class ImageModel:
         pretrained: bool | str | os.PathLike,
         device: str | torch.device | None,
         cfg_options: dict | None,
-    ) -> nn.Module:
+    ) -> BaseModel:
         if cfg_options:
             raise ValueError('cfg_options are for a config: this model is built already')
         model = unwrap(model)
@@ -231,8 +232,9 @@ class ImageModel:
             BrokenImageError, FileNotFoundError, ValueError, TypeError: As
                 :meth:`.FeatureExtractor.extract`.
         """
-        images = inputs
-        if not isinstance(inputs, ImageList):
+        if isinstance(inputs, ImageList):
+            images = inputs
+        else:
             images = ImageList(inputs, self.extensions, self.skip_broken)
         first = self.pipeline.transforms[0] if self.pipeline.transforms else None
         if images.in_memory and not isinstance(first, LoadImage):
@@ -244,7 +246,8 @@ class ImageModel:
         try:
             self._fill(rows)
         except BaseException as error:
-            error.finished = self._result(rows.finished())
+            finished = self._result(rows.finished())
+            error.finished = finished  # type: ignore[attr-defined]
             raise
         result = rows.finished()
         if result.broken:

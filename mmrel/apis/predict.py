@@ -1,6 +1,6 @@
 """Write the predicted classes of images to a table.
 
-    python -m mmrel.apis.predict MODEL INPUT... --pretrained CKPT --out table.csv
+    mmrel predict MODEL INPUT... --pretrained CKPT --out table.csv
 
 Columns: path, class, score; with --top-k also class_2, score_2 and so on. Classes
 have the names that the checkpoint knows, or numbers. An error in the middle costs
@@ -30,7 +30,7 @@ __all__ = ['ImagePredictor', 'Predictions', 'main']
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog='python -m mmrel.apis.predict',
+        prog='mmrel predict',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         stop(error)
     result, seconds = run_on_images(
         args,
-        check=lambda images: check_texts(args.out, images.items, '.csv'),
+        check=lambda images: check_texts(args.out, images.names, '.csv'),
         build=ImagePredictor,
         compute=ImagePredictor.predict,
         write=lambda path, done: write_table(path, done.table(args.top_k)),

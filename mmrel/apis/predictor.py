@@ -63,12 +63,12 @@ class Predictions:
             where there are no names.
         """
         numbers, scores = self.top(k)
-        columns: dict[str, Sequence[Any]] = {'path': self.paths}
+        columns: dict[str, Any] = {'path': self.paths}
         for i in range(numbers.shape[1]):
             end = f'_{i + 1}' if i else ''
             column = numbers[:, i].tolist()
-            named = self.classes is not None
-            columns[f'class{end}'] = [self.classes[n] for n in column] if named else column
+            names = self.classes
+            columns[f'class{end}'] = column if names is None else [names[n] for n in column]
             columns[f'score{end}'] = scores[:, i]
         return columns
 

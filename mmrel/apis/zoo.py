@@ -14,7 +14,6 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
-from torch import nn
 
 from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
@@ -144,7 +143,7 @@ def _is_open(init: dict) -> bool:
     return init.get('checkpoint', True) in ('', None)
 
 
-def _start(model: nn.Module) -> None:
+def _start(model: BaseModel) -> None:
     """Initialise as at the start of a training; a checkpoint still to be given is left out."""
     for module in model.modules():
         init = getattr(module, 'init_cfg', None) or []

@@ -1,5 +1,7 @@
 """Data sets that live in memory."""
 
+from typing import Any
+
 import mmpretrain.datasets as mmpretrain_datasets
 import numpy as np
 from mmpretrain.datasets import BaseDataset
@@ -62,7 +64,7 @@ class Digits(_ArrayDataset):
 
     METAINFO = dict(classes=tuple('0123456789'))
 
-    def __init__(self, split: str = 'train', **kwargs) -> None:
+    def __init__(self, split: str = 'train', **kwargs: Any) -> None:
         if split not in ('train', 'test'):
             raise ValueError(f"dataset.split={split!r} must be 'train' or 'test'")
         self.split = split
@@ -104,7 +106,11 @@ class STL10(_ArrayDataset):
     )  # fmt: skip
 
     def __init__(
-        self, data_root: str, split: str = 'train+unlabeled', download: bool = False, **kwargs
+        self,
+        data_root: str,
+        split: str = 'train+unlabeled',
+        download: bool = False,
+        **kwargs: Any,
     ) -> None:
         self.split = split
         self.download = download

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import mmpretrain.datasets as mmpretrain_datasets
 from mmpretrain.datasets import CustomDataset
@@ -38,10 +39,10 @@ class _CheckedFolder(LabelSplit, SeededDraws):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         skip_broken: bool = False,
         extensions: str | Sequence[str] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.skip_broken = skip_broken
         self._left_out: list[str] = []
@@ -175,14 +176,14 @@ class TinyImageNet(_CheckedFolder, CustomDataset):
         ValueError: If ``split`` is neither.
     """
 
-    def __init__(self, data_root: str, split: str = 'train', **kwargs) -> None:
+    def __init__(self, data_root: str, split: str = 'train', **kwargs: Any) -> None:
         if split not in ('train', 'val'):
             raise ValueError(f"dataset.split={split!r} must be 'train' or 'val'")
         self.split = split
         prefix = 'train' if split == 'train' else 'val/images'
         super().__init__(data_root=data_root, data_prefix=prefix, **kwargs)
 
-    def _find_samples(self) -> list[tuple[str, int]]:
+    def _find_samples(self) -> list[tuple[str, int]] | list[str]:
         if self.split == 'train':
             return super()._find_samples()
         train = os.path.join(self.data_root, 'train')

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from mmengine.fileio import get
@@ -60,8 +60,9 @@ class _Refusal(ValueError):
 def _check_background(background: str | Sequence[int]) -> tuple[int, int, int]:
     try:
         if isinstance(background, str):
-            return ImageColor.getcolor(background, 'RGB')
-        red, green, blue = map(int, background)
+            red, green, blue = ImageColor.getrgb(background)[:3]
+        else:
+            red, green, blue = map(int, background)
     except (TypeError, ValueError):
         red = green = blue = -1
     if not all(0 <= value <= 255 for value in (red, green, blue)):
@@ -132,6 +133,7 @@ class ImageReader:
             BrokenImageError: If it is not an image, is truncated, cannot be
                 read or is refused because of a setting.
         """
+        cause: Exception
         try:
             with self._open(path) as file:
                 return self._decode(file, path)
@@ -159,7 +161,7 @@ class ImageReader:
                 because of a setting.
         """
         if isinstance(image, np.ndarray):
-            return to_rgb(Image.fromarray(image), self.background, self.value_range)
+            return self._to_rgb(Image.fromarray(image))
         path = getattr(image, 'filename', '') or 'in memory'
         try:
             return self._picture(image, path)
@@ -197,8 +199,12 @@ class ImageReader:
         turn, exif_is_readable = upright(image)
         if not exif_is_readable:
             _say_once_that_exif_is_damaged(path)
-        rgb = to_rgb(image, self.background, self.value_range)
+        rgb = self._to_rgb(image)
         return turn(rgb) if turn else rgb
+
+    def _to_rgb(self, image: Image.Image) -> Image.Image:
+        background = cast(tuple[int, int, int], self.background)  # see __post_init__
+        return to_rgb(image, background, cast(ValueRange | None, self.value_range))
 
     def _load(self, image: Image.Image) -> None:
         if image.format not in ('ICO', 'ICNS'):
@@ -207,7 +213,8 @@ class ImageReader:
         # The image inside an icon can be larger than its header says; Pillow
         # refuses images above twice MAX_IMAGE_PIXELS.
         with _lowered_bound:
-            before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, self.max_pixels / 2
+            before = Image.MAX_IMAGE_PIXELS
+            Image.MAX_IMAGE_PIXELS = self.max_pixels / 2  # type: ignore[assignment]
             try:
                 image.load()
             finally:

@@ -26,6 +26,12 @@ def _check_array(image: np.ndarray, where: str) -> np.ndarray:
     return image
 
 
+def _check_image(image: np.ndarray | Image.Image, where: str) -> np.ndarray | Image.Image:
+    if isinstance(image, np.ndarray):
+        return _check_array(image, where)
+    return _check_picture(image, where)
+
+
 def _check_picture(image: Image.Image, where: str) -> Image.Image:
     if not image.width or not image.height:
         raise ValueError(
@@ -83,8 +89,7 @@ class ImageList:
         missing = []
         for entry, where in self._entries(inputs):
             if isinstance(entry, np.ndarray | Image.Image):
-                check = _check_array if isinstance(entry, np.ndarray) else _check_picture
-                self._add(where, check(entry, where))
+                self._add(where, _check_image(entry, where))
                 continue
             if not isinstance(entry, str | os.PathLike):
                 raise TypeError(

@@ -45,9 +45,12 @@ def correct_transparent_key(image: Image.Image) -> None:
         ValueError: If Pillow has dropped bits that the comparison needs.
     """
     key = image.info.get('transparency')
-    if image.format != 'PNG' or key is None or isinstance(key, bytes) or not image.tile:
+    if image.format != 'PNG' or key is None or isinstance(key, bytes):
         return
-    raw_mode = image.tile[0][3]
+    tiles = getattr(image, 'tile', None)
+    if not tiles:
+        return
+    raw_mode = tiles[0][3]
     if raw_mode == 'RGB;16B':
         raise ValueError(
             '16-bit color with a transparent color (tRNS) cannot be matched exactly: save it with '

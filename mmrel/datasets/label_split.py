@@ -9,10 +9,12 @@ its row.
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmpretrain.datasets import BaseDataset
+
+from mmrel.utils.mixin import Mixin
 
 from .class_names import follow_stated_order
 
@@ -83,8 +85,10 @@ def draw_label_split(
         if image.number < 0:
             raise ValueError(f'image {image.name!r} has no class: a label split needs those of all')
         classes.setdefault(image.number, []).append(image)
-    each, asked = per_class, f'per_class={per_class}'
-    if each is None:
+    if per_class is not None:
+        each, asked = per_class, f'per_class={per_class}'
+    else:
+        assert percent is not None
         each, asked = max(1, round(len(dataset) * percent / 100 / len(classes))), f'{percent}%'
     drawn = []
     for number, images in sorted(classes.items()):
@@ -169,7 +173,7 @@ def _check_balance(path: str, split: dict[str, LabelledImage]) -> None:
         )
 
 
-class LabelSplit:
+class LabelSplit(Mixin):
     """Mixin for data sets: only the images that a list names.
 
     Args:
@@ -188,11 +192,11 @@ class LabelSplit:
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         label_split: str | None = None,
         without_split: str | None = None,
         balanced: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if label_split is not None and without_split is not None:
             raise ValueError(

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from mmcv.transforms import Compose
+from mmengine.dataset import BaseDataset
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -27,7 +28,7 @@ class KNNMultiCropDataset(Dataset):
     Source: WCL (arXiv:2110.04770), K-NN multi-crop.
 
     Args:
-        dataset (dict | Dataset): The data set inside; its pipeline gives a list
+        dataset (dict | BaseDataset): The data set inside; its pipeline gives a list
             of views (``MultiView``).
         num_neighbours (int): K.
         num_crops (int): Further views of a sample.
@@ -39,7 +40,7 @@ class KNNMultiCropDataset(Dataset):
     """
 
     def __init__(
-        self, dataset: dict | Dataset, num_neighbours: int, num_crops: int, crop_pipeline: list
+        self, dataset: dict | BaseDataset, num_neighbours: int, num_crops: int, crop_pipeline: list
     ) -> None:
         for key, value in (('num_neighbours', num_neighbours), ('num_crops', num_crops)):
             if value < 1:

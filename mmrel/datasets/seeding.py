@@ -16,6 +16,7 @@ from mmengine.dataset import DefaultSampler
 from torch.utils.data import Sampler
 
 from mmrel.registry import DATA_SAMPLERS
+from mmrel.utils.mixin import Mixin
 
 
 class SampleIndex(int):
@@ -76,7 +77,7 @@ def seeded_draws(index: int) -> Iterator[None]:
         yield
 
 
-class SeededDraws:
+class SeededDraws(Mixin):
     """Mixin for data sets: ``__getitem__`` draws from the index's own seed."""
 
     def __getitem__(self, idx: int) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.dataset import default_collate
+from mmengine.dataset import BaseDataset, default_collate
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
@@ -25,8 +25,8 @@ class SemiSupervisedDataset(Dataset):
     log: how many pseudo-labels are right.
 
     Args:
-        labeled (dict | Dataset): Its pipeline gives one view.
-        unlabeled (dict | Dataset): Its pipeline gives two, the strong one
+        labeled (dict | BaseDataset): Its pipeline gives one view.
+        unlabeled (dict | BaseDataset): Its pipeline gives two, the strong one
             first (``MultiView``).
 
     Raises:
@@ -35,7 +35,7 @@ class SemiSupervisedDataset(Dataset):
             another order are renumbered.
     """
 
-    def __init__(self, labeled: dict | Dataset, unlabeled: dict | Dataset) -> None:
+    def __init__(self, labeled: dict | BaseDataset, unlabeled: dict | BaseDataset) -> None:
         self.labeled, self.unlabeled = (
             DATASETS.build(part) if isinstance(part, dict) else part
             for part in (labeled, unlabeled)

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 from mmengine.optim import _ParamScheduler
 from mmengine.runner import Runner
 
+from mmrel.utils.network_record import plain
+
 from .global_batch import wrappers_of
 from .run_record import (
     batch_of,
     check_record,
     fingerprint,
-    plain,
     run_record,
     schedulers_of,
 )
@@ -145,7 +146,7 @@ def _stepped() -> None:
     """Stand-in for an optimizer's ``step`` that was called before the scheduler's."""
 
 
-_stepped._with_counter = True
+_stepped._with_counter = True  # type: ignore[attr-defined]
 
 
 def place(
@@ -225,7 +226,7 @@ def continue_run(runner: Runner, meta: Mapping, fresh: Fresh, schedulers_loaded:
 
 def fresh_schedule(runner: Runner, fresh: Fresh) -> dict[str, list[dict]]:
     """The fingerprints of the config's schedulers, regardless of the state loaded into them."""
-    found = {}
+    found: dict[str, list[dict]] = {}
     for name, part in schedulers_of(runner).items():
         found[name] = []
         for scheduler, state in zip(part, fresh.states[name], strict=True):

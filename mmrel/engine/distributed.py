@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import barrier, is_distributed
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.model import BaseModel, MMDistributedDataParallel, is_model_wrapper
 from torch import nn
 
 from mmrel.registry import MODEL_WRAPPERS
@@ -49,12 +49,12 @@ class ReplicaParallel(nn.Module):
     makes the replicas equal at the start.
 
     Args:
-        module (nn.Module): The model.
+        module (BaseModel): The model.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: BaseModel) -> None:
         super().__init__()
-        self.module = module
+        self.module: BaseModel = module
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model."""
@@ -73,7 +73,7 @@ class ReplicaParallel(nn.Module):
         return self.module.test_step(*args, **kwargs)
 
 
-def unwrap(model: nn.Module) -> nn.Module:
+def unwrap(model: nn.Module) -> BaseModel:
     """The model itself, without the Runner's wrapper for multiple processes."""
     return model.module if is_model_wrapper(model) else model
 

@@ -15,6 +15,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmrel.datasets.seeding import kept_generators
 from mmrel.utils.files import write_atomically
+from mmrel.utils.mixin import Mixin
 
 # File in the work dir that lists completed validations, by epoch or by iteration.
 _FILE = 'validated.json'
@@ -49,9 +50,9 @@ class DueValidationHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Run the validation that was due at the checkpoint."""
-        self._load(runner)
+        done = self._load(runner)
         position = _position(runner)
-        if not position or position in self._done or not _is_due(runner):
+        if not position or position in done or not _is_due(runner):
             return
         runner.logger.info(
             f'the validation after {position} {_unit(runner)} is missing: running it now'
@@ -63,24 +64,25 @@ class DueValidationHook(Hook):
         """Record a validation as complete."""
         if not isinstance(runner._train_loop, mmengine.runner.BaseLoop):
             return  # nothing is trained
-        self._load(runner)
-        if _position(runner) not in self._done:
-            self._done.append(_position(runner))
-            _write(runner.work_dir, self._done)
+        done = self._load(runner)
+        if _position(runner) not in done:
+            done.append(_position(runner))
+            _write(runner.work_dir, done)
 
-    def _load(self, runner: Runner) -> None:
+    def _load(self, runner: Runner) -> list[int]:
         """Read the validations that earlier starts of this run completed, once for all ranks."""
         if self._done is not None:
-            return
+            return self._done
         position = _position(runner)
         done = [_read(runner.work_dir) if position and is_main_process() else []]
         broadcast_object_list(done)
         # Everything after the checkpoint is trained again.
         self._done = [step for step in done[0] if step <= position]
         _write(runner.work_dir, self._done)
+        return self._done
 
 
-class DueValidation:
+class DueValidation(Mixin):
     """Runner mixin that registers a :class:`DueValidationHook`."""
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
@@ -102,7 +104,7 @@ def _is_due(runner: Runner) -> bool:
     """Whether the train loop validates at the run's current position."""
     loop = runner.train_loop
     # Inside an epoch the last validation was before this epoch's steps.
-    if runner.val_loop is None or getattr(loop, 'batches_done', 0):
+    if runner.val_loop is None or getattr(loop, 'batches_done', False):
         return False
     if not hasattr(loop, '_decide_current_val_interval'):
         return False  # the user's own loop

@@ -7,6 +7,7 @@ import mmengine.hooks
 from mmengine.hooks import Hook
 
 from mmrel.utils.checkpoint_content import file_name
+from mmrel.utils.mixin import Mixin
 from mmrel.utils.state_dict import check_finite, weights_of
 
 _POINTER = 'last_checkpoint'
@@ -76,7 +77,7 @@ def _check_position(runner: Any, checkpoint: dict) -> None:
         )
 
 
-class GuardedLoading:
+class GuardedLoading(Mixin):
     """Runner mixin that checks every checkpoint before the Runner uses it.
 
     Attributes:
@@ -123,5 +124,6 @@ class GuardedLoading:
         info = self.message_hub.runtime_info
         for key in [k for k in info if k == 'last_ckpt' or k.startswith('best_ckpt')]:
             name = file_name(info[key])
-            ours = name and (key == 'last_ckpt' or name.startswith('best_'))
-            self.message_hub.update_info(key, os.path.join(folder, name) if ours else None)
+            if name and key != 'last_ckpt' and not name.startswith('best_'):
+                name = None
+            self.message_hub.update_info(key, os.path.join(folder, name) if name else None)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from mmrel.datasets import WholeSetSampler
 
@@ -32,17 +33,17 @@ def whole_loader(runner: Runner, config: dict, **order: Any) -> DataLoader:
     return runner.build_dataloader(config, seed=runner.seed)
 
 
-def dataset_digest(dataset: Dataset) -> str:
+def dataset_digest(dataset: BaseDataset) -> str:
     """Hash of a set's images: their paths relative to its folder, and their labels.
 
     Args:
-        dataset (Dataset): The set. If its images are in arrays, only the labels count.
+        dataset (BaseDataset): The set. If its images are in arrays, only the labels count.
 
     Returns:
         str: 16 hexadecimal digits.
     """
     digest = hashlib.sha256(str(len(dataset)).encode())
-    read = getattr(dataset, 'get_data_info', lambda _: {})
+    read: Callable[[int], dict] = getattr(dataset, 'get_data_info', lambda _: {})
     prefix = getattr(dataset, 'img_prefix', '')
     for i in range(len(dataset)):
         info = read(i)
@@ -72,19 +73,21 @@ class HeldOutImages:
     ) -> None:
         if cache not in ('auto', True, False):
             raise ValueError(f"test_cfg.cache_images={cache!r} must be 'auto', True or False")
-        if len(loader.dataset) == 0:
+        dataset: BaseDataset = loader.dataset
+        if len(dataset) == 0:
             raise ValueError('the held-out set (test_dataloader.dataset) has no image')
-        self.loader, self.cache, self.limit = loader, cache, limit_mb * _MB
+        self.loader, self.dataset = loader, dataset
+        self.cache, self.limit = cache, limit_mb * _MB
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._complete = False
 
     def __len__(self) -> int:
         """Number of images."""
-        return len(self.loader.dataset)
+        return len(self.dataset)
 
     def digest(self) -> str:
         """See :func:`dataset_digest`."""
-        return dataset_digest(self.loader.dataset)
+        return dataset_digest(self.dataset)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, 3, H, W), before the data preprocessor, and labels (B,)."""
@@ -145,7 +148,7 @@ def path_accuracy(
     Returns:
         float: Percent.
     """
-    correct = 0
+    correct, sides = 0, 1
     for inputs, labels in images:
         inputs = model.data_preprocessor(dict(inputs=inputs), False)['inputs']
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=autocast):

@@ -6,6 +6,7 @@ from mmengine.runner import BaseLoop
 from torch import nn
 
 from mmrel.utils.leftovers import remove_partial_files
+from mmrel.utils.mixin import Mixin
 
 from .distributed import leave_processes
 from .heartbeat import Heartbeat
@@ -16,7 +17,7 @@ from .mid_epoch import MidEpochHook, MidEpochTrainLoop
 from .signals import StopSignals, TrainingStopped, saying_where_to_go_on
 
 
-class Interruptible:
+class Interruptible(Mixin):
     """Runner mixin: a run may end at any time and resumes where it stopped."""
 
     build_dataloader = staticmethod(build_dataloader)

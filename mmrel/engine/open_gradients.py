@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmrel.engine.distributed import unwrap
+from mmrel.utils.mixin import Mixin
 
 _KEY = 'gradients'
 
@@ -55,7 +56,7 @@ class OpenGradientsHook(Hook):
                 parameter.grad = gradient.to(parameter)
 
 
-class OpenGradients:
+class OpenGradients(Mixin):
     """Runner mixin that registers an :class:`OpenGradientsHook`.
 
     Before saving it calls the hooks' ``before_saving`` on every rank. mmengine calls

@@ -1,10 +1,11 @@
 """The training set without augmentation, every image once."""
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 
 from .loaders import build_dataloader
 
@@ -81,7 +82,8 @@ def fixed_batches(
     if batch_size is not None:
         changes['batch_size'] = batch_size
     loader = build_dataloader(plain_loader_config(cfg, like, changes))
-    dataset, size = loader.dataset, loader.batch_size
+    dataset: BaseDataset = loader.dataset
+    size = cast(int, loader.batch_size)
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(dataset), generator=generator)[: number * size].tolist()
     return [

@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from mmrel.utils.mixin import Mixin
 from mmrel.utils.network_record import network_record
 
 from .continuation import Fresh, check_resume, continue_run
@@ -13,7 +14,7 @@ from .run_record import run_record
 from .schedule import check_run
 
 
-class RunConditions:
+class RunConditions(Mixin):
     """Runner mixin: consistent lengths, rates scaled with the batch, exact resumes.
 
     It must precede :class:`.GuardedLoading`, which sets ``resuming``.
@@ -22,7 +23,10 @@ class RunConditions:
     resume compares this record with the current run; see ``docs/resume.md``.
     """
 
-    _resumed: dict | None = None
+    _resumed: dict
+    _train_loop: Any
+    optim_wrapper: Any
+    param_schedulers: Any
 
     def train(self) -> nn.Module:
         """Check that the schedules fit the run's length, then train."""

@@ -17,7 +17,7 @@ _PLACE = ('last_step', '_global_step', '_last_value', 'verbose')
 def schedulers_of(runner: Runner) -> dict[str, list[_ParamScheduler]]:
     """The built schedulers of each optimizer, by its name."""
     schedulers = runner.param_schedulers or []
-    return schedulers if isinstance(schedulers, Mapping) else {'': schedulers}
+    return dict(schedulers) if isinstance(schedulers, Mapping) else {'': schedulers}
 
 
 def fingerprint(scheduler: _ParamScheduler) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Runner(
     Args: same as mmengine's.
     """
 
+    _train_dataloader: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger.info(describe_run(self))
@@ -59,13 +61,13 @@ class Runner(
 
     def _training_count(self) -> int | None:
         """Number of classes in the training set. Its loader is built now and used later."""
-        if isinstance(self._train_dataloader, dict):
-            self._train_dataloader = self.build_dataloader(
-                self._train_dataloader,
+        loader = self._train_dataloader
+        if isinstance(loader, dict):
+            loader = self._train_dataloader = self.build_dataloader(
+                loader,
                 seed=self.seed,
                 diff_rank_seed=self._randomness_cfg.get('diff_rank_seed', False),
             )
-        loader = self._train_dataloader
         return None if loader is None else count_classes(loader.dataset)
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:

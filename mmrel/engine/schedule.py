@@ -108,13 +108,16 @@ def spans(cfg: Mapping, epoch_length: int | None = None) -> list[Span]:
             known yet. Schedulers in a unit other than the run's are then left out.
 
     Returns:
-        list[Span]: The spans, in the run's unit.
+        list[Span]: The spans, in the run's unit. Empty for a loop without a length.
 
     Raises:
         ValueError: If a scheduler counts epochs in an iteration-based run and is not
             converted, or a length is not a number.
     """
-    key, length = run_length(cfg['train_cfg'])
+    run = run_length(cfg['train_cfg'])
+    if run is None:
+        return []
+    key, length = run
     run_by_epoch, found = key == 'max_epochs', []
     for name, config in scheduler_configs(cfg.get('param_scheduler')):
         for part in ('begin', 'end', 'T_max'):
@@ -130,7 +133,7 @@ def spans(cfg: Mapping, epoch_length: int | None = None) -> list[Span]:
                 'iterations'
             )
         if by_epoch == run_by_epoch:
-            unit = 1
+            unit: float = 1
         elif epoch_length is None:
             continue
         else:

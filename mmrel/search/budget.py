@@ -1,14 +1,15 @@
 """Budgets for the cost of paths, and sampling paths within them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
 
+from .costs import PathCost
 from .space import Path, SearchSpace
 
-Cost = Callable[[SearchSpace, np.ndarray], np.ndarray]
+Cost = PathCost
 
 
 class Budget:
@@ -33,7 +34,7 @@ class Budget:
         max: float | None = None,
         max_draws: int = 100_000,
     ) -> None:
-        if (min is None and max is None) or (None not in (min, max) and min > max):
+        if (min is None and max is None) or (min is not None and max is not None and min > max):
             raise ValueError(f'budget.min={min}, budget.max={max}: give one, and min below max')
         if max_draws < 1:
             raise ValueError(f'budget.max_draws={max_draws} must be at least 1')

@@ -7,11 +7,13 @@ changes what is drawn.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import NSGAIISampler
+from optuna.study import StudyDirection as Direction
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from .space import Path, SearchSpace
@@ -68,12 +70,12 @@ class Evolution:
                 raise ValueError(f'sampler.{name}={value} must be from 0 to 1')
         if seed < 0:
             raise ValueError(f'test_cfg.seed={seed} must not be negative')
-        self._settings = dict(probabilities, population_size=population)
+        self._settings: dict[str, Any] = dict(probabilities, population_size=population)
         self.seed = seed
-        self._options = {
+        self._options: dict[str, BaseDistribution] = {
             name: CategoricalDistribution(options) for name, options in space.choices.items()
         }
-        self._study = optuna.create_study(directions=list(directions))
+        self._study = optuna.create_study(directions=[Direction[d.upper()] for d in directions])
         self.scored = 0
 
     def add(self, path: Path, values: Sequence[float], generation: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -163,8 +164,9 @@ class MobileNetV2SESpace(CodedSpace):
 
     def blocks(self, path: Path) -> list[BlockSizes | None]:
         """Sizes of the block of each layer in a path."""
+        options: dict[str, Any] = dict(path)
         return [
-            self.block(i, path[f'layer{i}.op'], path.get(f'layer{i}.width', self.widths[0]))
+            self.block(i, options[f'layer{i}.op'], options.get(f'layer{i}.width', self.widths[0]))
             for i in range(self.depth)
         ]
 
@@ -175,7 +177,7 @@ class MobileNetV2SESpace(CodedSpace):
         for i, (_, _, stride) in enumerate(self._layers):
             blocks = [
                 [self.block(i, op, share) for share in self.widths]
-                for op in self.choices[f'layer{i}.op']
+                for op in map(str, self.choices[f'layer{i}.op'])
             ]
             flops.append(np.array([[b.flops(size) if b else 0 for b in row] for row in blocks]))
             parameters.append(

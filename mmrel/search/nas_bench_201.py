@@ -1,11 +1,13 @@
 """NAS-Bench-201's cell: one of five operations on each of six edges."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
 
 from .coded_space import CodedSpace
-from .space import Path
+from .space import Option, Path
 
 __all__ = ['EDGES', 'OPERATIONS', 'NASBench201Space', 'live_edges']
 
@@ -28,7 +30,7 @@ def _reach(passes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return forth, back
 
 
-def live_edges(path: Path) -> dict[str, str]:
+def live_edges(path: Mapping[str, Option]) -> dict[str, str]:
     """The edges that lie on a path from a cell's input to its output.
 
     Args:
@@ -40,7 +42,7 @@ def live_edges(path: Path) -> dict[str, str]:
     passes = np.array([[path[name] != 'none' for name in _NAMES]])
     forth, back = _reach(passes)
     return {
-        name: path[name]
+        name: str(path[name])
         for i, (name, (source, target)) in enumerate(zip(_NAMES, EDGES, strict=True))
         if passes[0, i] and forth[0, source] and back[0, target]
     }

@@ -92,5 +92,7 @@ def _holds(got: object, wanted: object) -> bool:
             key in got and _holds(got[key], part) for key, part in wanted.items()
         )
     if isinstance(wanted, list | tuple):
-        return len(got) == len(wanted) and all(map(_holds, got, wanted))
+        if not isinstance(got, list | tuple) or len(got) != len(wanted):
+            return False
+        return all(map(_holds, got, wanted))
     return got == wanted

@@ -73,7 +73,7 @@ class SearchSpace(ABC):
 
     # --- a path as option indices and as one-hot code -----------------------
 
-    def validate(self, path: Path) -> None:
+    def validate(self, path: Mapping[str, Option]) -> None:
         """Check that a path belongs to this space.
 
         Raises:

@@ -19,6 +19,7 @@ import optuna
 from mmengine.logging import print_log
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from .budget import Budget, Cost, draw_path, path_costs
@@ -120,7 +121,10 @@ class SearchStudy:
         )
         self._storage = storage
         self._study = optuna.create_study(
-            storage=storage, study_name=name, directions=directions, load_if_exists=True
+            storage=storage,
+            study_name=name,
+            directions=[StudyDirection[d.upper()] for d in directions],
+            load_if_exists=True,
         )
         if fresh and self._slots():
             raise FileExistsError(
@@ -278,7 +282,7 @@ class SearchStudy:
             that this one had ended, and took over the path.
         """
         values = [score]
-        if 'cost' in self.objectives:
+        if 'cost' in self.objectives and self._cost is not None:
             values.append(claim.costs[self._cost.name])
         return self._finish(claim.trial, TrialState.COMPLETE, values)
 
@@ -337,6 +341,7 @@ class SearchStudy:
         # Reuse the path of an abandoned trial: its score may already be in use.
         before = [trial for trial in self._trials() if trial.user_attrs['slot'] == slot]
         old = [trial for trial in before if trial.user_attrs['key'] not in taken]
+        path: Path | None
         if old:
             path, costs = old[0].params, old[0].user_attrs['costs']
         else:
@@ -368,12 +373,14 @@ class SearchStudy:
 
     @property
     def _limits(self) -> str:
-        return f'in {self.budget.max_draws:,} draws inside the budget (test_cfg.budget.max_draws)'
+        if self.budget is None:
+            return ''
+        return f' in {self.budget.max_draws:,} draws inside the budget (test_cfg.budget.max_draws)'
 
     def _exhausted(self, slot: int) -> None:
         self._study.set_user_attr('paths', slot)
         print_log(
-            f'no further path was found{f" {self._limits}" if self.budget else ""}: the search '
+            f'no further path was found{self._limits}: the search '
             f'ends after {slot} instead of {self.population * self.generations} paths',
             logger='current',
             level=30,
@@ -426,8 +433,9 @@ def check_settings(
             "test_cfg.objectives has 'cost': say which, by test_cfg.cost=dict(type=...) or by the "
             "budget's"
         )
-    both = budget is not None and cost is not None and budget.cost.name == cost.name
-    if both and not same_cost(budget.cost, cost):
+    if budget is None or cost is None or budget.cost.name != cost.name:
+        return
+    if not same_cost(budget.cost, cost):
         raise ValueError(
             f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, with other settings: '
             'a path has one cost of a name; leave test_cfg.cost out, or give both the same'

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -84,7 +84,7 @@ class RowChecker:
             self._refuse('its head', 'identity', value, 'the settings of the search')
         return value
 
-    def _refuse(self, row: str, key: str, value: Any, must: str) -> None:
+    def _refuse(self, row: str, key: str, value: Any, must: str) -> NoReturn:
         text = repr(value)
         text = text if len(text) <= 60 else text[:57] + '...'
         raise ValueError(

@@ -209,9 +209,7 @@ def _read_zip(
     return pickle, storages
 
 
-def _read_legacy(
-    file: _Bounded, map_location: Any
-) -> tuple[Pickle, dict[str, torch.UntypedStorage]]:
+def _read_legacy(file: Any, map_location: Any) -> tuple[Pickle, dict[str, torch.UntypedStorage]]:
     """Read a file from before torch 1.6: pickles, then the storages one after another."""
     magic, protocol = read_pickle(file).root, read_pickle(file).root
     if magic != _LEGACY_MAGIC or protocol != _LEGACY_PROTOCOL:
@@ -268,7 +266,8 @@ def _located(data: Tensor, location: str, map_location: Any) -> torch.UntypedSto
 def _moved(value: Tensor, map_location: Any) -> Tensor:
     """Move a whole CPU tensor."""
     storage = _located(value, 'cpu', map_location)
-    return torch.empty(0, dtype=value.dtype, device=storage.device).set_(storage, 0, value.shape)
+    whole = torch.empty(0, dtype=value.dtype, device=storage.device)
+    return whole.set_(storage, 0, value.shape)  # type: ignore[call-overload]
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:

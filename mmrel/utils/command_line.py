@@ -93,6 +93,8 @@ def _to_log_files(trace: str) -> str | None:
         dict(name='mmrel', levelno=logging.INFO, levelname='INFO', msg=trace.rstrip())
     )
     for handler in _log_files():
+        if handler.stream is None:  # closed
+            continue
         # handle() would print its own traceback if the disk is full.
         with contextlib.suppress(OSError, ValueError):
             handler.stream.write(handler.format(record) + '\n')

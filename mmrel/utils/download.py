@@ -54,8 +54,8 @@ def cached_path(address: str) -> str:
     Raises:
         ValueError: If the URL does not name a file.
     """
-    if drive_id(address):
-        return os.path.join(cache_folder(), f'drive-{drive_id(address)[0]}.pth')
+    if drive := drive_id(address):
+        return os.path.join(cache_folder(), f'drive-{drive[0]}.pth')
     name = os.path.basename(urlsplit(address).path)
     if name in ('', '.', '..'):
         raise ValueError(f'{address!r} does not name a file')

@@ -117,7 +117,7 @@ def use_torchvision_ops() -> bool:
             'mmrel.utils.mmcv_ops first'
         )
     sys.modules[_EXTENSION] = _Ops(_EXTENSION)
-    transformer = sys.modules.get('mmcv.cnn.bricks.transformer')
+    transformer: Any = sys.modules.get('mmcv.cnn.bricks.transformer')
     if transformer is not None:
         # The module looked for ops on import, and the original mmdet imports the class from it.
         from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention

@@ -70,7 +70,7 @@ def read_record(meta: Mapping[str, Any] | None) -> dict[str, Any]:
     record = (meta or {}).get('network')
     if not isinstance(record, Mapping):
         return {}
-    kept = {}
+    kept: dict[str, Any] = {}
     backbone = record.get('backbone')
     if (
         isinstance(backbone, Mapping)

@@ -44,7 +44,8 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         )
     shapes = {key.partition('.net.')[2] or key: value.shape for key, value in state.items()}
     stem, block = 'backbone_init_stem_Patch_init_0.', r'backbone_Block_(Block|id)_(\d+)\.0\.'
-    patches, tokens = [], []
+    patches: list[int] = []
+    tokens: list[int] = []
     while f'{stem}{len(patches)}.patch_embed.proj.weight' in shapes:
         tokens.append(shapes[f'{stem}{len(patches)}.pos_embed'][1])
         patches.append(shapes[f'{stem}{len(patches)}.patch_embed.proj.weight'][-1])

@@ -26,7 +26,7 @@ class _DictCalls(ast.NodeTransformer):
         named = isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args
         if not named or any(word.arg is None for word in node.keywords):
             return node
-        keys = [ast.Constant(word.arg) for word in node.keywords]
+        keys: list[ast.expr | None] = [ast.Constant(word.arg) for word in node.keywords]
         return ast.Dict(keys, [word.value for word in node.keywords])
 
 

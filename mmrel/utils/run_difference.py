@@ -33,7 +33,7 @@ def training_difference(ours: Path, theirs: Path) -> str | None:
         steps = [[row.get('iter', row.get('step')) for row in run] for run in rows]
         if steps[0] != steps[1]:
             return f'{name} records of steps {_short(steps[0])}, not {_short(steps[1])}'
-        if difference := next(differences(*rows), None):
+        if difference := next(differences(rows[0], rows[1]), None):
             return f'{name} records: {difference}'
     for path in sorted(theirs.glob('*.pth')):
         if not (ours / path.name).is_file():
@@ -65,7 +65,7 @@ def search_difference(ours: Path, theirs: Path) -> str | None:
             text = (folder / name).read_text()
             rows = map(json.loads, text.splitlines()) if name.endswith('l') else [json.loads(text)]
             contents.append(list(rows))
-        if difference := next(differences(*contents), None):
+        if difference := next(differences(contents[0], contents[1]), None):
             return f'{name}: {difference}'
     return None
 

@@ -5,6 +5,7 @@ A checkpoint's metadata is stored as JSON in one string of the header's metadata
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -98,8 +99,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Reject duplicate keys: readers disagree on which one counts."""
     unique = dict(pairs)
     if len(unique) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
         raise ValueError(f'{twice[:60]!r} is in it twice')
     return unique
 

@@ -67,10 +67,10 @@ def keywords(target: Callable) -> Keywords:
     """
     if not inspect.isclass(target):
         try:
-            names, required, rest = _parameters(target)
+            own, needed, rest = _parameters(target)
         except (TypeError, ValueError):
             return Keywords((), (), closed=False)
-        return Keywords(tuple(names), tuple(required), closed=rest is None)
+        return Keywords(tuple(own), tuple(needed), closed=rest is None)
     names: dict[str, None] = {}
     required: list[str] | None = None
     for base in target.__mro__:

@@ -212,7 +212,8 @@ def state_digest(module: nn.Module) -> str:
         if isinstance(value, Tensor):
             digest.update(f'{value.dtype}{tuple(value.shape)}'.encode())
             # As bytes: NumPy has no bfloat16.
-            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+            flat = value.detach().cpu().contiguous().view(-1).view(torch.uint8)
+            digest.update(flat.numpy().data)
         else:
             digest.update(repr(value).encode())
     return digest.hexdigest()[:16]

@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -125,7 +125,7 @@ class _Array:
         flat = np.frombuffer(raw, dtype.dtype)
         if dtype.dtype.kind == 'b':
             flat = np.frombuffer(raw, np.uint8) != 0
-        order = 'F' if fortran is True else 'C'
+        order: Literal['F', 'C'] = 'F' if fortran is True else 'C'
         # A writable copy, in this machine's byte order.
         self.value = flat.reshape(shape, order=order).astype(
             dtype.dtype.newbyteorder('='), order=order, copy=True
@@ -137,21 +137,22 @@ class _History:
     value: HistoryBuffer | None = None
 
     def build(self, state: Any) -> None:
-        arrays = [
-            state.get(key) if isinstance(state, dict) else None
-            for key in ('_log_history', '_count_history')
-        ]
+        rows = []
+        for key in ('_log_history', '_count_history'):
+            array = state.get(key) if isinstance(state, dict) else None
+            if isinstance(array, _Array) and array.value is not None:
+                rows.append(array.value)
         length = state.get('max_length') if isinstance(state, dict) else None
         if not (
             type(length) is int
             and length > 0
-            and all(isinstance(a, _Array) and a.value is not None for a in arrays)
-            and all(a.value.ndim == 1 and a.value.dtype.kind in 'fiu' for a in arrays)
-            and len(arrays[0].value) == len(arrays[1].value) <= length
+            and len(rows) == 2
+            and all(row.ndim == 1 and row.dtype.kind in 'fiu' for row in rows)
+            and len(rows[0]) == len(rows[1]) <= length
         ):
             raise DamagedContent('a training history other than two rows of numbers')
         history = HistoryBuffer(max_length=length)
-        history._log_history, history._count_history = (a.value for a in arrays)
+        history._log_history, history._count_history = rows
         self.value = history
 
 
@@ -259,6 +260,7 @@ def _dtype(name: Any, *_: Any) -> _DType:
 def _scalar(dtype: Any, data: Any) -> Any:
     array = _Array()
     array.build((1, (1,), dtype, False, data))
+    assert array.value is not None
     return array.value[0]
 
 
@@ -377,7 +379,7 @@ def _key(value: Any) -> Any:
 class _Machine:
     def __init__(self) -> None:
         self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
+        self.memo: dict[Any, Any] = {}
         self.storages: dict[str, StorageEntry] = {}
 
     def run(self, file: BinaryIO) -> Any:
@@ -488,7 +490,7 @@ class _Machine:
             # Module versions in a state dict. Other attributes could shadow methods.
             versions = state.get('_metadata') if isinstance(state, dict) else None
             if isinstance(versions, dict):
-                target._metadata = OrderedDict(
+                target._metadata = OrderedDict(  # type: ignore[attr-defined]
                     (module, {'version': entry.get('version')})
                     for module, entry in versions.items()
                     if isinstance(entry, dict) and type(entry.get('version')) is int

@@ -1,9 +1,9 @@
 """Load a checkpoint into a built model, completely or not at all."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.runner.checkpoint import CheckpointLoader
-from torch import nn
 
 from .state_dict import (
     adapt_state_dict,
@@ -16,7 +16,7 @@ from .state_dict import (
 _BACKBONE = 'backbone.'
 
 
-def load_weights(model: nn.Module, checkpoint: str) -> None:
+def load_weights(model: Any, checkpoint: str) -> None:
     """Load a training checkpoint, or a published file with only a backbone.
 
     A file whose keys all start with ``backbone.`` (:func:`.publish.publish`)

@@ -110,14 +110,14 @@ def top1_curves(run: Scalars) -> dict[str, tuple[list[float], list[float]]]:
         its values, sorted by k.
     """
     keys = {key for line in run.val for key in line if key.split('/')[-1] == 'top1'}
-    named = []
+    named: list[tuple[int, str, tuple[list[float], list[float]]]] = []
     for key in keys:
         knn = re.match(r'(teacher/)?knn(\d+)/', key)
         k = int(knn[2]) if knn else 0
         points = [(line['step'], line[key]) for line in run.val if key in line]
         whose = 'teacher, ' if knn and knn[1] else ''
         name = f'{whose}kNN, k = {k}' if knn else key.rpartition('/')[0] or key
-        named.append((k, name, tuple(map(list, zip(*points, strict=True)))))
+        named.append((k, name, ([step for step, _ in points], [value for _, value in points])))
     return {name: points for _, name, points in sorted(named)}
 
 

@@ -78,8 +78,9 @@ def plot_study(
         axes.set_title(panel or (study.get('title', '') if number == 1 else 'evaluation'))
     for axes, scalar in zip(all_axes[len(panels) :], scalars, strict=True):
         for name, variant in variants.items():
-            mine = [_scalar(row, scalar) for row in rows if row['variant'] == name]
-            if mine and all(mine):
+            found = [_scalar(row, scalar) for row in rows if row['variant'] == name]
+            mine = [curve for curve in found if curve]
+            if mine and len(mine) == len(found):
                 label = f'{variant.get("panel", "")} {variant.get("label", name)}'.strip()
                 colour = colours[variant.get('label', name)]
                 style = '-' if variant.get('panel', '') == panels[0] else '--'

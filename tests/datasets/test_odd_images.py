@@ -363,6 +363,7 @@ def test_odd_images_above_the_bound_are_a_setting(
 @pytest.mark.parametrize(
     'settings',
     [dict(background='no color'), dict(background=(0, 0, 256)), dict(background=(1, 2)),
+     dict(background='rgb(300,0,0)'),
      dict(value_range=(1, 1)), dict(value_range=(0, float('inf'))), dict(value_range=5),
      dict(max_pixels=0), dict(max_pixels=1e9)],
 )  # fmt: skip

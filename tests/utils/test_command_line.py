@@ -157,6 +157,16 @@ def test_the_traceback_is_in_the_log_file(
     logging.shutdown()
 
 
+def test_a_closed_log_file_does_not_hide_the_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MMLogger, '_instance_dict', type(MMLogger._instance_dict)())
+    logger = MMLogger.get_instance('test_command_line', log_file=str(tmp_path / 'run.log'))
+    for handler in logger.handlers:
+        handler.close()
+    assert _screen(_raise(ValueError('wrong')), capsys) == 'error: wrong\n'
+
+
 @pytest.mark.usefixtures('no_log')
 def test_ranks_with_the_same_error_report_it_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

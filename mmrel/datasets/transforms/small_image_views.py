@@ -95,7 +95,7 @@ class RandAugmentView(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace ``img`` by a view of it."""
         for _ in range(self.num_ops):
-            draw = torch.randint(len(self.operations), ()).item()
+            draw = int(torch.randint(len(self.operations), ()))
             results['img'] = self.operations[draw](results['img'])
         return results
 

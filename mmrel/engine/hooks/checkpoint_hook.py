@@ -72,6 +72,8 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
     """
 
     doubtful = False
+    backend_args: dict | None
+    file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
         """Prepare, and make local writes atomic."""

@@ -1,11 +1,11 @@
 """Refresh the neighbors of K-NN multi-crop."""
 
 import time
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
 from mmrel.datasets.multi_crop import KNNMultiCropDataset
 from mmrel.engine.distributed import unwrap
@@ -53,7 +53,7 @@ class KNNMultiCropHook(Hook):
         self.interval = interval
         self.begin = begin
         self.dataloader = dataloader or {}
-        self._loader: DataLoader | None = None
+        self._loader: Any = None
 
     @staticmethod
     def _dataset(runner: Runner) -> KNNMultiCropDataset:

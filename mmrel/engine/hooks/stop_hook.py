@@ -38,7 +38,7 @@ class StopHook(Hook):
 
     def __init__(self, signals: StopSignals, timeout: float | None = None) -> None:
         self.signals, self.timeout = signals, timeout
-        self._group: dist.ProcessGroup | None = None
+        self._group: Any = None
         self._asked: tuple[dist.Work, torch.Tensor] | None = None
         self._stop_by = 0
 

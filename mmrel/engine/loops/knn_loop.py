@@ -1,6 +1,7 @@
 """kNN evaluation as a val and a test loop."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from mmengine.dist import all_reduce
@@ -49,6 +50,7 @@ class _KNNLoop(BaseLoop):
     """
 
     mode: str
+    bank_dataloader: DataLoader
     # A checkpoint with only the backbone is sufficient (see StrictLoadHook).
     uses_backbone_alone = True
 
@@ -76,7 +78,7 @@ class _KNNLoop(BaseLoop):
             bank = plain_loader_config(runner.cfg, dataloader, bank_dataloader or {})
             bank_dataloader = runner.build_dataloader(bank, seed=runner.seed)
         super().__init__(runner, dataloader)
-        self.bank_dataloader = bank_dataloader
+        self.bank_dataloader = cast(DataLoader, bank_dataloader)
         self.k = (k,) if isinstance(k, int) else tuple(k)
         try:
             check_settings(self.k, temperature)
@@ -152,13 +154,12 @@ class _KNNLoop(BaseLoop):
         labels = torch.cat([torch.zeros(0, dtype=torch.long), *bank_labels])
         metrics = {}
         for i, name in enumerate(self.networks):
-            features = torch.cat([batch[i] for batch in queries])
+            query_features = torch.cat([batch[i] for batch in queries])
             # A rank's part is empty if the bank has fewer images than there are ranks.
-            part = torch.cat([features[:0], *(batch[i] for batch in bank)])
-            own = labels.to(features.device)
-            metrics.update(
-                self._score(name, features, part, own, query_samples, torch.cat(query_labels))
-            )
+            part = torch.cat([query_features[:0], *(batch[i] for batch in bank)])
+            own = labels.to(query_features.device)
+            targets = torch.cat(query_labels)
+            metrics.update(self._score(name, query_features, part, own, query_samples, targets))
         call(f'after_{self.mode}_epoch', metrics=metrics)
         call(f'after_{self.mode}')
         return metrics

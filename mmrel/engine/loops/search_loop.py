@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
@@ -68,7 +68,7 @@ class _PathScoringLoop(BaseLoop):
                 )
         if log_interval < 1:
             raise ValueError(f'test_cfg.log_interval={log_interval} must be at least 1')
-        self._loader_config = dataloader
+        self._loader_config: Any = dataloader
         if isinstance(dataloader, dict):
             dataloader = whole_loader(runner, dataloader)
         super().__init__(runner, dataloader)
@@ -179,7 +179,7 @@ class SearchLoop(_PathScoringLoop):
         resume: bool = False,
         top: int = 10,
         retrain: dict | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         # Optuna takes a second to import, and only a search needs it.
         from mmrel.search.budget import Budget
@@ -203,12 +203,12 @@ class SearchLoop(_PathScoringLoop):
         costs = [c and {k: str(v) for k, v in c.items() if k != 'file'}
                  for c in ((budget or {}).get('cost'), cost)]  # fmt: skip
         self._cost_configs = costs
-        budget = Budget(**budget) if budget else None
-        cost = SEARCH_COSTS.build(cost) if cost else None
-        check_settings(population, generations, objectives, budget, cost)
-        self.settings = dict(
-            population=population, generations=generations, objectives=objectives, budget=budget,
-            cost=cost, sampler=sampler,
+        limits = Budget(**budget) if budget else None
+        built_cost = SEARCH_COSTS.build(cost) if cost else None
+        check_settings(population, generations, objectives, limits, built_cost)
+        self.settings: dict[str, Any] = dict(
+            population=population, generations=generations, objectives=objectives, budget=limits,
+            cost=built_cost, sampler=sampler,
         )  # fmt: skip
         self.retrain_base = find_base(retrain['base']) if retrain else None
         self.top = top
@@ -350,7 +350,7 @@ class ScorePathsLoop(_PathScoringLoop):
         *,
         paths: str,
         out: str,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         from mmrel.search.path_files import read_paths
 

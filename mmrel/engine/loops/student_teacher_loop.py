@@ -63,7 +63,7 @@ class _StudentTeacherLoop(BaseLoop):
         model.eval()
         for i, batch in enumerate(self.dataloader):
             call(f'before_{self.mode}_iter', batch_idx=i, data_batch=batch)
-            data = model.data_preprocessor(batch, False)
+            data, samples = model.data_preprocessor(batch, False), []
             for network, evaluator in self.evaluators.items():
                 samples = model.predict(data['inputs'], data['data_samples'], network)
                 # Metrics must read the samples now: the next network overwrites them.
@@ -83,7 +83,7 @@ class _StudentTeacherLoop(BaseLoop):
             return
         name = next(iter(metrics)).partition('/')[2]
         values = {network: metrics[f'{network}/{name}'] for network in self.evaluators}
-        better, worse = sorted(values, key=values.get, reverse=True)
+        better, worse = sorted(values, key=values.__getitem__, reverse=True)
         verdict = f'the {better} is better' if values[better] > values[worse] else 'both are equal'
         self.runner.logger.info(
             f'{name}: student {values["student"]:.2f}, teacher {values["teacher"]:.2f}: {verdict}'

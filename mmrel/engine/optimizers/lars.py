@@ -76,24 +76,25 @@ class LARS(mmpretrain_optimizers.LARS):
 
     def _adapted(self, group: dict, parameters: list[nn.Parameter]) -> list[Tensor]:
         """The gradients with weight decay and the trust ratio applied."""
-        grads = [p.grad for p in parameters]
+        weights: list[Tensor] = list(parameters)
+        grads = [p.grad for p in parameters if p.grad is not None]
         if group['weight_decay']:
-            grads = torch._foreach_add(grads, parameters, alpha=group['weight_decay'])
+            grads = list(torch._foreach_add(grads, weights, alpha=group['weight_decay']))
         if group.get('lars_exclude', False):
-            return list(grads)
-        weight_norm = torch.stack(torch._foreach_norm(parameters))
+            return grads
+        weight_norm = torch.stack(torch._foreach_norm(weights))
         grad_norm = torch.stack(torch._foreach_norm(grads))
         ratio = torch.where(
             (weight_norm > 0) & (grad_norm > 0),
             group['eta'] * weight_norm / (grad_norm + self.eps),
             1.0,
         )
-        return list(torch._foreach_mul(grads, ratio.unbind()))
+        return list(torch._foreach_mul(grads, list(ratio.unbind())))
 
     def _descend(self, group: dict, parameters: list[nn.Parameter], grads: list[Tensor]) -> None:
         buffers = [self.state[p].get('momentum_buffer') for p in parameters]
         sgd(
-            parameters,
+            list(parameters),
             grads,
             buffers,
             weight_decay=0.0,

@@ -66,7 +66,7 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
             if key in kwargs:
                 kwargs[key] = int(kwargs[key] * epoch_length)
         length = None if T_max is None else T_max * epoch_length
-        return cls(*args, T_max=length, **dict(kwargs, by_epoch=False))
+        return cls(*args, **dict(kwargs, T_max=length, by_epoch=False))
 
     def _get_value(self) -> list[float]:
         factor = math.cos(math.pi * self.cycles * min(self.last_step / self.T_max, 1.0))

@@ -1,5 +1,7 @@
 """Build the parts of an algorithm whose widths depend on each other."""
 
+from typing import Any
+
 from torch import nn
 
 from mmrel.models.utils.features import feature_dim
@@ -66,7 +68,7 @@ def build_predictor(predictor: dict | None, neck: nn.Module) -> nn.Module | None
     return MODELS.build(predictor)
 
 
-def build_memory(memory: dict, neck: nn.Module) -> nn.Module:
+def build_memory(memory: dict, neck: nn.Module) -> Any:
     """Build a memory of the neck's embeddings.
 
     Args:

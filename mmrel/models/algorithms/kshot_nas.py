@@ -1,6 +1,7 @@
 """K-shot NAS: a supernet with K weight dictionaries and a simplex-net that mixes them."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -116,7 +117,7 @@ class KShotNAS(BaseModel):
                     'set model.regulariser=None or give model.space.widths'
                 )
             self.regulariser = MODELS.build(regulariser)
-        self.val_path = self.space.largest() if val_path == 'largest' else val_path
+        self.val_path: Any = self.space.largest() if val_path == 'largest' else val_path
         try:
             self.space.validate(self.val_path)
         except ValueError as error:
@@ -290,26 +291,28 @@ class KShotNAS(BaseModel):
                 'KShotNAS has two optimisers: set '
                 "optim_wrapper.constructor='KShotOptimWrapperConstructor'"
             )
-        data = self.data_preprocessor(data, True)
+        batch = self.data_preprocessor(data, True)
         if self.simplex_net is not None:
-            self._check_parts(len(data['inputs']))  # fail now, not after the warm-up
+            self._check_parts(len(batch['inputs']))  # fail now, not after the warm-up
         wrapper = optim_wrapper[WEIGHTS]
         with wrapper.optim_context(self):
-            losses = self(**data, mode='loss')
+            losses = self(**batch, mode='loss')
         loss, log = self.parse_losses(losses)
         self._update(wrapper, loss)
         due = (self.steps + 1) % self.simplex_interval == 0
         if self.simplex_net is not None and self.warm and due:
             wrapper = optim_wrapper[SIMPLEX]
             with wrapper.optim_context(self):
-                losses = self.simplex_loss(data['inputs'], data['data_samples'])
+                losses = self.simplex_loss(batch['inputs'], batch['data_samples'])
             loss, simplex_log = self.parse_losses(losses)
             self._update(wrapper, loss, list(self.simplex_net.parameters()))
             log.update((key, value) for key, value in simplex_log.items() if key != 'loss')
         self.steps += 1
         return log
 
-    def to(self, *args, memory_format: torch.memory_format | None = None, **kwargs) -> 'KShotNAS':
+    def to(
+        self, *args: Any, memory_format: torch.memory_format | None = None, **kwargs: Any
+    ) -> 'KShotNAS':
         """As torch's, but ignore the memory format: it does not apply to stacked weights."""
         return super().to(*args, **kwargs)
 
@@ -395,7 +398,7 @@ class KShotNAS(BaseModel):
             ValueError: If the mode is unknown.
         """
         if mode == 'loss':
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, cast(list[DataSample], data_samples))
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
@@ -438,11 +441,13 @@ class KShotNAS(BaseModel):
             state[key] = value.clone()
         return state
 
-    def _save_to_state_dict(self, *args, **kwargs) -> None:
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self.progress.copy_(torch.tensor([self.steps, self.warm]))
         super()._save_to_state_dict(*args, **kwargs)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args, **kwargs) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         if f'{prefix}progress' in state_dict:
             self.steps, warm = state_dict[f'{prefix}progress'].tolist()

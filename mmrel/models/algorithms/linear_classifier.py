@@ -1,6 +1,7 @@
 """A classifier on frozen features: linear evaluation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmpretrain.models.classifiers import ImageClassifier
 from torch import Tensor
@@ -29,7 +30,7 @@ class LinearClassifier(ImageClassifier):
             feature width.
     """
 
-    def __init__(self, backbone: dict, head: dict, **kwargs) -> None:
+    def __init__(self, backbone: dict, head: dict, **kwargs: Any) -> None:
         built = MODELS.build(backbone)
         width = feature_dim(built)
         head = dict(head)

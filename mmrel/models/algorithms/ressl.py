@@ -90,7 +90,7 @@ class ReSSL(BaseSelfSupervisor):
             init_cfg=init_cfg,
         )
         self.predictor = build_predictor(predictor, self.neck)
-        self.warmup = None if warmup is None else MODELS.build(warmup)
+        self.warmup: Any = None if warmup is None else MODELS.build(warmup)
         self.memory = build_memory(memory, self.neck)
         self.teacher = MomentumTeacher(self._student(), **(teacher or {}))
         self.batch_shuffle = batch_shuffle
@@ -125,10 +125,11 @@ class ReSSL(BaseSelfSupervisor):
         Returns:
             Tensor: Unit vectors, shape (B, D), in at least float32.
         """
+        restore = None
         if self.batch_shuffle:
             image, restore = shuffle_batch(image)
         z = _normalize(self.teacher.neck(self.teacher.backbone(image))[0], dim=1)
-        return unshuffle_batch(z, restore) if self.batch_shuffle else z
+        return z if restore is None else unshuffle_batch(z, restore)
 
     def _predict(self, projections: list[Tensor]) -> list[Tensor]:
         """Each view's predictions, or its projections if there is no predictor."""
@@ -148,7 +149,7 @@ class ReSSL(BaseSelfSupervisor):
     ) -> dict[str, Tensor]:
         share = self.warmup.share()
         warmup = main = z_teacher.new_zeros(())
-        relations = None
+        relations: Any = None
         if share > 0 or self.predictor is None:
             relations = self._relate(projections, z_teacher, teacher)
         if share > 0:

@@ -1,6 +1,7 @@
 """SimMatch: semi-supervised learning with similarity matching."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -105,8 +106,9 @@ class SimMatch(BaseSelfSupervisor):
             backbone=backbone, head=head, data_preprocessor=data_preprocessor, init_cfg=init_cfg
         )
         self.classifier = nn.Linear(feature_dim(self.backbone), num_classes)
-        self.instance_head = self.memory = None
-        if not missing:
+        self.instance_head: Any = None
+        self.memory: Any = None
+        if neck is not None and memory is not None:
             self.neck = build_neck(neck, self.backbone)
             self.instance_head = MODELS.build(instance_head)
             self.memory = build_memory(memory, self.neck)
@@ -140,7 +142,7 @@ class SimMatch(BaseSelfSupervisor):
         self.teacher.copy_from(self._student())
 
     @torch.no_grad()
-    def teach(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+    def teach(self, image: Tensor) -> tuple[Tensor, Any]:
         """The teacher's class probabilities and embeddings.
 
         Args:
@@ -152,13 +154,14 @@ class SimMatch(BaseSelfSupervisor):
             float32.
         """
         self.teacher.catch_up()
+        restore = None
         if self.batch_shuffle:
             image, restore = shuffle_batch(image)
         feature = pool_features(self.teacher.backbone(image))
         outputs = [_softmax(self.teacher.classifier(feature), dim=1)]
         if self.neck is not None:
             outputs.append(_normalize(self.teacher.neck(feature)[0], dim=1))
-        if self.batch_shuffle:
+        if restore is not None:
             outputs = [unshuffle_batch(output, restore) for output in outputs]
         return outputs[0], outputs[1] if self.neck is not None else None
 
@@ -259,7 +262,7 @@ class SimMatch(BaseSelfSupervisor):
         if network not in NETWORKS:
             raise ValueError(f'network={network!r} must be one of {NETWORKS}')
         self.teacher.catch_up()
-        modules = self.teacher if network == 'teacher' else self
+        modules: Any = self.teacher if network == 'teacher' else self
         return modules.classifier(pool_features(modules.backbone(image)))
 
     def predict(
@@ -305,5 +308,5 @@ class SimMatch(BaseSelfSupervisor):
             dict | list | tuple: What the mode's method returns.
         """
         if mode == 'predict':
-            return self.predict(inputs, data_samples)
+            return self.predict(cast(Tensor, inputs), data_samples)
         return super().forward(inputs, data_samples, mode)

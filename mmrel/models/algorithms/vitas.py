@@ -1,5 +1,7 @@
 """ViTAS: train the super-transformer."""
 
+from typing import Any
+
 from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor
@@ -57,8 +59,8 @@ class ViTAS(ImageClassifier):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        space = space if isinstance(space, SearchSpace) else SEARCH_SPACES.build(space)
-        classes = space.num_classes
+        built: Any = space if isinstance(space, SearchSpace) else SEARCH_SPACES.build(space)
+        classes = built.num_classes
         for key, part in (('head', head), ('data_preprocessor', data_preprocessor or {})):
             given = part.get('num_classes')
             if given not in (None, classes):
@@ -67,22 +69,22 @@ class ViTAS(ImageClassifier):
                     f'{classes}: leave it out, it follows the space'
                 )
         data_preprocessor = dict(data_preprocessor or {}, num_classes=classes)
-        val_path = space.largest() if val_path == LARGEST else val_path
+        path: Any = built.largest() if val_path == LARGEST else val_path
         try:
-            space.validate(val_path)
+            built.validate(path)
         except ValueError as error:
             raise ValueError(f'model.val_path: {error}') from error
         super().__init__(
-            backbone=dict(backbone, space=space),
-            head=dict(head, in_channels=space.embed_dims, num_classes=classes),
+            backbone=dict(backbone, space=built),
+            head=dict(head, in_channels=built.embed_dims, num_classes=classes),
             train_cfg=train_cfg,
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
         )
-        self.space = space
-        self.identity = SpaceIdentity(space)
-        self.sampler = PathSampler(space, **(sampler or {}))
-        self.val_path = dict(val_path)
+        self.space = built
+        self.identity = SpaceIdentity(built)
+        self.sampler = PathSampler(built, **(sampler or {}))
+        self.val_path: Path = dict(path)
 
     def path_features(self, inputs: Tensor, path: Path) -> dict[str, Tensor]:
         """Features of a path on each side.

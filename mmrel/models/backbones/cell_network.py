@@ -1,6 +1,7 @@
 """Networks of NAS-Bench-201 cells: the network of one path, and the K-shot supernet."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,8 @@ def _ends(edge: str) -> tuple[int, int]:
 
 
 def _add(nodes: list[Tensor | None], target: int, x: Tensor) -> None:
-    nodes[target] = x if nodes[target] is None else nodes[target] + x
+    before = nodes[target]
+    nodes[target] = x if before is None else before + x
 
 
 class _ReLUConvNorm(nn.Sequential):
@@ -57,7 +59,7 @@ class _Cell(nn.Module):
         nodes: list[Tensor | None] = [x, None, None, None]
         for name, operation in self.live.items():
             source, target = _ends(name)
-            out = nodes[source]
+            out: Any = nodes[source]
             if operation in _KERNELS:
                 out = self.edges[name](out)
             elif operation == 'avgpool3x3':
@@ -172,7 +174,7 @@ class SearchedCellNetwork(StagedBackbone):
     def _stage(self, stage: int, x: Tensor) -> Tensor:
         if stage:
             x = self._run(self.reductions[stage - 1], x)
-        for cell in self.stages[stage]:
+        for cell in cast(nn.Sequential, self.stages[stage]):
             x = self._run(cell, x)
         return x if stage < self.num_stages - 1 else F.relu(self.norm(x))
 
@@ -210,9 +212,10 @@ class _KShotCell(nn.Module):
         nodes: list[Tensor | None] = [x, None, None, None]
         for name, operation in live.items():
             source, target = _ends(name)
-            out = nodes[source]
+            out: Any = nodes[source]
             if operation in _KERNELS:
-                out = self.edges[name][operation](out, code, statistics)
+                operations = cast(nn.ModuleDict, self.edges[name])
+                out = operations[operation](out, code, statistics)
             elif operation == 'avgpool3x3':
                 out = _average_pool(out)
             _add(nodes, target, out)
@@ -285,7 +288,7 @@ class KShotCellNetwork(BaseModule):
         for i, stage in enumerate(self.stages):
             if i > 0:
                 x = self.reductions[i - 1](x, code, statistics)
-            for cell in stage:
+            for cell in cast(nn.ModuleList, stage):
                 x = cell(x, live, code, statistics)
         return (F.relu(self.norm(x, code, statistics)),)
 

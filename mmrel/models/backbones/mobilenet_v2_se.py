@@ -1,6 +1,7 @@
 """MobileNetV2 with squeeze-excitation: the network of one path, and the K-shot supernet."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -46,7 +47,7 @@ class _Block(nn.Module):
         """(B, C, H, W) to (B, out_channels, H / stride, W / stride)."""
         out = F.relu6(self.expand_norm(self.expand(x)))
         out = F.relu6(self.depthwise_norm(self.depthwise(out)))
-        if self.reduce is not None:
+        if self.reduce is not None and self.restore is not None:
             gate = self.restore(F.relu(self.reduce(out.mean((2, 3)))))
             out = out * gate.sigmoid()[:, :, None, None]
         out = self.project_norm(self.project(out))
@@ -237,7 +238,7 @@ class _KShotBlock(nn.Module):
         """Run the block with its first ``hidden`` and ``squeeze`` channels."""
         out = F.relu6(self.expand_norm(self.expand(x, code, hidden), code, statistics))
         out = F.relu6(self.depthwise_norm(self.depthwise(out, code), code, statistics))
-        if self.reduce is not None:
+        if self.reduce is not None and self.restore is not None:
             gate = F.relu(self.reduce(out.mean((2, 3)), code, squeeze))
             out = out * self.restore(gate, code, hidden).sigmoid()[:, :, None, None]
         out = self.project_norm(self.project(out, code), code, statistics)
@@ -277,7 +278,7 @@ class KShotMobileNetV2SE(BaseModule):
         self.project_norm = KShotBatchNorm2d(k, space.first_channels)
         self.layers, width = nn.ModuleList(), space.first_channels
         for i in range(space.depth):
-            sizes = {op: space.block(i, op) for op in space.choices[f'layer{i}.op']}
+            sizes = {op: space.block(i, op) for op in map(str, space.choices[f'layer{i}.op'])}
             self.layers.append(
                 nn.ModuleDict({op: _KShotBlock(k, **vars(s)) for op, s in sizes.items() if s})
             )
@@ -306,7 +307,8 @@ class KShotMobileNetV2SE(BaseModule):
         for i, (layer, sizes) in enumerate(zip(self.layers, self.space.blocks(path), strict=True)):
             if sizes is not None:
                 hidden, squeeze = sizes.hidden_channels, sizes.squeeze_channels
-                x = layer[path[f'layer{i}.op']](x, code, hidden, squeeze, statistics)
+                operations = cast(nn.ModuleDict, layer)
+                x = operations[str(path[f'layer{i}.op'])](x, code, hidden, squeeze, statistics)
         return (F.relu6(self.last_norm(self.last(x, code), code, statistics)),)
 
     def source_key(self, path: Path, key: str) -> str:

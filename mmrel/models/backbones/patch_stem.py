@@ -63,7 +63,9 @@ class PatchStem(nn.Module):
         tokens = self.grid[0] * self.grid[1] + 1
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
         self.pos_embed = nn.Parameter(torch.zeros(1, tokens, embed_dims))
-        self.register_load_state_dict_pre_hook(_resize_positions)
+        self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]
+            _resize_positions
+        )
 
     def reset_tokens(self) -> None:
         """Initialize class token and positions from a truncated normal, std 0.02."""

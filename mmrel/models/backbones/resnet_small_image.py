@@ -1,6 +1,7 @@
 """ResNet for images of 32 to 96 pixels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmcv.cnn import build_conv_layer
 from mmpretrain.models.backbones import ResNet
@@ -42,7 +43,7 @@ class ResNetSmallImage(ResNet):
         num_stages: int = 4,
         out_indices: int | Sequence[int] = -1,
         frozen_stages: int = -1,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         check_frozen_stages(frozen_stages, num_stages)
         super().__init__(

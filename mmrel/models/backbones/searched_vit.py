@@ -53,7 +53,8 @@ class MLP(nn.Module):
 
 def _token_norm(norm_cfg: dict | None, embed_dims: int, eps: float) -> nn.Module:
     """Build a norm for tokens; by default LN with the epsilon of the released weights."""
-    layer = build_norm_layer(norm_cfg or dict(type='LN', eps=eps), embed_dims)[1]
+    norm_cfg = norm_cfg or dict(type='LN', eps=eps)
+    layer = build_norm_layer(norm_cfg, embed_dims)[1]
     if not isinstance(layer, nn.LayerNorm | nn.RMSNorm) or isinstance(layer, LayerNorm2d):
         raise ValueError(
             f'backbone.norm_cfg.type={norm_cfg["type"]!r} normalizes maps, not tokens: use LN'
@@ -209,8 +210,8 @@ class SearchedViT(StagedBackbone):
         return [self.stem]
 
     def _stage_modules(self, stage: int) -> list[nn.Module]:
-        last = stage == self.num_stages - 1 and self.norm is not None
-        return [self.blocks[stage], *([self.norm] if last else [])]
+        last = stage == self.num_stages - 1
+        return [self.blocks[stage], *([self.norm] if last and self.norm is not None else [])]
 
     def _stage(self, stage: int, x: Tensor) -> Tensor:
         x = self._run(self.blocks[stage], x)

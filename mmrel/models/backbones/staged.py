@@ -5,6 +5,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from typing import Any
 
 import torch
 from mmcv.cnn import build_norm_layer
@@ -52,7 +53,8 @@ class StagedBackbone(BaseBackbone):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.out_indices, self.frozen_stages = out_indices, frozen_stages
+        self.out_indices: Any = out_indices
+        self.frozen_stages = frozen_stages
         self.norm_eval, self.with_cp = norm_eval, with_cp
 
     def _set_up(self, channels: Sequence[int], strides: Sequence[int]) -> None:

@@ -1,6 +1,7 @@
 """The super-transformer of ViTAS: all paths of a space with shared weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,9 @@ from .searched_vit import BLOCK_EPS, FINAL_EPS, MLP
 class _SupernetStem(PatchStem):
     """A stem with sliced patch embedding, class token and positions."""
 
-    def forward(self, x: Tensor, width: int, side: str) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, x: Tensor, width: int, side: str
+    ) -> Tensor:
         """Images (B, 3, H, W) to tokens (B, T + 1, width)."""
         conv = self.patch_embed.projection
         weight, bias = (cut(p, (width,), side) for p in (conv.weight, conv.bias))
@@ -58,7 +61,7 @@ class _SupernetBlock(nn.Module):
 
     def qk_of(self, num_heads: int) -> nn.Linear:
         """The q-k projection of a head choice."""
-        return self.attn.qk[self.heads.index(num_heads)]
+        return cast(nn.Linear, self.attn.qk[self.heads.index(num_heads)])
 
     def forward(self, x: Tensor, num_heads: int, qkv_dims: int, mlp_dims: int, side: str) -> Tensor:
         """(B, N, D) to (B, N, D)."""
@@ -122,12 +125,12 @@ class ViTASSupernet(BaseModule):
 
     def init_weights(self) -> None:
         """Initialize layers, class tokens and position embeddings."""
-        with fresh_tokens(self, self.stems):
+        with fresh_tokens(self, cast(Iterable[PatchStem], self.stems)):
             super().init_weights()
 
     def stem_of(self, patch_size: int) -> _SupernetStem:
         """The stem for a patch size."""
-        return self.stems[self.space.patch_sizes.index(patch_size)]
+        return cast(_SupernetStem, self.stems[self.space.patch_sizes.index(patch_size)])
 
     def forward(self, x: Tensor, path: Path, side: str = 'left') -> Tensor:
         """The class token of a path.
@@ -172,26 +175,28 @@ class ViTASSupernet(BaseModule):
         yield 'stem.cls_token', cut(stem.cls_token, (None, None, d), side)
         yield 'stem.pos_embed', cut(stem.pos_embed, (None, None, d), side)
         yield from _parts('stem.patch_embed.projection', stem.patch_embed.projection, (d,), side)
-        for i, (block, config) in enumerate(zip(self.blocks, network['blocks'], strict=True)):
+        blocks = cast(Iterable[_SupernetBlock], self.blocks)
+        for i, (block, config) in enumerate(zip(blocks, network['blocks'], strict=True)):
             if config is None:
                 continue
             width, hidden = config['qkv_dims'] // 3, config['mlp_dims']
             qk = dict(_parts('qkv', block.qk_of(config['num_heads']), (2 * width, d), side))
             v = dict(_parts('qkv', block.attn.v, (width, d), side))
             yield from ((f'blocks.{i}.attn.{k}', torch.cat([qk[k], v[k]])) for k in qk)
-            for name, layer, widths in (
+            layers: tuple[tuple[str, nn.Module, tuple[int, ...]], ...] = (
                 ('norm1', block.norm1, (d,)),
                 ('attn.proj', block.attn.proj, (d, width)),
                 ('norm2', block.norm2, (d,)),
                 ('mlp.fc1', block.mlp.fc1, (hidden, d)),
                 ('mlp.fc2', block.mlp.fc2, (d, hidden)),
-            ):
+            )
+            for name, layer, widths in layers:
                 yield from _parts(f'blocks.{i}.{name}', layer, widths, side)
         yield from _parts('norm', self.norm, (d,), side)
 
 
 def _parts(
-    name: str, layer: nn.Module, widths: tuple[int, ...], side: str
+    name: str, layer: Any, widths: tuple[int, ...], side: str
 ) -> Iterator[tuple[str, Tensor]]:
     """Sliced weight and bias of a layer; the bias has the output width."""
     yield f'{name}.weight', cut(layer.weight, widths, side)

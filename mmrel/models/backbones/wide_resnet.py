@@ -1,6 +1,7 @@
 """Wide residual networks for 32-px images."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule, Sequential
@@ -138,7 +139,7 @@ class WideResNet(StagedBackbone):
         return tuple(self._outputs(self.conv1(x)))
 
     def _stage(self, stage: int, x: Tensor) -> Tensor:
-        for block in self.stages[stage]:
+        for block in cast(nn.Sequential, self.stages[stage]):
             x = self._run(block, x)
         if stage < self.num_stages - 1:
             return x

@@ -35,6 +35,7 @@ class PseudoLabelHead(BaseModule):
             raise ValueError(f'head.loss_weight={loss_weight} must not be negative')
         self.threshold = threshold
         self.loss_weight = loss_weight
+        self._accuracy: Tensor
         self.register_buffer('_accuracy', torch.zeros(()), persistent=False)
 
     @full_precision

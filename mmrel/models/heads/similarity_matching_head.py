@@ -90,10 +90,10 @@ class SimilarityMatchingHead(BaseModule):
             RuntimeError: If there is a warm-up and no Runner has set the
                 length of the run.
         """
-        if not (self.warmup_iters or self.warmup_epochs):
-            return True
-        if self.warmup_iters is not None:
+        if self.warmup_iters:
             return run_position('instance_head.warmup_iters')[0] >= self.warmup_iters
+        if not self.warmup_epochs:
+            return True
         done, max_iters, max_epochs = run_position('instance_head.warmup_epochs')
         return done * max_epochs >= self.warmup_epochs * max_iters
 

@@ -1,5 +1,7 @@
 """Label-smoothed cross entropy that does not synchronize with the device."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -32,7 +34,7 @@ class SmoothCrossEntropy(BaseModule):
 
     @full_precision
     def forward(
-        self, cls_score: Tensor, label: Tensor, avg_factor: int | None = None, **kwargs
+        self, cls_score: Tensor, label: Tensor, avg_factor: int | None = None, **kwargs: Any
     ) -> Tensor:
         """The loss.
 

@@ -7,6 +7,8 @@ for any code.
 Source: K-shot NAS (arXiv:2106.06442).
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,7 +35,7 @@ def mix(theta: Tensor, code: Tensor) -> Tensor:
     return flat.view(theta.shape[1:])
 
 
-def _stack(k: int, layer: type[nn.Module], *args, **kwargs) -> dict[str, nn.Parameter]:
+def _stack(k: int, layer: type[nn.Module], *args: Any, **kwargs: Any) -> dict[str, nn.Parameter]:
     """Stacked parameters of K ordinary layers, each with torch's own initialization."""
     if k < 1:
         raise ValueError(f'k={k} must be at least 1')
@@ -73,7 +75,7 @@ class PathStatistics:
         self.recording = False
         return self
 
-    def of(self, norm: nn.Module, channels: int) -> tuple[Tensor, Tensor]:
+    def of(self, norm: 'KShotBatchNorm2d', channels: int) -> tuple[Tensor, Tensor]:
         """Mean and variance of a norm's first channels, (C,) each, to update in place.
 
         Raises:
@@ -180,6 +182,9 @@ class KShotBatchNorm2d(nn.Module):
         stacked = _stack(k, nn.BatchNorm2d, num_features)
         self.weight, self.bias = stacked['weight'], stacked['bias']
         self.eps, self.momentum = eps, momentum
+        self.running_mean: Tensor
+        self.running_var: Tensor
+        self.num_batches_tracked: Tensor
         self.register_buffer('running_mean', torch.zeros(num_features))
         self.register_buffer('running_var', torch.ones(num_features))
         self.register_buffer('num_batches_tracked', torch.tensor(0))

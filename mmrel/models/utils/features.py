@@ -1,6 +1,7 @@
 """Reduce a backbone's output to one vector per image."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModel
@@ -33,7 +34,7 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
     )
 
 
-def network(model: nn.Module, teacher: bool = False) -> nn.Module:
+def network(model: nn.Module, teacher: bool = False) -> Any:
     """The network to extract features with: the model itself or its teacher.
 
     Args:

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,11 @@ class MomentumTeacher(nn.Module):
         ValueError: If a momentum is outside [0, 1].
     """
 
+    # Those of the student's modules that an algorithm has.
+    backbone: nn.Module
+    neck: nn.Module
+    classifier: nn.Module
+
     def __init__(
         self,
         modules: Mapping[str, nn.Module],
@@ -86,7 +92,7 @@ class MomentumTeacher(nn.Module):
 
     def _pairs(self, student: Mapping[str, nn.Module]) -> list[tuple[Tensor, Tensor]]:
         """Pairs of the teacher's and the student's tensors to average."""
-        pairs = []
+        pairs: list[tuple[Tensor, Tensor]] = []
         for name, module in student.items():
             own = getattr(self, name)
             pairs += zip(own.parameters(), module.parameters(), strict=True)
@@ -109,9 +115,9 @@ class MomentumTeacher(nn.Module):
         pairs = self._pairs(student)
         moved = [pair for pair in pairs if pair[0].is_floating_point()]
         counts = [pair for pair in pairs if not pair[0].is_floating_point()]
-        torch._foreach_lerp_(*map(list, zip(*moved, strict=True)), 1.0 - momentum)
+        torch._foreach_lerp_([own for own, _ in moved], [new for _, new in moved], 1.0 - momentum)
         if counts:
-            torch._foreach_copy_(*map(list, zip(*counts, strict=True)))
+            torch._foreach_copy_([own for own, _ in counts], [new for _, new in counts])
 
     def update_later(self, student: Mapping[str, nn.Module]) -> None:
         """Schedule an update for after the optimizer's step.
@@ -135,10 +141,10 @@ class MomentumTeacher(nn.Module):
         for name, module in student.items():
             getattr(self, name).load_state_dict(module.state_dict())
 
-    def _save_to_state_dict(self, *args, **kwargs) -> None:
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self.catch_up()
         super()._save_to_state_dict(*args, **kwargs)
 
-    def _load_from_state_dict(self, *args, **kwargs) -> None:
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self._due.clear()
         super()._load_from_state_dict(*args, **kwargs)

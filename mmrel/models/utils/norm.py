@@ -5,6 +5,8 @@ rank's batch. Both have the parameters and buffers of plain BN, so checkpoints
 are interchangeable between the three.
 """
 
+from typing import Any
+
 import torch
 import torch.distributed.nn.functional as dist_nn
 import torch.nn.functional as F
@@ -59,6 +61,9 @@ class CpuSyncBatchNorm(_BatchNorm):
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         if not self.track_running_stats:
             return
+        assert self.num_batches_tracked is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
         self.num_batches_tracked.add_(1)
         factor = self.momentum
         if factor is None:
@@ -92,7 +97,7 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
             not a multiple of it.
     """
 
-    def __init__(self, num_features: int, splits: int = 8, **kwargs) -> None:
+    def __init__(self, num_features: int, splits: int = 8, **kwargs: Any) -> None:
         super().__init__(num_features, **kwargs)
         if splits < 1:
             raise ValueError(f'norm_cfg.splits={splits} must be at least 1')
@@ -109,20 +114,28 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
                 'equal parts; choose a batch size that is a multiple of it'
             )
         grouped = x.reshape(batch // self.splits, self.splits * channels, *space)
-        mean = self.running_mean.repeat(self.splits)
-        var = self.running_var.repeat(self.splits)
+        mean, var = self._for_all(self.running_mean), self._for_all(self.running_var)
+        momentum = self.momentum
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if momentum is None:
+                momentum = 1.0 / float(self.num_batches_tracked)
         out = F.batch_norm(
             grouped,
             mean,
             var,
-            self.weight.repeat(self.splits),
-            self.bias.repeat(self.splits),
+            self._for_all(self.weight),
+            self._for_all(self.bias),
             training=True,
-            momentum=self.momentum,
+            momentum=momentum or 0.0,
             eps=self.eps,
         )
         with torch.no_grad():
-            self.num_batches_tracked.add_(1)
-            self.running_mean.copy_(mean.view(self.splits, channels).mean(0))
-            self.running_var.copy_(var.view(self.splits, channels).mean(0))
+            for running, new in ((self.running_mean, mean), (self.running_var, var)):
+                if running is not None and new is not None:
+                    running.copy_(new.view(self.splits, channels).mean(0))
         return out.reshape(x.shape)
+
+    def _for_all(self, values: Tensor | None) -> Tensor | None:
+        """Values of the channels, repeated for each split."""
+        return None if values is None else values.repeat(self.splits)

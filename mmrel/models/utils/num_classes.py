@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
@@ -38,7 +38,7 @@ def _holder(model: Mapping) -> _Holder | None:
         argument = _argument(registry, part)
         if argument is not None:
             default = argument.default not in (inspect.Parameter.empty, None)
-            return _Holder(f'{prefix}{_KEY}', part, default)
+            return _Holder(f'{prefix}{_KEY}', cast(dict, part), default)
     return None
 
 
@@ -100,7 +100,7 @@ def _count_in(content: Any) -> int | None:
         for key, value in state.items()
         if str(key).removeprefix('module.').startswith(_CLASSIFIERS)
         and str(key).endswith('.bias')
-        and getattr(value, 'ndim', 0)
+        and getattr(value, 'ndim', False)
     ]
     return int(found[-1].shape[-1]) if found else None
 

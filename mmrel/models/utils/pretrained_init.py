@@ -106,4 +106,4 @@ class PretrainedInit:
             )
         for child in module.modules():
             if child is not module and hasattr(child, 'init_weights'):
-                child.is_init = True
+                child.is_init = True  # type: ignore[assignment]

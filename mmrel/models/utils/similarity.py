@@ -47,9 +47,9 @@ class _LogSumExp(torch.autograd.Function):
                 offset = None if own is None else own + start
                 weight = _logits(rows[part], columns, temperature, offset)
                 weight.sub_(result[part, None]).exp_().mul_(grad[part, None] / temperature)
-                if needs_rows:
+                if grad_rows is not None:
                     torch.mm(weight, columns, out=grad_rows[part])
-                if needs_columns:
+                if grad_columns is not None:
                     grad_columns.addmm_(weight.T, rows[part])
         return grad_rows, grad_columns, None, None, None
 

@@ -1,6 +1,7 @@
 """ViTAS's search space of vision transformers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -320,21 +321,22 @@ class ViTASSpace(SearchSpace):
             ValueError: If the path does not belong to this space.
         """
         self.validate(path)
+        options: dict[str, Any] = dict(path)
         blocks: list[dict | None] = []
         for i in range(self.depth):
-            heads = path[f'block{i}.heads']
+            heads = options[f'block{i}.heads']
             blocks.append(
                 None
                 if heads is None
                 else dict(
                     num_heads=heads,
-                    qkv_dims=round(self.qkv_dims * path[f'block{i}.attn']),
-                    mlp_dims=round(self.mlp_dims * path[f'block{i}.mlp']),
+                    qkv_dims=round(self.qkv_dims * options[f'block{i}.attn']),
+                    mlp_dims=round(self.mlp_dims * options[f'block{i}.mlp']),
                 )
             )
         return dict(
-            patch_size=path['patch'],
-            embed_dims=round(self.embed_dims * path['embed']),
+            patch_size=options['patch'],
+            embed_dims=round(self.embed_dims * options['embed']),
             blocks=blocks,
         )
 

@@ -55,6 +55,22 @@ def test_split_bn_is_bn_of_each_part() -> None:
     torch.testing.assert_close(norm.running_var, torch.stack(variances).mean(0))
 
 
+@pytest.mark.parametrize(
+    'settings', [dict(affine=False), dict(track_running_stats=False), dict(momentum=None)]
+)
+def test_split_bn_takes_the_settings_of_bn(settings: dict) -> None:
+    norm = SplitBatchNorm2d(3, splits=4, **settings)
+    plain = [nn.BatchNorm2d(3, **settings) for _ in range(4)]
+    for x in torch.randn(3, 8, 3, 5, 5):
+        y = norm(x)
+        for part in range(4):
+            torch.testing.assert_close(y[part::4], plain[part](x[part::4]))
+    if norm.track_running_stats:
+        for key in ('running_mean', 'running_var'):
+            mean = torch.stack([getattr(bn, key) for bn in plain]).mean(0)
+            torch.testing.assert_close(getattr(norm, key), mean)
+
+
 def test_split_bn_in_eval_mode_is_plain_bn() -> None:
     x = torch.randn(6, 3, 5, 5)
     norm = SplitBatchNorm2d(3, splits=4).eval()
