@@ -33,7 +33,7 @@ class ConfigOptions(argparse.Action):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs['help'] = (kwargs.get('help') or 'changes of the config, as a.b=value') + _VALUES
+        kwargs['help'] = (kwargs.get('help') or 'config overrides, as a.b=value') + _VALUES
         super().__init__(*args, **kwargs)
 
     def __call__(
