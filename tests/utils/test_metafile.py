@@ -65,7 +65,7 @@ def test_the_last_entry_and_nested_fields_are_changed() -> None:
         (TEXT, 'b', 'X', KeyError, 'no entry has the name b'),
         (TEXT, 'a', 'Results.X', KeyError, 'Results must be a mapping'),
         ('Models: [{Name: a, X: 1}]\n', 'a', 'X', ValueError, 'Name must be the first'),
-        ('Models:\n  - Name: a\n    Y: {X: 1}\n', 'a', 'Y.X', ValueError, 'in blocks'),
+        ('Models:\n  - Name: a\n    Y: {X: 1}\n', 'a', 'Y.X', ValueError, 'YAML block style'),
     ],
 )
 def test_what_cannot_be_changed_is_named(

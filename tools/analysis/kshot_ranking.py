@@ -2,10 +2,10 @@
 """Compare how supernets with K dictionaries and stand-alone training rank paths.
 
 Trains random paths alone, and supernets for each K and seed with one schedule. Then scores all
-paths in each supernet, with each path's BN statistics over a fixed set of training images, and
+paths in each supernet, with BN statistics of each path from a fixed set of training images, and
 compares the rankings by Kendall's tau. Each finished run is a row of WORK_DIR/rows.jsonl. A
-study that was stopped continues where it was, with the current run from its last checkpoint.
-Cells that pass nothing on are left out, because their accuracy is at chance level.
+stopped study continues where it was and resumes the current run from its last checkpoint. Cells
+that pass nothing on are left out, because their accuracy is at chance level.
 """
 
 import argparse

@@ -66,10 +66,12 @@ def keyed(file: str, rows: list[dict], name: str, key: str) -> dict[str, float]:
     """The numbers of a column, by key."""
     lacking = [number for number, row in enumerate(rows, 1) if key not in row]
     if lacking:
-        raise KeyError(f'{file}, row {lacking[0]} has no column {key!r}, which joins two files')
+        raise KeyError(
+            f'{file}, row {lacking[0]} has no column {key!r}, which joins two files: set --key'
+        )
     found = dict(zip([str(row[key]) for row in rows], column(file, rows, name), strict=True))
     if len(found) < len(rows):
-        raise ValueError(f'{file} has duplicate values in column {key}')
+        raise ValueError(f'{file} has duplicate values in column {key}, which must be unique')
     return found
 
 

@@ -4,8 +4,8 @@
 A study is a Python file with `variants` (name -> dict(config=..., options={...}, seeds=[...])),
 `options` for all variants, and `metric`, which a variant may override. `scalars` lists what else to
 store and plot: training scalars, averaged over each epoch, or other metrics. Finished runs are
-rows of WORK_DIR/rows.jsonl. A study that was stopped continues where it was, with the current run
-from its last checkpoint.
+rows of WORK_DIR/rows.jsonl. A stopped study continues where it was and resumes the current run from
+its last checkpoint.
 """
 
 import argparse
