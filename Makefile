@@ -1,23 +1,23 @@
-# `make demo` and `make test` do all the set-up on a fresh machine with Python 3.11 or newer.
+# On a fresh machine with Python 3.11 or newer, `make demo` and `make test` install everything.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORIGINALS := .venv-originals
 DOWNSTREAM := .venv-downstream
-# Two processes, each with whole files: the tests of a file share what they train. The slowest
-# tests are listed, since `make test` must take minutes.
+# Two processes that run whole files, because the tests of a file share trained models. The slowest
+# tests are listed, because `make test` must finish in minutes.
 PARALLEL := -n 2 --dist loadfile --durations=40 --durations-min=2
-# A tested pair, so that pip does not search; requirements/runtime.txt has the ranges.
+# A tested pair, so that pip need not search; requirements/runtime.txt has the ranges.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
 .PHONY: help install demo test test-all test-downstream test-originals format lint clean
 
 help:
-	@echo "make demo            install, train ReSSL on the digits, evaluate, draw pictures"
-	@echo "make test            install what tests need, lint, check types, run the quick tests"
-	@echo "make test-all        the slow tests too"
-	@echo "make test-downstream the tests with mmseg, mmdet and timm"
-	@echo "make test-originals  the tests with the original OpenMMLab packages"
+	@echo "make demo            install, train ReSSL on digits, evaluate, plot"
+	@echo "make test            install the test requirements, lint, check types, run the fast tests"
+	@echo "make test-all        lint, check types, run all tests, including the slow ones"
+	@echo "make test-downstream run the tests with mmseg, mmdet and timm"
+	@echo "make test-originals  run the tests with the original OpenMMLab packages"
 	@echo "make format          format the code"
 
 $(VENV)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
@@ -34,7 +34,7 @@ $(ORIGINALS)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(ORIGINALS)/bin/pip install --quiet -e '.[openmmlab,visualization,tests]'
 	touch $@
 
-# Without their dependencies, see requirements/mmdet.txt.
+# Without dependencies; see requirements/mmdet.txt.
 $(DOWNSTREAM)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(DOWNSTREAM)
 	$(DOWNSTREAM)/bin/pip install --quiet --upgrade pip

@@ -11,7 +11,7 @@ FOLDERS = ('configs', 'tools', 'zoo')
 
 
 def link_to_repository(target: Path) -> None:
-    """Fill a folder with relative links to what a wheel has in it."""
+    """Fill a folder with relative links to the files that a wheel would contain."""
     if target.is_symlink() or not target.is_dir():
         target.unlink(missing_ok=True)
         target.mkdir()
@@ -22,9 +22,9 @@ def link_to_repository(target: Path) -> None:
 
 
 class BuildWithConfigs(build_py):
-    """Put what stands beside the package under ``mmrel/.mim``, as OpenMMLab does.
+    """Copy configs, tools and zoo to ``mmrel/.mim``, where mmengine's hub and mim look for them.
 
-    An editable installation gets links, for mmengine's hub and mim.
+    An editable installation gets links instead.
     """
 
     def run(self) -> None:
@@ -33,7 +33,7 @@ class BuildWithConfigs(build_py):
             link_to_repository(ROOT / 'mmrel' / '.mim')
             return
         target = Path(self.build_lib) / 'mmrel' / '.mim'
-        # What an earlier build left there may since have been renamed.
+        # Remove files of an earlier build that were renamed since.
         shutil.rmtree(target, ignore_errors=True)
         compiled = shutil.ignore_patterns('__pycache__', '*.py[cod]')
         for folder in FOLDERS:

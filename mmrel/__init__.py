@@ -2,8 +2,8 @@
 
 from mmrel.dependencies import check_dependencies, quiet_imports
 
-# Before anything imports mmengine: a broken installation gets one message,
-# not the traceback of whichever package happens to fail first.
+# Before anything imports mmengine, so that a broken installation gives one message,
+# not the traceback of whichever package fails first.
 check_dependencies()
 quiet_imports()
 

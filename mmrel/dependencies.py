@@ -1,8 +1,8 @@
 """Check the installed OpenMMLab packages and report every problem in one message.
 
 ``mmengine``, ``mmcv`` and ``mmpretrain`` come from two families of
-distributions that own the same import names: the maintained ``onedl-`` forks
-and the originals. Exactly one distribution may own each name.
+distributions with the same import names: the maintained ``onedl-`` forks and
+the originals. Exactly one distribution may provide each name.
 """
 
 import contextlib
@@ -36,12 +36,12 @@ _FAMILIES = {
 }
 
 _REMEDY = (
-    'mmrel needs exactly one distribution of mmengine, mmcv and mmpretrain each. '
-    'To get the maintained forks:\n'
+    'mmrel needs exactly one distribution each of mmengine, mmcv and mmpretrain. '
+    'To install the maintained forks:\n'
     '  pip uninstall -y mmengine mmengine-lite mmcv mmcv-lite mmpretrain '
     'onedl-mmengine onedl-mmcv onedl-mmpretrain\n'
     "  pip install 'mmrel[onedl]'\n"
-    "To use the originals instead, install 'mmrel[openmmlab]' in the second line."
+    "For the originals, replace 'mmrel[onedl]' by 'mmrel[openmmlab]'."
 )
 
 
@@ -64,7 +64,7 @@ def check_dependencies() -> None:
     for name, ranges in _FAMILIES.items():
         found = {d: v for d in ranges if (v := _installed(d)) is not None}
         if not found:
-            faults.append(f'{name} is missing (one of: {", ".join(ranges)})')
+            faults.append(f'{name} is missing (install one of: {", ".join(ranges)})')
         elif len(found) > 1:
             faults.append(
                 f'{name} is installed {len(found)} times: '
@@ -79,7 +79,7 @@ def check_dependencies() -> None:
         raise ImportError('\n'.join(['mmrel cannot start:', *(f'- {f}' for f in faults), _REMEDY]))
 
 
-# Printed by the fork about an optional data set that mmrel does not use.
+# The fork prints this about an optional dataset that mmrel does not use.
 _PRINTED = 'Could not import OneDL'
 
 
@@ -126,7 +126,7 @@ class _WholeMMDet(MetaPathFinder):
             # mmseg and mmpretrain expect this exception type.
             raise ModuleNotFoundError(
                 "mmdet needs mmcv's ops, which are not compiled: put mmrel.utils.mmcv_ops first in "
-                "the config's custom_imports, which takes torchvision's, or compile them "
+                "the config's custom_imports, to use torchvision's, or compile them "
                 '(tools/build_mmcv_ops.sh)'
             )
 
@@ -137,7 +137,7 @@ def has_ops() -> bool:
 
 
 def quiet_imports() -> None:
-    """Silence what dependencies print on import about parts that mmrel does not use."""
+    """Silence what dependencies print on import about features that mmrel does not use."""
     warnings.filterwarnings('ignore', r'Fail to import ``MultiScaleDeformableAttention``')
     for finder in (_QuietImport, _WholeMMDet):
         if not any(isinstance(other, finder) for other in sys.meta_path):

@@ -1,7 +1,7 @@
 """Registries of mmrel: children of mmengine's that fall back to mmpretrain's.
 
-``MODELS.build(dict(type='ResNet', depth=18))`` finds mmpretrain's ``ResNet``;
-a name that mmrel registers itself takes precedence inside the scope ``mmrel``.
+``MODELS.build(dict(type='ResNet', depth=18))`` finds mmpretrain's ``ResNet``.
+Within the scope ``mmrel``, a name that mmrel itself registers takes precedence.
 """
 
 from typing import Any
@@ -36,12 +36,12 @@ __all__ = [
 
 
 class _FallbackRegistry(Registry):
-    """A registry that falls back to a sibling if neither it nor its ancestors know a name.
+    """A registry that falls back to mmpretrain's if neither it nor its ancestors have a name.
 
     Args:
         parent (Registry): mmengine's registry of the same kind.
         fallback (Registry, optional): mmpretrain's registry of the same kind.
-        location (str): The module whose import registers our own names.
+        location (str): The module whose import registers mmrel's names.
     """
 
     def __init__(self, parent: Registry, fallback: Registry | None, location: str) -> None:
@@ -50,15 +50,15 @@ class _FallbackRegistry(Registry):
 
     def get(self, key: str) -> type | None:
         found = super().get(key)
-        # Other packages write `mmrel.ResNet`, which is then valid here too.
+        # Other packages write `mmrel.ResNet`, so accept that here too.
         name = key.removeprefix(f'{self.scope}.')
         if found is None and self._fallback is not None and '.' not in name:
             found = self._fallback.get(name)
         return found
 
     def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
-        # mmpretrain's classes that build parts of our modules must find our
-        # names too, even if no Runner has set a default scope.
+        # mmpretrain's classes may build parts of our modules. They must find our
+        # names even if no Runner has set a default scope.
         scope = None if DefaultScope.get_current_instance() else 'mmrel'
         with DefaultScope.overwrite_default_scope(scope):
             return super().build(cfg, *args, **kwargs)

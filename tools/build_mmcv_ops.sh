@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Compile mmcv's ops for the CPU into the environment of `python` (PYTHON names another one).
+# Compile mmcv's ops for the CPU and install them in the environment of `python` (or of $PYTHON).
 #
 #     tools/build_mmcv_ops.sh [VERSION]
 #
-# The sources of onedl-mmcv ask for C++17, torch's headers need C++20; a wrapper of the compiler
-# says so. It also precompiles torch's headers once, which are most of the work.
+# onedl-mmcv asks for C++17, but torch's headers need C++20, so a compiler wrapper changes the flag.
+# It also precompiles torch's headers, because they take most of the compile time.
 set -euo pipefail
 
 PYTHON=${PYTHON:-python}
 VERSION=${1:-2.3.6}
-COMPILER=$(command -v "${CXX:-g++}") || { echo "error: ${CXX:-g++} was not found" >&2; exit 1; }
+COMPILER=$(command -v "${CXX:-g++}") || { echo "error: ${CXX:-g++} was not found: install it, or set CXX" >&2; exit 1; }
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
@@ -43,6 +43,6 @@ chmod +x "$WORK/compiler"
 CC="$WORK/compiler" CXX="$WORK/compiler" MMCV_WITH_OPS=1 FORCE_CUDA=0 MAX_JOBS=${MAX_JOBS:-1} \
     "$PYTHON" -m pip install --no-deps --no-build-isolation --no-binary onedl-mmcv \
     --no-cache-dir --force-reinstall "onedl-mmcv==$VERSION"
-# From elsewhere, so that nothing here is imported in its place.
+# From another folder, so that no local module shadows the installed one.
 cd "$WORK"
 "$PYTHON" -c 'import torch, mmcv.ops; print("mmcv._ext:", mmcv._ext.__file__)'

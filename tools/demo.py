@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""ReSSL on scikit-learn's digits: train, evaluate and draw, in some minutes on 2 cores."""
+"""Train, evaluate and plot ReSSL on scikit-learn's digits, in a few minutes on 2 cores."""
 
 import argparse
 import json
@@ -18,20 +18,20 @@ from mmrel.visualization import find_scalars, read_scalars
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs/ressl/ressl_demo_digits.py'
-# On CIFAR-10, shipped with mmrel; the digits' network has the same backbone.
+# Trained on CIFAR-10 and shipped with mmrel. It has the same backbone as the demo.
 SHIPPED = 'ressl-ext_resnet18-w16_1xb128-coslr-60e_cifar10'
 LINEAR = ROOT / 'configs/ressl/benchmarks/resnet18-w16_1xb64-linear-coslr-20e_digits.py'
 
 
 def run_step(console: Console, name: str, work_dir: Path, tool: str, *arguments: object) -> None:
-    """Run a tool in ``work_dir``, show its progress, and leave the program if it fails."""
+    """Run a tool in ``work_dir`` and show its progress. Exit if it fails."""
     console.rule(name)
     command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
     process = subprocess.Popen(
         command, cwd=work_dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     last: deque[str] = deque(maxlen=40)
-    # Of the log only the lines of progress; all of it is in the work dir.
+    # Show only the progress lines; the full log is in the work dir.
     for line in process.stdout:
         last.append(line)
         if 'Epoch(' in line:
@@ -51,18 +51,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     start = time.monotonic()
 
     run_step(
-        console, 'kNN with the features of a shipped checkpoint', work_dir, 'test.py', CONFIG,
+        console, 'kNN evaluation of a shipped checkpoint', work_dir, 'test.py', CONFIG,
         f'mmrel://{SHIPPED}', '--work-dir', work_dir / 'shipped', '--out', 'shipped.json',
     )  # fmt: skip
     run_step(console, 'ReSSL pre-training', work_dir, 'train.py', CONFIG, '--work-dir', pretrain)
-    # Relative to work_dir: in --cfg-options a path must not have spaces or commas.
+    # Relative to work_dir, where all steps run.
     checkpoint = f'pretrain/{Path((pretrain / "last_checkpoint").read_text().strip()).name}'
     run_step(
         console, 'linear evaluation', work_dir, 'train.py', LINEAR, '--work-dir', linear,
         '--cfg-options', f'model.backbone.init_cfg.checkpoint={checkpoint}',
     )  # fmt: skip
     run_step(
-        console, 'pictures', work_dir, 'visualize.py', CONFIG, checkpoint,
+        console, 'figures', work_dir, 'visualize.py', CONFIG, checkpoint,
         '--work-dir', pretrain, '--out', pictures,
     )  # fmt: skip
 

@@ -5,10 +5,10 @@ CONFIG=$1
 PROCESSES=$2
 here=$(dirname "$0")
 export PYTHONPATH="$here/..:${PYTHONPATH:-}"
-# torchrun passes these signals on to all ranks, and gives them time to save.
+# torchrun forwards these signals to all ranks and gives them time to save.
 export PET_SIGNALS_TO_HANDLE="${PET_SIGNALS_TO_HANDLE:-SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1}"
 export PET_SHUTDOWN_TIMEOUT="${PET_SHUTDOWN_TIMEOUT:-60}"
-# exec: a signal to this script must reach the ranks.
+# exec, so that a signal to this script reaches the ranks.
 exec python "$here/launch.py" \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --nproc_per_node="$PROCESSES" \

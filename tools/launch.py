@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""torchrun for mmrel's commands: a rank's error is the last line of the screen."""
+"""torchrun for mmrel's commands, with a rank's error as the last line of the output."""
 
 import logging
 import os
@@ -13,18 +13,18 @@ from torch.distributed.run import parse_args, run
 
 
 def describe(error: ChildFailedError) -> str:
-    """The first failure of a rank: its own report, or its signal or status."""
+    """Describe the first rank that failed: its own report, else its signal or status."""
     rank, failure = error.get_first_failure()
-    if isinstance(failure.message, dict):  # of mmrel.utils.command_line
+    if isinstance(failure.message, dict):  # from mmrel.utils.command_line
         return str(failure.message.get('message'))
     number = -failure.exitcode if failure.exitcode < 0 else failure.exitcode - 128
     if number in list(signal.Signals):
-        return f'error: rank {rank} was ended by {signal.Signals(number).name}'
-    return f'error: rank {rank} ended with status {failure.exitcode}'
+        return f'error: rank {rank} was terminated by {signal.Signals(number).name}'
+    return f'error: rank {rank} exited with status {failure.exitcode}'
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    # This process prints an error once for all ranks.
+    # Ranks then leave printing to this process, which prints an error once.
     os.environ['MMREL_LAUNCHER'] = '1'
     logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
     try:
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ChildFailedError as error:
         sys.stdout.flush()
         print(describe(error), file=sys.stderr, flush=True)
-        # Such as 143: a signal ended the ranks, which had time to save.
+        # For example 143 if a signal ended the ranks after they saved.
         raise SystemExit(max(error.get_first_failure()[1].exitcode, 1)) from None
     except SignalException as error:
         by_user = error.sigval == signal.SIGINT

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Search the paths of a trained supernet: a study on which any number of processes work."""
+"""Search the paths of a trained supernet. Any number of processes can work on one search."""
 
 import argparse
 import os
@@ -14,18 +14,20 @@ from mmrel.utils.command_line import ConfigOptions, run_command
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, whose test_cfg is a SearchLoop')
-    parser.add_argument('checkpoint', nargs='?', help="the supernet (the config's load_from)")
+    parser.add_argument('config', help='config file whose test_cfg is a SearchLoop')
+    parser.add_argument(
+        'checkpoint', nargs='?', help="supernet checkpoint (default: the config's load_from)"
+    )
     parser.add_argument('--work-dir', help='folder for the study, the log and the results')
-    parser.add_argument('--resume', action='store_true', help='go on with the existing study')
+    parser.add_argument('--resume', action='store_true', help='continue the existing study')
     parser.add_argument(
         '--storage',
         metavar='URL',
-        help='database, or journal file on a shared disk, on which several processes and machines '
-        "work (the work dir's study.journal)",
+        help='database, or journal file on a shared disk, for a search with several processes or '
+        "machines (default: the work dir's study.journal)",
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
@@ -35,17 +37,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def search_config(args: argparse.Namespace) -> Config:
-    """The config, with what the command line says of the search."""
+    """The config with the settings from the command line."""
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if (cfg.get('test_cfg') or {}).get('type') != 'SearchLoop':
-        raise KeyError(f"{args.config} is not a search: it has no test_cfg=dict(type='SearchLoop')")
+        raise KeyError(
+            f"{args.config} is not a search config: it has no test_cfg=dict(type='SearchLoop')"
+        )
     if args.checkpoint:
         cfg.load_from = args.checkpoint
     init = cfg.model.get('init_cfg') or {}
     if not cfg.get('load_from') and not (isinstance(init, dict) and init.get('checkpoint')):
         raise ValueError(
-            f'{args.config}: a search needs a trained supernet: give CHECKPOINT after the config, '
-            'or load_from in it'
+            f'{args.config}: a search needs a trained supernet; give CHECKPOINT after the config, '
+            'or set load_from in it'
         )
     if args.storage:
         cfg.test_cfg.storage = args.storage
@@ -59,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if cfg.test_cfg.get('storage'):
         from mmrel.search.storage import open_storage
 
-        # Before the supernet is built: one that is out of reach ends it here.
+        # Before the supernet is built, so that an unreachable storage fails at once.
         open_storage(cfg.test_cfg.storage)
     build_runner(cfg).test()
     leave_processes()

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Usage: [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=8] [SRUN_ARGS=...] \
 #   tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of train.py]
-# SRUN_ARGS='--signal=USR1@120' warns a job 120 s before its time is up: it saves
-# WORK_DIR/interrupted.pth and ends with status 138 (143 after SIGTERM). Start it again with
-# --resume then. In an sbatch script: '#SBATCH --signal=USR1@120'.
+# SRUN_ARGS='--signal=USR1@120' signals the job 120 s before its time limit. It then saves
+# WORK_DIR/interrupted.pth and exits with status 138 (143 after SIGTERM). Start it again with
+# --resume. In an sbatch script: '#SBATCH --signal=USR1@120'.
 set -euo pipefail
 PARTITION=$1
 JOB_NAME=$2

@@ -20,13 +20,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='checkpoint file, or the name of a model with released weights; left out: those of '
-        'the config',
+        help='checkpoint file, or the name of a model with released weights (default: the weights '
+        'of the config)',
     )
     parser.add_argument('--work-dir', help='folder for the log')
     parser.add_argument('--out', help='also write the metrics to this .json file')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)

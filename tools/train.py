@@ -19,14 +19,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from a checkpoint; without a name from the last one in the work dir',
+        help='resume from this checkpoint (default: the last one in the work dir)',
     )
     parser.add_argument('--amp', action='store_true', help='bf16 mixed precision')
     parser.add_argument(
-        '--auto-scale-lr', action='store_true', help='scale the rate with the global batch'
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the global batch size',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)

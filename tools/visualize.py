@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw a checkpoint's nearest neighbours, its t-SNE map and its training curves."""
+"""Plot nearest neighbors, a t-SNE map and the training curves of a checkpoint."""
 
 import argparse
 import os
@@ -33,25 +33,30 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', required=True, help='folder for the pictures')
-    parser.add_argument('--work-dir', help='work dir of the training; its logs give curves.png too')
+    parser.add_argument('--out', required=True, help='output folder for the figures')
+    parser.add_argument('--work-dir', help='work dir of the training, to plot its curves too')
     parser.add_argument(
-        '--max-images', type=int, default=2000, help='the number to choose at random (2000)'
+        '--max-images',
+        type=int,
+        default=2000,
+        help='number of images, drawn at random (default: 2000)',
     )
     parser.add_argument(
         '--unlabeled', action='store_true',
-        help='all images below the folder of val_dataloader, without classes; a folder without '
-        'sub-folders is taken so by itself',
+        help="use all images below val_dataloader's folder, without classes (the default if it has "
+        'no subfolders)',
     )  # fmt: skip
     parser.add_argument(
-        '--teacher', action='store_true', help="the momentum teacher's features (ReSSL, SimMatch)"
+        '--teacher',
+        action='store_true',
+        help="use the momentum teacher's features (ReSSL, SimMatch)",
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     args = parser.parse_args(argv)
     if args.max_images < 3:
-        parser.error(f'--max-images {args.max_images}: 3 or more are needed')
+        parser.error(f'--max-images {args.max_images}: must be at least 3')
     return args
 
 
@@ -61,9 +66,9 @@ def _has_folders(root: str) -> bool:
 
 
 def without_labels(cfg: Config, unlabeled: bool) -> bool:
-    """Whether the images have no classes; a data set of a plain folder then leaves them out."""
+    """Whether the images have no classes. If so, the config is changed to load none."""
     if not cfg.get('val_dataloader'):
-        raise KeyError('the config has no val_dataloader, which gives the images to draw')
+        raise KeyError('the config has no val_dataloader: set it to the images to plot')
     dataset = cfg.val_dataloader.dataset
     folder = DATASETS.get(dataset.get('type'))
     if not (isinstance(folder, type) and issubclass(folder, ImageFolder)):
@@ -89,14 +94,14 @@ def without_labels(cfg: Config, unlabeled: bool) -> bool:
 def extract(
     cfg: Config, max_images: int, unlabeled: bool = False, teacher: bool = False
 ) -> tuple[ImageFeatures, list[str] | None]:
-    """Features of images of the config's val_dataloader, and the classes' names."""
+    """Features of random images of the config's val_dataloader, and the class names."""
     unlabeled = without_labels(cfg, unlabeled)
     runner = build_runner(cfg)
     network(unwrap(runner.model), teacher)
     runner.load_or_resume()
     loader = runner.build_dataloader(cfg.val_dataloader)
     dataset = loader.dataset
-    # At random: the first ones of a folder are all of one class.
+    # At random, because the first images of a folder all have the same class.
     rows = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:max_images]
     chosen = DataLoader(
         Subset(dataset, rows.sort().values.tolist()),
@@ -112,11 +117,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     out = Path(args.out)
     written = [out / 'neighbours.png', out / 'tsne.png']
-    # First, since it is quick to fail.
+    # First, because it fails fast.
     if args.work_dir is not None:
         written.append(out / 'curves.png')
         plot_curves(read_scalars(*find_scalars(args.work_dir)), written[-1])
-    # A Runner writes logs; those of this one are of no use to anyone.
+    # For the Runner's logs, which nobody needs.
     with scratch_folder() as scratch:
         cfg = load_config(args.config, args.cfg_options, scratch)
         cfg.load_from = args.checkpoint

@@ -189,20 +189,22 @@ def _read_zip(
         ]
         roots = [name for name in entries if name.endswith('/data.pkl') and name.count('/') == 1]
         if odd or len(roots) != 1:
-            raise DamagedContent('it is a zip file, but torch.save did not write it')
+            raise DamagedContent('it is a zip file that torch.save did not write')
         prefix = roots[0].removesuffix('data.pkl')
         if f'{prefix}constants.pkl' in entries:
             raise UnsafeContent('it is a TorchScript program')
         order = archive.read(f'{prefix}byteorder') if f'{prefix}byteorder' in entries else b'little'
         if order not in (b'little', b'big'):
-            raise DamagedContent(f'its byte order is {order[:16]!r}')
+            raise DamagedContent(f'its byte order {order[:16]!r} is unknown')
         pickle = read_pickle(io.BytesIO(archive.read(roots[0])))
         storages = {}
         for key, entry in pickle.storages.items():
             info = entries.get(f'{prefix}data/{key}')
             if info is None or info.file_size != entry.nbytes:
                 has = 'is missing' if info is None else f'has {info.file_size} bytes'
-                raise DamagedContent(f'the storage {key[:20]!r} {has} instead of {entry.nbytes}')
+                raise DamagedContent(
+                    f'the storage {key[:20]!r} {has}, expected {entry.nbytes} bytes'
+                )
             with archive.open(info) as part:
                 data = _fill(part, entry)
             storages[key] = _place(data, entry, order.decode(), map_location)
@@ -235,7 +237,7 @@ def _fill(source: Any, entry: StorageEntry) -> Tensor:
     while left:
         part = source.read(min(left, _CHUNK))
         if not part:
-            raise DamagedContent('it is truncated: data of its tensors are missing')
+            raise DamagedContent('it is truncated: tensor data is missing')
         parts.append(torch.frombuffer(bytearray(part), dtype=torch.uint8))
         left -= len(part)
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
@@ -308,7 +310,7 @@ def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
     try:
         return load_checkpoint_file(cached, map_location)
     except RuntimeError as error:
-        raise RuntimeError(f'{error}; delete it to download {filename} again') from None
+        raise RuntimeError(f'{error}; delete the file to download {filename} again') from None
 
 
 def _load_from_zoo(filename: str, map_location: Any = None) -> Any:

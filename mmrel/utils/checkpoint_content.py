@@ -36,18 +36,18 @@ def _steps(value: Any) -> bool:
 
 
 _Check = tuple[Callable[[Any], bool], str]
-_COUNT: _Check = (_whole, 'a whole number that is not negative')
+_COUNT: _Check = (_whole, 'a non-negative integer')
 _META: dict[str, _Check] = dict(
     epoch=_COUNT,
     iter=_COUNT,
     official_epoch=_COUNT,
-    seed=(_seed, 'a whole number from 0 to 2**32 - 1'),
+    seed=(_seed, 'an integer from 0 to 2**32 - 1'),
     **dict.fromkeys(
         ('cfg', 'experiment_name', 'time', 'mmengine_version', 'mmrel_version', 'converted_from'),
-        (_text, 'a text'),
+        (_text, 'a string'),
     ),
     **dict.fromkeys(
-        ('dataset_meta', 'hook_msgs', 'network'), (_mapping, 'a dict with texts as keys')
+        ('dataset_meta', 'hook_msgs', 'network'), (_mapping, 'a dict with strings as keys')
     ),
 )
 _RUNTIME: dict[str, _Check] = dict(
@@ -55,20 +55,20 @@ _RUNTIME: dict[str, _Check] = dict(
     iter=_COUNT,
     max_epochs=_COUNT,
     max_iters=_COUNT,
-    seed=(_seed, 'a whole number from 0 to 2**32 - 1'),
+    seed=(_seed, 'an integer from 0 to 2**32 - 1'),
     loop_stage=(lambda x: x in ('train', 'val', 'test'), "'train', 'val' or 'test'"),
-    keep_ckpt_ids=(_steps, 'a list of whole numbers'),
+    keep_ckpt_ids=(_steps, 'a list of non-negative integers'),
 )
 _PARTS: dict[str, _Check] = dict(
-    meta=(_mapping, 'a dict with texts as keys'),
-    message_hub=(_mapping, 'a dict with texts as keys'),
+    meta=(_mapping, 'a dict with strings as keys'),
+    message_hub=(_mapping, 'a dict with strings as keys'),
     optimizer=(lambda x: isinstance(x, dict), 'a dict'),
     param_schedulers=(lambda x: isinstance(x, list | dict), 'a list or a dict'),
 )
 
 
 _HUB: dict[str, _Check] = dict.fromkeys(
-    ('log_scalars', 'runtime_info', 'resumed_keys'), (_mapping, 'a dict with texts as keys')
+    ('log_scalars', 'runtime_info', 'resumed_keys'), (_mapping, 'a dict with strings as keys')
 )
 
 
@@ -117,5 +117,5 @@ def clean_content(content: dict) -> None:
     _check(runtime, _RUNTIME, 'message_hub.runtime_info.')
     for key in runtime:
         if key == 'last_ckpt' or re.match('best_ckpt(_|$)', key):
-            _check(runtime, {key: (_path, 'a text')}, 'message_hub.runtime_info.')
+            _check(runtime, {key: (_path, 'a string or None')}, 'message_hub.runtime_info.')
             runtime[key] = file_name(runtime[key])

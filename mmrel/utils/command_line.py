@@ -21,7 +21,7 @@ from mmrel.utils.option_values import TypedText
 
 _VALUES = (
     '. A value is a Python literal (3, None, "[1, 2]", "[dict(type=...)]") or a string, kept '
-    'exactly as typed; 1,2 and [a,b] are lists. A key that nothing reads is refused'
+    'exactly as typed; 1,2 and [a,b] are lists. A key that nothing reads is rejected'
 )
 
 
@@ -33,7 +33,7 @@ class ConfigOptions(argparse.Action):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs['help'] = (kwargs.get('help') or 'changes of the config, as a.b=value') + _VALUES
+        kwargs['help'] = (kwargs.get('help') or 'config overrides, as a.b=value') + _VALUES
         super().__init__(*args, **kwargs)
 
     def __call__(
@@ -53,7 +53,7 @@ class ConfigOptions(argparse.Action):
             key, equals, text = word.partition('=')
             if not equals or not key.strip('.'):
                 raise argparse.ArgumentError(
-                    self, f'{word!r} is not KEY=VALUE; put a value with spaces in quotes'
+                    self, f'{word!r} is not KEY=VALUE; quote values that contain spaces'
                 )
             options.pop(key, None)  # the last value of a key counts, at the last position
             options[key] = TypedText(text)

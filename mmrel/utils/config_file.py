@@ -24,7 +24,7 @@ def read_config(path: str) -> Config:
     try:
         return Config.fromfile(path)
     except ImportError as error:
-        raise ImportError(f'config {path!r} cannot import what it needs: {_root(error)}') from error
+        raise ImportError(f'config {path!r} cannot import a module: {_root(error)}') from error
     except FileNotFoundError as error:
         missing = error.filename or error
         raise FileNotFoundError(

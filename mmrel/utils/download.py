@@ -132,7 +132,7 @@ def downloaded(address: str, place: str, sha256: str | None = None) -> Iterator[
         except (RuntimeError, KeyError) as error:
             reason = str(error.args[0]).replace(f'checkpoint {path!r}', 'the file').splitlines()[0]
             raise RuntimeError(
-                f'what came from {address!r} cannot be used ({reason}): {by_hand}'
+                f'the download from {address!r} cannot be used ({reason}): {by_hand}'
             ) from error
 
 
@@ -148,7 +148,7 @@ def check_file(path: str, sha256: str | None = None) -> None:
     """
     with open(path, 'rb') as file:
         if file.read(256).lstrip().lower().startswith((b'<!doctype', b'<html')):
-            raise RuntimeError('it is a web page, such as one about a quota, not a checkpoint')
+            raise RuntimeError('it is a web page (for example about a quota), not a checkpoint')
         if sha256:
             file.seek(0)
             found = hashlib.file_digest(file, 'sha256').hexdigest()
@@ -170,7 +170,7 @@ def _get(address: str, scratch: str) -> str:
         import gdown
     except ImportError:
         raise ImportError(
-            f"{address!r} is on Google Drive: pip install gdown (the extra 'gdrive' of mmrel)"
+            f"{address!r} is on Google Drive: pip install gdown (mmrel's extra 'gdrive')"
         ) from None
     identifier, is_folder = found
     if not is_folder:
@@ -180,8 +180,8 @@ def _get(address: str, scratch: str) -> str:
         files = [file for file in Path(scratch, 'folder').rglob('*') if file.is_file()]
         if len(files) != 1:
             names = ', '.join(sorted(file.name for file in files)[:5]) or 'none'
-            raise OSError(f'the folder must hold one file, it has {len(files)}: {names}')
+            raise OSError(f'the folder must have exactly one file, but has {len(files)}: {names}')
         shutil.move(files[0], path)
     if not os.path.isfile(path):  # old versions of gdown only print what went wrong
-        raise OSError('gdown wrote no file')
+        raise OSError('gdown did not write a file')
     return path

@@ -59,7 +59,7 @@ def error_message(error: BaseException) -> str:
         unexpected = name.endswith(('AttributeError', 'AssertionError', 'NameError'))
     elif isinstance(error, OSError) and error.strerror and error.errno is not None:
         files = [repr(str(f)) for f in (error.filename, error.filename2) if f is not None]
-        hint = ': free space and restart with --resume' if error.errno == errno.ENOSPC else ''
+        hint = ': free disk space and restart with --resume' if error.errno == errno.ENOSPC else ''
         text = ': '.join([error.strerror, *files]) + hint
     elif isinstance(error, torch.OutOfMemoryError):
         text = f'{text.splitlines()[0]}; lower train_dataloader.batch_size'

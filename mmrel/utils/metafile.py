@@ -57,13 +57,13 @@ def set_fields(text: str, name: str, fields: Mapping[str, Any]) -> str:
     expected = yaml.safe_load(text)
     entry = next((e for e in expected.get('Models', []) if e['Name'] == name), None)
     if entry is None:
-        raise KeyError(f'no entry is called {name}')
+        raise KeyError(f'no entry has the name {name}')
     lines = text.splitlines()
     for field, value in fields.items():
         parent, _, key = field.rpartition('.')
         holder = entry.get(parent) if parent else entry
         if not isinstance(holder, dict):
-            raise KeyError(f'{name}: {parent} does not hold other fields')
+            raise KeyError(f'{name}: {parent} must be a mapping')
         holder[key] = value
         begin, end = _entry(lines, name)
         indent = _FIELD
@@ -78,7 +78,7 @@ def set_fields(text: str, name: str, fields: Mapping[str, Any]) -> str:
     except yaml.YAMLError:
         fits = False
     if not fits:
-        raise ValueError(f'{name}: the metafile is not written in blocks as the others are')
+        raise ValueError(f'{name}: the metafile must use YAML block style, like the others')
     return changed
 
 
@@ -97,7 +97,9 @@ def add_entry(text: str, entry: Mapping[str, Any]) -> str:
     """
     expected = yaml.safe_load(text)
     if list(expected)[-1] != 'Models' or entry['Name'] in [e['Name'] for e in expected['Models']]:
-        raise ValueError(f'{entry["Name"]} cannot be added: it is there, or Models is not last')
+        raise ValueError(
+            f'{entry["Name"]} cannot be added: it already exists, or Models is not last'
+        )
     lines = yaml.dump([dict(entry)], Dumper=_Dumper, sort_keys=False, width=10**6).splitlines()
     return text.rstrip('\n') + '\n' + ''.join(f'{" " * _ITEM}{line}\n' for line in lines)
 

@@ -36,12 +36,12 @@ def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Te
 def _check_mean(pool_mode: int) -> None:
     if pool_mode != 1:
         raise NotImplementedError(
-            "roi_align of torchvision has pool_mode='avg' alone: 'max' needs mmcv's compiled ops"
+            "torchvision's roi_align only has pool_mode='avg': 'max' needs mmcv's compiled ops"
         )
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
-    """torchvision has no kernels for bf16 on CPUs; float64 stays."""
+    """Upcast half types, because torchvision has no bf16 kernels on CPUs. float64 stays."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
@@ -89,8 +89,8 @@ class _Ops(ModuleType):
 
         def missing(*_: Any, **__: Any) -> NoReturn:
             raise NotImplementedError(
-                f'{name} needs mmcv with its compiled ops; mmrel.utils.mmcv_ops has only nms and '
-                'roi_align, of torchvision'
+                f"{name} needs mmcv's compiled ops (tools/build_mmcv_ops.sh); mmrel.utils.mmcv_ops "
+                "only has torchvision's nms and roi_align"
             )
 
         return missing
@@ -108,7 +108,7 @@ def use_torchvision_ops() -> bool:
     if isinstance(sys.modules.get(_EXTENSION), _Ops):
         return True
     if has_ops():
-        print_log("mmcv's compiled ops are used", logger='current')
+        print_log("using mmcv's compiled ops", logger='current')
         return False
     early = [name for name in _WITH_OPS if name in sys.modules]
     if early:
@@ -124,7 +124,7 @@ def use_torchvision_ops() -> bool:
 
         transformer.MultiScaleDeformableAttention = MultiScaleDeformableAttention
     print_log(
-        "mmcv has no compiled ops: nms and roi_align are torchvision's, others raise an error",
+        "mmcv has no compiled ops: using torchvision's nms and roi_align, others raise an error",
         logger='current',
     )
     return True

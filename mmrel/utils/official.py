@@ -123,8 +123,8 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
     entry = _ENTRIES[method]
     if entry not in checkpoint:
         raise KeyError(
-            f'no {entry!r} in the checkpoint (it has {sorted(map(str, checkpoint))[:8]}): '
-            f'is this an official {method} file?'
+            f'the checkpoint has no {entry!r}, only {sorted(map(str, checkpoint))[:8]}: '
+            f'give an official {method} file'
         )
     where = f'the official {method} file'
     check_finite(weights_of(dict(state_dict=checkpoint[entry]), where), where)
@@ -137,7 +137,9 @@ def convert_checkpoint(method: str, checkpoint: Mapping[str, Any]) -> dict[str, 
         except KeyError:
             unknown.append(key)
     if unknown:
-        raise KeyError(f'{len(unknown)} keys are not of an official {method} file: {unknown[:8]}')
+        raise KeyError(
+            f'{len(unknown)} keys do not belong to an official {method} file: {unknown[:8]}'
+        )
     if method == 'vitas':
         state = _finish_vitas(official, state)
     meta: dict[str, Any] = dict(converted_from=f'official {method} checkpoint')

@@ -39,8 +39,8 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     choices = {m[1] for m in (re.search(r'\.attn\.qk(\d+)\.', key) for key in state) if m}
     if len(choices) != len(_HEADS):
         raise KeyError(
-            f'the super-transformer has {len(choices)} head choices, the released ones have '
-            f'{len(_HEADS)} ({_HEADS}): its space is not known'
+            f'the super-transformer has {len(choices)} head choices, but the released ones have '
+            f'{len(_HEADS)} ({_HEADS}): its search space cannot be recovered'
         )
     shapes = {key.partition('.net.')[2] or key: value.shape for key, value in state.items()}
     stem, block = 'backbone_init_stem_Patch_init_0.', r'backbone_Block_(Block|id)_(\d+)\.0\.'
@@ -52,7 +52,7 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     matches = [m for m in (re.match(block, key) for key in shapes) if m]
     if not patches or not matches:
         raise KeyError(
-            'the file has no patch embedding or no block of a released super-transformer: '
+            'the file lacks the patch embedding or the blocks of a released super-transformer: '
             f'{stem}0, {block}'
         )
     first = matches[0][0]

@@ -24,5 +24,5 @@ def package_root() -> Path:
             return root
     raise FileNotFoundError(
         f'model-index.yml is neither in {places[0]} nor in {places[1]}: this copy of mmrel lacks '
-        'its configs; install it with pip, from the repository'
+        'its configs; install it with pip from the repository'
     )

@@ -71,7 +71,7 @@ def publish(
     if results is not None:
         if not isinstance(results, Mapping):
             raise ValueError(
-                f'the results must map names to scores, not be a {type(results).__name__}'
+                f'the results must be a mapping of names to scores, not a {type(results).__name__}'
             )
         for name, score in results.items():
             if type(score) not in (int, float) or not math.isfinite(score):
@@ -100,9 +100,9 @@ def _refuse_supernet(state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> No
     of_a_space = any(key == 'identity.description' for key in state)
     if of_a_space or meta['network'].get('supernet'):
         raise ValueError(
-            'the checkpoint is a supernet, which no other library loads: publish the network of '
-            'one path. tools/search.py writes retrain.py, which trains it (docs/search.md); '
-            'docs/vitas.md cuts one out with its weights'
+            'the checkpoint is a supernet, which other libraries cannot load: publish the network '
+            'of one path instead. Train it with the retrain.py of tools/search.py '
+            '(docs/search.md), or extract it with its weights (docs/vitas.md)'
         )
 
 
@@ -117,7 +117,9 @@ def _backbone(state: Mapping[str, Tensor], teacher: bool) -> dict[str, Tensor]:
         if key.startswith(prefix)
     }
     if not kept:
-        raise KeyError(f'no key starts with {prefix!r}; there are {sorted(state)[:5]}')
+        raise KeyError(
+            f'no key of the checkpoint starts with {prefix!r}; it has {sorted(state)[:5]}'
+        )
     return kept
 
 
@@ -148,13 +150,14 @@ def torchvision_name(state: Mapping[str, Tensor], network: Mapping[str, Any]) ->
                 raise ValueError(
                     "the backbone has style='caffe' (strides in the first 1x1 convolutions), "
                     'which torchvision and timm do not have: their network would load the weights '
-                    'and give other features'
+                    'but compute different features'
                 )
             for key, value in _FIXED.items():
                 if backbone.get(key, value) != value:
                     raise ValueError(
-                        f'the backbone has {key}={backbone[key]}, torchvision and timm have '
-                        f'{value}: their network would load the weights and give other features'
+                        f'the backbone has {key}={backbone[key]}, but torchvision and timm have '
+                        f'{value}: their network would load the weights but compute different '
+                        'features'
                     )
             return f'resnet{depth}'
 

@@ -44,13 +44,13 @@ def _backbone(path: str, target: str, network: Mapping[str, Any]) -> str:
         settings.pop('out_indices', None)
         settings.pop('out_type', None)
     words.append(
-        f'type={name_in_mmrel(kind)!r}' if kind else "type='...',  # that of the training's config"
+        f'type={name_in_mmrel(kind)!r}' if kind else "type='...',  # as in the training config"
     )
     words += [f'{key}={pformat(value, compact=True, width=70)}' for key, value in settings.items()]
     if target in _MAPS and str(kind).rpartition('.')[2].startswith('ResNet'):
         words.append(f'out_indices={tuple(range(settings.get("num_stages", 4)))}')
     elif target in _MAPS:
-        words.append('# out_indices=...: the stages or blocks that your decoder takes')
+        words.append('# out_indices=...: the stages or blocks that your decoder uses')
     init = f"init_cfg=dict(type='mmrel.Pretrained', checkpoint={path!r}, prefix='backbone.')"
     lines = [*words, init]
     return ''.join(
@@ -67,7 +67,7 @@ def _config(path: str, target: str, network: Mapping[str, Any]) -> str:
         preprocessor = f'mean={network["mean"]}, std={network["std"]}, {order}=True'
     lines += 'model = dict(\n'
     if target == 'mmseg':
-        lines += '    pretrained=None,  # set by the base configs of mmseg\n'
+        lines += '    pretrained=None,  # the base configs of mmseg set it\n'
     if preprocessor and target in _MAPS:
         lines += f'    data_preprocessor=dict({preprocessor}),\n'
     lines += f'    backbone=dict(\n{_backbone(path, target, network)}    ),\n)\n'

@@ -88,14 +88,14 @@ def released_weights(name: str) -> str:
     entry = zoo_entries().get(name)
     if entry is None:
         raise ValueError(
-            f'{PREFIX}{name}: no model of the zoo is called {name!r}; '
-            'mmrel.apis.list_models(with_pretrained=True) has those with weights'
+            f'{PREFIX}{name}: the zoo has no model {name!r}; '
+            'mmrel.apis.list_models(with_pretrained=True) lists those with weights'
         )
     weights = entry.get('Weights')
     if not weights:
         raise ValueError(
-            f'pretrained=True: no weights of {name} are released yet; train it and give the path '
-            'of the checkpoint, pretrained=PATH or --pretrained PATH'
+            f'pretrained=True: {name} has no released weights yet; train it and give the '
+            'checkpoint, pretrained=PATH or --pretrained PATH'
         )
     if not is_converted(entry):
         return weights if '://' in weights else zoo_file(weights)
@@ -140,7 +140,7 @@ class _Place:
         except (RuntimeError, KeyError) as error:
             raise RuntimeError(
                 f'{self.by_hand} cannot be used ({str(error.args[0]).splitlines()[0]}): replace '
-                f'it by the file of {self.address}, or delete it'
+                f'it with the file from {self.address}, or delete it'
             ) from error
 
     def _convert(self, path: str) -> None:

@@ -83,7 +83,7 @@ def differences(ours: Any, theirs: Any, where: str = '') -> Iterator[str]:
     """
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         if odd := sorted(map(str, ours.keys() ^ theirs.keys())):
-            yield f'{where}: only one has {_short(odd)}'.removeprefix(': ')
+            yield f'{where}: only one run has {_short(odd)}'.removeprefix(': ')
         for key in ours.keys() & theirs.keys():
             yield from differences(ours[key], theirs[key], f'{where}.{key}'.removeprefix('.'))
     elif _is_list(ours) and _is_list(theirs):

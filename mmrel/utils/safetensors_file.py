@@ -74,13 +74,13 @@ def _check_header(raw: bytes) -> tuple[list[str], dict[str, Any]]:
     header = _parse(raw, 'header')
     metadata = header.pop('__metadata__', None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise DamagedContent('its __metadata__ must be a dict of texts')
+        raise DamagedContent('its __metadata__ must be a dict of strings')
     for key, entry in header.items():
         shape = entry.get('shape') if isinstance(entry, dict) else None
         if not isinstance(shape, list):
-            raise DamagedContent(f'its entry {key[:60]!r} is not valid')
+            raise DamagedContent(f'its entry {key[:60]!r} is invalid')
         if len(shape) > _MAX_DIMS:
-            raise DamagedContent(f'{key[:60]!r} has {len(shape)} dimensions')
+            raise DamagedContent(f'{key[:60]!r} has too many dimensions ({len(shape)})')
     meta = _parse(metadata[_META].encode(), _META) if _META in metadata else {}
     return list(header), meta
 
@@ -101,7 +101,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(unique) < len(pairs):
         counts = Counter(key for key, _ in pairs)
         twice = next(key for key, count in counts.items() if count > 1)
-        raise ValueError(f'{twice[:60]!r} is in it twice')
+        raise ValueError(f'{twice[:60]!r} is a duplicate key')
     return unique
 
 
@@ -169,7 +169,7 @@ def _check_keys(value: Any, place: str) -> None:
     if isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str):
-                raise ValueError(f'{place}: the key {key!r} must be a text')
+                raise ValueError(f'{place}: the key {key!r} must be a string')
             _check_keys(part, f'{place}.{key}')
     elif isinstance(value, list | tuple):
         for part in value:

@@ -40,8 +40,8 @@ class StateDictDifference:
         for label, keys in (
             ('missing in the checkpoint', self.missing),
             ('unexpected in the checkpoint', self.unexpected),
-            ('of another shape', self.wrong_shape),
-            ('of another type', self.wrong_type),
+            ('with a different shape', self.wrong_shape),
+            ('with a different type', self.wrong_type),
         ):
             if keys:
                 more = f', and {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''
@@ -139,8 +139,8 @@ def check_finite(state: Mapping[str, Any], where: str) -> None:
     bad = [key for key, value in tensors.items() if not _is_finite(value)]
     if bad:
         raise RuntimeError(
-            f'{where} has NaN or infinite values in {len(bad)} of {len(tensors)} tensors, the '
-            f'first is {_readable(bad[0])}: its training diverged; use an earlier checkpoint '
+            f'{where} has NaN or infinite values in {len(bad)} of {len(tensors)} tensors '
+            f'(first: {_readable(bad[0])}): its training diverged; use an earlier checkpoint '
             f'({_ALLOW}=1 loads it anyway)'
         )
 

@@ -115,8 +115,8 @@ class _Array:
             raise DamagedContent('a NumPy array without its five parts')
         _, shape, dtype, fortran, data = state
         if not isinstance(dtype, _DType):
-            raise UnsafeContent('a NumPy array of objects other than numbers')
-        shape = _ints(shape, 'shape of a NumPy array')
+            raise UnsafeContent('a NumPy array of something other than numbers')
+        shape = _ints(shape, "NumPy array's shape")
         raw = _bytes(data)
         if len(shape) > _MAX_DIMS or math.prod(shape) * dtype.dtype.itemsize != len(raw):
             raise DamagedContent(
@@ -150,7 +150,7 @@ class _History:
             and all(row.ndim == 1 and row.dtype.kind in 'fiu' for row in rows)
             and len(rows[0]) == len(rows[1]) <= length
         ):
-            raise DamagedContent('a training history other than two rows of numbers')
+            raise DamagedContent('a training history that is not two rows of numbers')
         history = HistoryBuffer(max_length=length)
         history._log_history, history._count_history = rows
         self.value = history
@@ -176,7 +176,7 @@ def _ints(value: Any, what: str) -> tuple[int, ...]:
     if not isinstance(value, tuple | list) or not all(
         type(x) is int and 0 <= x <= _MAX_INT for x in value
     ):
-        raise DamagedContent(f'a {what} that is not integers')
+        raise DamagedContent(f'a {what} must consist of non-negative integers')
     return tuple(value)
 
 
@@ -185,7 +185,7 @@ def _bytes(value: Any) -> bytes:
     try:
         return value.encode('latin1') if isinstance(value, str) else bytes(memoryview(value))
     except (TypeError, UnicodeEncodeError) as error:
-        raise DamagedContent('data that are not bytes') from error
+        raise DamagedContent('data that is not bytes') from error
 
 
 def _tensor(
@@ -270,14 +270,14 @@ def _pairs(kind: type) -> Callable[..., Any]:
         try:
             return kind({_key(key): value for key, value in pairs})
         except (TypeError, ValueError) as error:
-            raise DamagedContent(f'a {kind.__name__} that is not built of pairs') from error
+            raise DamagedContent(f'a {kind.__name__} that is not built from pairs') from error
 
     return build
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
     if encoding not in ('latin1', 'latin-1') or not isinstance(text, str):
-        raise UnsafeContent('a call of _codecs.encode for something other than bytes')
+        raise UnsafeContent('a call of _codecs.encode that does not produce plain bytes')
     return text.encode('latin1')
 
 
@@ -289,7 +289,7 @@ def _empty_bytes(*args: Any) -> bytes:
 
 def _device(kind: Any, index: Any = None) -> torch.device:
     if not isinstance(kind, str) or not (index is None or type(index) is int):
-        raise DamagedContent('a device without a name')
+        raise DamagedContent('an invalid device')
     return torch.device(kind) if index is None else torch.device(kind, index)
 
 
@@ -323,7 +323,7 @@ def _globals() -> dict[str, Any]:
         '_codecs.encode': _encode,
         'torch.Size': lambda size: torch.Size(_ints(size, 'torch.Size')),
         'torch.device': _device,
-        'torch.Tensor': lambda *_: _refuse('a tensor of the oldest format'),
+        'torch.Tensor': lambda *_: _refuse('a tensor in the oldest format'),
         'torch.nn.parameter.Parameter': _parameter,
         'torch._utils._rebuild_tensor': _tensor,
         'torch._utils._rebuild_tensor_v2': _tensor_v2,
@@ -372,7 +372,7 @@ def _key(value: Any) -> Any:
     """Check that a dict's key is cheap to hash."""
     parts = value if type(value) is tuple and len(value) <= 8 else (value,)
     if not all(isinstance(part, _SCALARS) for part in parts):
-        raise DamagedContent('a key of a dict that is neither a string nor a number')
+        raise DamagedContent('a dict key that is neither a string nor a number')
     return value
 
 
@@ -411,13 +411,13 @@ class _Machine:
                 if name not in steps:
                     raise UnsafeContent(f'opcode {name}')
                 steps[name](arg)
-        raise DamagedContent('it ends too early')
+        raise DamagedContent('the pickle ends too early')
 
     def _top(self, count: int) -> list[Any]:
         """The topmost values. Marks are not allowed among them."""
         values = self.stack[-count:]
         if len(values) < count or any(value is _MARK for value in values):
-            raise DamagedContent('a value is missing')
+            raise DamagedContent('the pickle is damaged: a value is missing')
         return values
 
     def _pop(self, count: int) -> list[Any]:
@@ -428,7 +428,7 @@ class _Machine:
     def _to_mark(self) -> list[Any]:
         place = next((i for i in range(len(self.stack) - 1, -1, -1) if self.stack[i] is _MARK), -1)
         if place < 0:
-            raise DamagedContent('a mark is missing')
+            raise DamagedContent('the pickle is damaged: a mark is missing')
         values = self.stack[place + 1 :]
         del self.stack[place:]
         return values
@@ -436,7 +436,7 @@ class _Machine:
     def _container(self, *kinds: type) -> Any:
         (value,) = self._top(1)
         if type(value) not in kinds:
-            raise UnsafeContent(f'an item of a {type(value).__name__}')
+            raise UnsafeContent(f'an item added to a {type(value).__name__}')
         return value
 
     def _do_mark(self, _: Any) -> None:
@@ -496,7 +496,7 @@ class _Machine:
                     if isinstance(entry, dict) and type(entry.get('version')) is int
                 )
         else:
-            raise UnsafeContent(f'attributes of a {type(target).__name__}')
+            raise UnsafeContent(f'attributes set on a {type(target).__name__}')
         self.stack.append(target)
 
     def _do_binpersid(self, _: Any) -> None:
@@ -507,14 +507,14 @@ class _Machine:
         if not isinstance(kind, StorageType) or not all(
             isinstance(part, str) for part in (key, location)
         ):
-            raise UnsafeContent('a reference to a storage of another type')
+            raise UnsafeContent('a reference to a storage of unknown type')
         if view and view[0] is not None:
-            raise UnsafeContent('a view of a storage, of the oldest format')
+            raise UnsafeContent('a view of a storage, in the oldest format')
         (numel,) = _ints((numel,), "storage's size")
         entry = StorageEntry(key, kind.dtype or torch.uint8, location, numel)
         known = self.storages.setdefault(key, entry)
         if known.nbytes != entry.nbytes:
-            raise DamagedContent(f'the storage {key[:20]!r} with two sizes')
+            raise DamagedContent(f'the storage {key[:20]!r} has two different sizes')
         # The same bytes with another type: torch.save writes views this way.
         self.stack.append(known if known.dtype == entry.dtype else entry)
 
@@ -572,7 +572,7 @@ class Assembler:
         if known is not None:
             return known
         if depth > _MAX_DEPTH or id(value) in self._open:
-            raise DamagedContent(f'values nested more than {_MAX_DEPTH} deep')
+            raise DamagedContent(f'values nested more than {_MAX_DEPTH} levels deep')
         self._open.add(id(value))
         result = self._build(value, depth + 1)
         self._open.discard(id(value))
@@ -607,7 +607,7 @@ class Assembler:
         self._left -= math.prod(entry.size) * entry.dtype.itemsize
         if self._left < 0:
             raise DamagedContent(
-                'tensors that are far larger than the file; MMREL_MAX_CHECKPOINT_GB sets the limit'
+                'its tensors are far larger than the file; raise MMREL_MAX_CHECKPOINT_GB to load it'
             )
         storage = self._storages[entry.storage.key]
         tensor = torch.empty(0, dtype=entry.dtype, device=storage.device)

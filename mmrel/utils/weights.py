@@ -49,11 +49,11 @@ def load_weights(model: Any, checkpoint: str) -> None:
         expected = {k: v for k, v in expected.items() if k.startswith(_BACKBONE)}
     difference = compare_state_dict(expected, state)
     if difference:
-        part = 'the backbone' if backbone_alone else 'the whole'
+        part = 'the backbone' if backbone_alone else 'all'
         remedy = (
             ''
             if backbone_alone
-            else ". A file with the backbone's weights alone (tools/model_converters/"
+            else ". A file with only the backbone's weights (tools/model_converters/"
             'publish_model.py) fits every config with that backbone.'
         )
         title = f'{where} does not fit {part} of {type(model).__name__}'

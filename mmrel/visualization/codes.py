@@ -25,7 +25,7 @@ def plot_codes(
     codes, costs = np.asarray(codes, dtype=np.float64), np.asarray(costs)
     if codes.ndim != 2 or min(codes.shape) < 2:
         raise ValueError(
-            f'codes of shape {codes.shape} cannot be drawn: at least 2 paths and K = 2 are needed'
+            f'codes of shape {codes.shape} cannot be plotted: at least 2 paths and K = 2 are needed'
         )
     order = np.argsort(costs, kind='stable')
     figure = Figure(figsize=(10.4, 4.6), layout='constrained')

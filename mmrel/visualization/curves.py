@@ -43,7 +43,7 @@ def find_scalars(work_dir: str | PathLike) -> list[Path]:
     found = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     if not found:
         raise FileNotFoundError(
-            f'no */vis_data/scalars.json in {str(work_dir)!r}: name the work dir of a training'
+            f'no */vis_data/scalars.json in {str(work_dir)!r}: give the work dir of a training run'
         )
     return found
 
@@ -177,7 +177,7 @@ def plot_curves(run: Scalars, out: str | PathLike) -> None:
     if top1_curves(run):
         panels.append(_draw_top1)
     if not panels:
-        raise ValueError('the log has neither a training loss nor a top-1 accuracy')
+        raise ValueError('the log has neither a training loss nor a top-1 accuracy to plot')
     figure = Figure(figsize=(6 * len(panels), 4.2), layout='constrained')
     for axes, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         draw(axes, run)

@@ -30,14 +30,14 @@ def embed_tsne(features: Tensor, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
     from sklearn.manifold import TSNE
 
     if len(features) < 3:
-        raise ValueError(f't-SNE needs 3 features or more, and got {len(features)}')
+        raise ValueError(f't-SNE needs at least 3 features, but got {len(features)}')
     rows = np.arange(len(features))
     if len(rows) > _MAX_POINTS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, _MAX_POINTS, replace=False))
     unit = F.normalize(features.float(), dim=1).cpu().numpy()[rows]
     if np.ptp(unit, axis=0).max() == 0:
-        raise ValueError('all features point in one direction: the network has collapsed')
-    # scikit-learn asks for a perplexity below the number of points; a third of it is sensible.
+        raise ValueError('all features point in the same direction: the network has collapsed')
+    # scikit-learn requires a perplexity below the number of points; a third of it is sensible.
     perplexity = min(30.0, (len(rows) - 1) / 3)
     tsne = TSNE(init='pca', perplexity=perplexity, random_state=seed)
     return tsne.fit_transform(unit), rows
@@ -68,7 +68,9 @@ def plot_tsne(
     from matplotlib.figure import Figure
 
     if labels is not None and len(features) != len(labels):
-        raise ValueError(f'{len(features)} features and {len(labels)} labels')
+        raise ValueError(
+            f'{len(features)} features and {len(labels)} labels: the numbers must be equal'
+        )
     points, rows = embed_tsne(features, seed)
     shown = np.zeros(len(rows)) if labels is None else labels.cpu().numpy()[rows]
     present = np.unique(shown)

@@ -33,7 +33,9 @@ def find_neighbours(features: Tensor, queries: Sequence[int], k: int = 8) -> tup
     """
     rows = torch.as_tensor(queries, dtype=torch.long)
     if len(features) < 2 or k < 1:
-        raise ValueError(f'{len(features)} image(s) and k={k}: there is no neighbour to find')
+        raise ValueError(
+            f'{len(features)} image(s) and k={k}: at least 2 images and k=1 are needed'
+        )
     if rows.numel() == 0 or rows.min() < 0 or rows.max() >= len(features):
         raise ValueError(f'queries={queries} must name rows of {len(features)} features')
     unit = F.normalize(features.float(), dim=1)
@@ -107,7 +109,7 @@ def plot_neighbours(
     if len(images) != len(features) or (labels is not None and len(labels) != len(images)):
         classed = '' if labels is None else f' and {len(labels)} labels'
         raise ValueError(
-            f'{len(images)} images, {len(features)} features{classed} must be equally many'
+            f'{len(images)} images, {len(features)} features{classed}: the numbers must be equal'
         )
     similarity, index = find_neighbours(features, queries, k)
     # All lengths are in inches. A row has the image, its class above and the similarity below.
@@ -133,7 +135,7 @@ def plot_neighbours(
 
     write(gap + 0.5, 0.2, 'query', ha='center', weight='bold')
     colours = '' if labels is None else ' (green: same class)'
-    write(1.3, 0.2, f'nearest neighbours, by cosine{colours}', weight='bold')
+    write(1.3, 0.2, f'nearest neighbors, by cosine{colours}', weight='bold')
     for i, query in enumerate(queries):
         y = header + i * row_height + above
         draw(gap, y, query, None)

@@ -24,7 +24,7 @@ def plot_ranking(
 
     panels = {title: rows for title, rows in panels.items() if rows}
     if not panels:
-        raise ValueError('there is no scored supernet to draw')
+        raise ValueError('no supernet has been scored yet: nothing to plot')
     figure = Figure(figsize=(4.6 * len(panels), 4.4), layout='constrained')
     for axes, (title, rows) in zip(
         figure.subplots(1, len(panels), squeeze=False, sharey=True)[0],

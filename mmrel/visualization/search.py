@@ -54,7 +54,7 @@ def plot_pareto(rows: Sequence[Mapping], cost: str, out: str | PathLike | Binary
     from matplotlib.figure import Figure
 
     if not rows:
-        raise ValueError('no path is scored yet: there is nothing to draw')
+        raise ValueError('no path has been scored yet: nothing to plot')
     costs, scores = [row[cost] for row in rows], [row['score'] for row in rows]
     figure = Figure(figsize=(6.4, 4.4), layout='constrained')
     axes = figure.subplots()
@@ -85,7 +85,7 @@ def plot_history(rows: Sequence[Mapping], out: str | PathLike | BinaryIO) -> Non
     from matplotlib.ticker import MaxNLocator
 
     if not rows:
-        raise ValueError('no path is scored yet: there is nothing to draw')
+        raise ValueError('no path has been scored yet: nothing to plot')
     slots = np.array([row['slot'] for row in rows]) + 1
     scores = np.array([row['score'] for row in rows])
     generations = np.array([row['generation'] for row in rows])

@@ -54,7 +54,7 @@ def plot_study(
 
     variants = {n: v for n, v in study['variants'].items() if any(r['variant'] == n for r in rows)}
     if not variants:
-        raise ValueError('the study has no finished run to draw')
+        raise ValueError('the study has no finished runs to plot')
     labels = dict.fromkeys(variant.get('label', n) for n, variant in variants.items())
     colours = {label: f'C{i % 10}' for i, label in enumerate(labels)}
     panels = list(dict.fromkeys(variant.get('panel', '') for variant in variants.values()))
@@ -87,7 +87,7 @@ def plot_study(
                 _draw(axes, mine, label, colour, relative, style)
         axes.set(title=scalar.replace('_', ' '))
     for axes in all_axes:
-        axes.set_xlabel('share of the run' if relative else 'epoch')
+        axes.set_xlabel('fraction of the run' if relative else 'epoch')
         axes.xaxis.get_major_locator().set_params(integer=not relative)
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)

@@ -145,7 +145,7 @@ def test_a_published_backbone_is_loaded_into_any_model(
 @pytest.mark.parametrize(
     ('kind', 'message'),
     [
-        ('lacks a key', r'does not fit the whole.*1 missing in the checkpoint: neck\.mlp\.0\.bias'),
+        ('lacks a key', r'does not fit all of.*1 missing in the checkpoint: neck\.mlp\.0\.bias'),
         ('has a key more', r'1 unexpected in the checkpoint: extra\.weight'),
         ('of another shape', r'memory\.queue \(model \(8, 20\), checkpoint \(8, 7\)\)'),
         ('backbone lacks a key', r'does not fit the backbone.*1 missing.*backbone\.conv1\.weight'),
@@ -196,7 +196,7 @@ def test_a_checkpoint_with_code_does_not_run_it(tmp_path: Path) -> None:
     ('arguments', 'error', 'message'),
     [
         (['resl_demo_digit'], ValueError, 'did you mean ressl_demo_digits'),
-        (['ressl_demo_digits', True], ValueError, 'no weights of ressl_demo_digits are released'),
+        (['ressl_demo_digits', True], ValueError, 'ressl_demo_digits has no released weights'),
         (['ressl_demo_digits', 'none.pth'], FileNotFoundError, "'none.pth' does not exist"),
         (['ressl_demo_digits', False, 'gpu9'], ValueError, "device='gpu9' cannot be used"),
         (['nowhere/config.py'], FileNotFoundError, "'nowhere/config.py' does not exist"),

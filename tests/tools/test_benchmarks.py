@@ -57,7 +57,7 @@ def test_search_benchmark_prints_rates_and_their_ratio(set_clock: Callable) -> N
         'benchmarks/search.py', TINY_SEARCH, '--cost', 'ToyFLOPs', '--paths', 2, '--images', 40,
         '--batch', 16, '--classes', 3, '--population', 1000, '--repeats', 2,
     )  # fmt: skip
-    assert 'ToyFLOPs: 50,000 paths costed per second, 1,000 at once' in output
+    assert 'ToyFLOPs: 50,000 path costs per second, 1,000 at once' in output
     # 2 paths in 0.5 + 1 s, and in a quarter of that.
     assert '1.33 scored per second, floor 5.33, ratio 4.000' in output
 

@@ -73,7 +73,7 @@ def test_linear_evaluation_trains_only_the_classifier(
         (['model.backbone.init_cfg.checkpoint={ckpt}', 'model.backbone.init_cfg.prefix=encoder.'],
          'missing in the checkpoint: conv1.weight'),
         (['model.backbone.init_cfg.checkpoint={ckpt}', 'model.backbone.base_channels=16'],
-         'of another shape: layer1'),
+         'with a different shape: layer1'),
     ],
 )  # fmt: skip
 def test_linear_evaluation_of_a_wrong_checkpoint(

@@ -42,9 +42,9 @@ def test_a_rank_tells_what_went_wrong(
 @pytest.mark.parametrize(
     ('exitcode', 'text'),
     [
-        (-9, 'error: rank 2 was ended by SIGKILL'),
-        (143, 'error: rank 2 was ended by SIGTERM'),
-        (2, 'error: rank 2 ended with status 2'),
+        (-9, 'error: rank 2 was terminated by SIGKILL'),
+        (143, 'error: rank 2 was terminated by SIGTERM'),
+        (2, 'error: rank 2 exited with status 2'),
     ],
 )
 def test_a_rank_that_tells_nothing_is_named(tmp_path: Path, exitcode: int, text: str) -> None:

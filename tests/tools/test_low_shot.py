@@ -33,7 +33,7 @@ def test_the_list_is_written_once_and_trained_on(
     assert text.startswith(
         '# 25% of the labels of ImageFolder (48 images), seed 0\n# 4 images of each of 3 classes\n'
     )
-    assert 'is there already' in call(TOOL, TINY_LOWSHOT, '--percent', 25, *data, fails=True)
+    assert 'already exists' in call(TOOL, TINY_LOWSHOT, '--percent', 25, *data, fails=True)
     call(TOOL, TINY_LOWSHOT, '--percent', 25, '--seed', 1, '--out', tmp_path / 'other.txt', *data)
     assert (tmp_path / 'other.txt').read_text() != text
     assert path.read_text() == text

@@ -311,14 +311,14 @@ def test_official_searched_vit_becomes_ours(tmp_path: Path) -> None:
             'Block_id_0.0.attn.kv.bias',
         ),
         ('vitas', dict(model=_official_vitas_supernet(heads=3)), 'has 3 head choices'),
-        ('ressl', dict(state_dict={}), "no 'model' in the checkpoint"),
+        ('ressl', dict(state_dict={}), "the checkpoint has no 'model'"),
         (
             'ressl',
             dict(model={'module.encoder_q.fc.weight': torch.zeros(1)}),
             'encoder_q.fc.weight',
         ),
         ('wcl', dict(model={'module.encoder_q.net.bn1.bias': torch.zeros(1)}), 'encoder_q.net.bn1'),
-        ('simmatch', dict(model={}), "no 'state_dict' in the checkpoint"),
+        ('simmatch', dict(model={}), "the checkpoint has no 'state_dict'"),
         (
             'simmatch',
             dict(state_dict={'module.main.head.1.bias': torch.zeros(1)}),
@@ -365,4 +365,4 @@ def test_publishing_a_file_without_a_backbone(tmp_path: Path) -> None:
     output = call(
         'model_converters/publish_model.py', tmp_path / 'a.pth', tmp_path / 'b.pth', fails=True
     )
-    assert "no key starts with 'backbone.'" in output
+    assert "no key of the checkpoint starts with 'backbone.'" in output

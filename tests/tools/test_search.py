@@ -258,7 +258,7 @@ def test_bad_input_gives_one_clear_error(images: Path, supernet: Path, tmp_path:
     output = call(*words, *_data(images, 'test_cfg.sampler.mutation=0.1'), fails=True)
     assert "test_cfg.sampler has ['mutation']" in output
     output = call('search.py', TINY_SEARCH, '--work-dir', tmp_path, *_data(images), fails=True)
-    assert 'a search needs a trained supernet: give CHECKPOINT' in output
+    assert 'a search needs a trained supernet; give CHECKPOINT' in output
     output = call(*words, '--storage', 'sqlite:////proc/none/x.db', *_data(images), fails=True)
     assert "search storage 'sqlite:////proc/none/x.db' cannot be reached" in output
     output = call(*words, *_data(images, 'model.space.widths=(3,5,16)'), fails=True)

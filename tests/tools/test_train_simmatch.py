@@ -22,7 +22,7 @@ def labels(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = call(TOOL, TINY_SIMMATCH, '--per-class', 4, *_data(images, path))
     assert f'{path}: 12 of 48 images' in output
     assert path.read_text().startswith(
-        '# 4 a class of the labels of ImageFolder (48 images), seed 0\n'
+        '# 4 per class of the labels of ImageFolder (48 images), seed 0\n'
         '# 4 images of each of 3 classes\n'
     )
     return path

@@ -87,7 +87,7 @@ def no_log(monkeypatch: pytest.MonkeyPatch) -> None:
          "No such file or directory: 'a b'"),
         (FileNotFoundError("config 'x.py' does not exist"), "config 'x.py' does not exist"),
         (OSError(28, 'No space left on device', 'x.pth'),
-         "No space left on device: 'x.pth': free space and restart with --resume"),
+         "No space left on device: 'x.pth': free disk space and restart with --resume"),
         (MemoryError(), 'out of memory; lower the batch size or num_workers'),
         (torch.OutOfMemoryError('CUDA out of memory. Tried\nmore'),
          'CUDA out of memory. Tried; lower train_dataloader.batch_size'),

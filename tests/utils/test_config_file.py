@@ -23,7 +23,7 @@ from mmrel.utils.errors import error_message
         (
             "custom_imports = dict(imports=['not_here.at_all'])",
             ImportError,
-            r"bad.py' cannot import what it needs: No module named 'not_here'",
+            r"bad.py' cannot import a module: No module named 'not_here'",
         ),
     ],
 )

@@ -62,10 +62,10 @@ def test_the_last_entry_and_nested_fields_are_changed() -> None:
 @pytest.mark.parametrize(
     ('text', 'name', 'field', 'error', 'message'),
     [
-        (TEXT, 'b', 'X', KeyError, 'no entry is called b'),
-        (TEXT, 'a', 'Results.X', KeyError, 'Results does not hold other fields'),
+        (TEXT, 'b', 'X', KeyError, 'no entry has the name b'),
+        (TEXT, 'a', 'Results.X', KeyError, 'Results must be a mapping'),
         ('Models: [{Name: a, X: 1}]\n', 'a', 'X', ValueError, 'Name must be the first'),
-        ('Models:\n  - Name: a\n    Y: {X: 1}\n', 'a', 'Y.X', ValueError, 'in blocks'),
+        ('Models:\n  - Name: a\n    Y: {X: 1}\n', 'a', 'Y.X', ValueError, 'YAML block style'),
     ],
 )
 def test_what_cannot_be_changed_is_named(

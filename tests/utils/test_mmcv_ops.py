@@ -76,10 +76,10 @@ def test_roi_align(ops: ModuleType, aligned: bool, ratio: int, number: int) -> N
 
 def test_other_ops_say_what_is_missing(ops: ModuleType) -> None:
     boxes = _boxes(3)
-    with pytest.raises(NotImplementedError, match='softnms needs mmcv with its compiled ops'):
+    with pytest.raises(NotImplementedError, match="softnms needs mmcv's compiled ops"):
         ops.soft_nms(boxes, torch.rand(3))
     rois = torch.cat([torch.zeros(3, 1), boxes], dim=1)
-    with pytest.raises(NotImplementedError, match="pool_mode='avg' alone"):
+    with pytest.raises(NotImplementedError, match="only has pool_mode='avg'"):
         ops.RoIAlign(2, pool_mode='max')(torch.randn(1, 1, 9, 9), rois)
 
 

@@ -155,7 +155,7 @@ def test_a_config_of_another_backbone_is_refused(tmp_path: Path) -> None:
     del checkpoint['meta']['network']
     torch.save(checkpoint, tmp_path / 'src.pth')
     words = [tmp_path / 'src.pth', tmp_path / 'out.pth', '--config', TINY]
-    with pytest.raises(ValueError, match=r'(?s)tiny\.py has another backbone.*layer1'):
+    with pytest.raises(ValueError, match=r'(?s)tiny\.py differs from.*layer1'):
         call('model_converters/publish_model.py', *words)
     assert not list(tmp_path.glob('out*'))
 
@@ -176,13 +176,13 @@ def _caffe() -> dict:
     [
         (_caffe, dict(target='timm'), "style='caffe'"),
         (_dilated, dict(target='torchvision'), 'strides=[1, 2, 2, 1]'),
-        (lambda: _checkpoint(), dict(results=[1]), 'map names to scores, not be a list'),
+        (lambda: _checkpoint(), dict(results=[1]), 'mapping of names to scores, not a list'),
         (lambda: _checkpoint(), dict(results=dict(top1=float('nan'))), "'top1' must be a finite"),
         (lambda: _checkpoint(base_channels=16), dict(target='torchvision'), 'nearest is resnet18'),
         (
             lambda: dict(state_dict={'backbone.x': torch.zeros(1)}),
             dict(teacher=True),
-            "no key starts with 'teacher.backbone.'",
+            "no key of the checkpoint starts with 'teacher.backbone.'",
         ),
         (lambda: _checkpoint(), dict(target='keras'), 'must be one of mmrel'),
     ],

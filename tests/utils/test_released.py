@@ -140,7 +140,7 @@ QUOTA = b'<!DOCTYPE html><html>Google Drive - Quota exceeded</html>'
 
 @pytest.mark.parametrize(
     ('content', 'reason'),
-    [(QUOTA, 'it is a web page'), (b'', 'is empty'), (None, "no 'model' in the checkpoint")],
+    [(QUOTA, 'it is a web page'), (b'', 'is empty'), (None, "the checkpoint has no 'model'")],
     ids=['quota page', 'empty', 'another checkpoint'],
 )
 @pytest.mark.parametrize('by_hand', [False, True])
@@ -195,7 +195,7 @@ def test_google_drive(home: Path, monkeypatch: pytest.MonkeyPatch, fetch: Callab
         content = torch.load(fetch(f'{drive}/{address}'), weights_only=True)
         assert 'backbone.conv1.bias' in content['state_dict']
     assert len(list(home.iterdir())) == 3
-    with pytest.raises(OSError, match=r'one file, it has 2: x\.pth, y\.pth'):
+    with pytest.raises(OSError, match=r'one file, but has 2: x\.pth, y\.pth'):
         fetch(f'{drive}/drive/folders/two')
     monkeypatch.setitem(sys.modules, 'gdown', None)
     with pytest.raises(ImportError, match=r"extra 'gdrive'.*put the file at"):

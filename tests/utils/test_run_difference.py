@@ -70,7 +70,7 @@ def test_searches(tmp_path: Path) -> None:
         (math.nan, math.nan, []),
         (torch.tensor([math.nan, 1]), torch.tensor([math.nan, 1]), []),
         (torch.zeros(2), torch.zeros(3), [': shape (2,), not (3,)']),
-        (dict(a=1), dict(b=1), ['only one has a, b']),
+        (dict(a=1), dict(b=1), ['only one run has a, b']),
         ([1], [1, 2], ['1 entries, not 2']),
         (dict(a=dict(b=[0, 1])), dict(a=dict(b=[0, 2])), ['a.b[1]: 1, not 2']),
     ],

@@ -110,7 +110,7 @@ def test_bools_are_true_or_false() -> None:
         ({'x': 3}, {}, 'only tensors; x is of type int'),
         ({'x': torch.eye(2).to_sparse()}, {}, 'only dense tensors; x is sparse'),
         ({'x': torch.zeros(2, dtype=torch.complex128)}, {}, 'cannot be written as safetensors'),
-        ({}, dict(x=dict(y={1: 2})), r'meta\.x\.y: the key 1 must be a text'),
+        ({}, dict(x=dict(y={1: 2})), r'meta\.x\.y: the key 1 must be a string'),
         ({}, dict(x=float('nan')), 'cannot be written as safetensors: .*not JSON compliant'),
         ({}, dict(x=torch.zeros(1)), 'cannot be written as safetensors: .*Tensor'),
     ],

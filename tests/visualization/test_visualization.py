@@ -168,7 +168,7 @@ def test_copies_of_the_query_are_neighbours_but_itself_is_not() -> None:
     ('rows', 'queries', 'k'), [(1, [0], 1), (4, [4], 1), (4, [-1], 1), (4, [], 1), (4, [0], 0)]
 )
 def test_wrong_queries(rows: int, queries: list[int], k: int) -> None:
-    with pytest.raises(ValueError, match=r'queries=|no neighbour'):
+    with pytest.raises(ValueError, match=r'queries=|at least 2 images'):
         find_neighbours(torch.ones(rows, 2), queries, k)
 
 
@@ -222,7 +222,7 @@ def test_images_without_classes_have_no_frames_and_one_color(tmp_path: Path) -> 
     strongest = [max(c) - min(c) for c in hues]
     assert strongest
     assert len({int(np.argmax(c)) for c in hues}) == 1
-    with pytest.raises(ValueError, match=r'12 images, 5 features must be'):
+    with pytest.raises(ValueError, match=r'12 images, 5 features: the numbers must be equal'):
         plot_neighbours(images, features[:5], None, [0], tmp_path / 'x.png')
 
 
@@ -264,7 +264,7 @@ def test_tsne_of_few_points_and_of_many_classes(tmp_path: Path, points: int, cla
 
 
 def test_tsne_needs_points_that_differ() -> None:
-    with pytest.raises(ValueError, match='3 features or more'):
+    with pytest.raises(ValueError, match='at least 3 features'):
         embed_tsne(torch.randn(2, 4))
     with pytest.raises(ValueError, match='collapsed'):
         embed_tsne(torch.ones(10, 4))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""How many batches do a K-shot supernet's BN statistics need before paths rank as with many?
+"""Find how many batches a K-shot supernet's BN statistics need to rank paths reliably.
 
-Scores random paths after a recalibration over each number of batches and compares the orders
-with that of the largest number by Kendall's tau: the least number that keeps the order is what
-model.calibration_batches should be.
+Scores random paths with BN statistics over each number of batches, and compares each ranking
+with that of the largest number by Kendall's tau. Set model.calibration_batches to the smallest
+number that keeps the ranking.
 """
 
 import argparse
@@ -28,19 +28,25 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config of the supernet')
     parser.add_argument('checkpoint', help='checkpoint of the supernet')
     parser.add_argument(
-        '--batches', nargs='+', type=int, default=[1, 2, 4, 8, 16], help='numbers (1 2 4 8 16)'
+        '--batches',
+        nargs='+',
+        type=int,
+        default=[1, 2, 4, 8, 16],
+        help='numbers (default: 1 2 4 8 16)',
     )
-    parser.add_argument('--paths', type=int, default=40, help='random paths (40)')
-    parser.add_argument('--seed', type=int, default=0, help='of the paths (0)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--paths', type=int, default=40, help='number of random paths (default: 40)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the paths (default: 0)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     args = parser.parse_args(argv)
     args.batches = sorted(set(args.batches))
     if args.batches[0] < 1 or len(args.batches) < 2:
-        parser.error('--batches: two or more numbers, each 1 or more')
+        parser.error('--batches: give at least two different numbers, each at least 1')
     if args.paths < 2:
-        parser.error(f'--paths {args.paths}: 2 or more are needed')
+        parser.error(f'--paths {args.paths}: must be at least 2')
     return args
 
 

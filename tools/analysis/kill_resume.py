@@ -1,10 +1,10 @@
 #!/usr/bin/env python
-"""Kill a training or search at random moments, resume it, compare with an uninterrupted run.
+"""Kill a training or search at random moments, resume it, and compare with an uninterrupted run.
 
-Losses, validation records and checkpoints (of a search: paths and scores) must be exactly equal;
-that holds on a CPU, and on a GPU as far as its kernels are deterministic. Runs are killed by
-SIGKILL at any time, during checkpoint writes and during validations. Everything is imported once
-and each start is a fork of this process, so that a start takes a fraction of a second.
+Losses, validation records and checkpoints (of a search: paths and scores) must be exactly equal.
+This holds on a CPU, and on a GPU if its kernels are deterministic. Runs are killed by SIGKILL at
+any time, also during checkpoint writes and validations. Everything is imported once and each start
+is a fork of this process, so a start takes a fraction of a second.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from mmrel.engine.runner import Runner
 from mmrel.utils.command_line import run_command
 from mmrel.utils.run_difference import search_difference, training_difference
 
-# What a run reports through the pipe: it starts working, saves, validates; capitals mark the end.
+# Events that a run reports through the pipe: begin, save, validate. Capitals mark their ends.
 BEGIN, SAVE, VALIDATE = b'b', b's', b'v'
 PR_SET_PDEATHSIG = 1
 NAMES = {BEGIN: 'time', SAVE: 'checkpoint', VALIDATE: 'validation'}
@@ -72,14 +72,14 @@ class Start:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file of a training, or of a search')
-    parser.add_argument('checkpoint', nargs='?', help='the supernet of a search')
-    parser.add_argument('--work-dir', help='a new folder (work_dirs/kill_resume/CONFIG)')
-    parser.add_argument('--runs', type=int, default=20, help='number of runs to kill (20)')
-    parser.add_argument('--kills', type=int, default=3, help='maximum kills per run (3)')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the moments (0)')
+    parser.add_argument('config', help='config file of a training or a search')
+    parser.add_argument('checkpoint', nargs='?', help='supernet checkpoint, for a search')
+    parser.add_argument('--work-dir', help='new folder (default: work_dirs/kill_resume/CONFIG)')
+    parser.add_argument('--runs', type=int, default=20, help='number of runs to kill (default: 20)')
+    parser.add_argument('--kills', type=int, default=3, help='maximum kills per run (default: 3)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the moments (default: 0)')
     parser.add_argument('--keep', action='store_true', help='keep the folders of equal runs')
-    # Passed on unchanged.
+    # Passed on unchanged to train.py or search.py.
     parser.add_argument('--cfg-options', nargs='+', default=[], help='as for train.py')
     args = parser.parse_args(argv)
     for name in ('runs', 'kills'):
@@ -98,7 +98,7 @@ def tool(name: str) -> Any:
 
 
 def _report_events(pipe: int) -> None:
-    """Let this process's Runner report what it does."""
+    """Make the Runner of this process report its events."""
     call_hook, save = Runner.call_hook, Runner.save_checkpoint
     names = dict(before_run=BEGIN, before_test=BEGIN, before_val=VALIDATE)
 
@@ -118,7 +118,7 @@ def _report_events(pipe: int) -> None:
 
 
 def _child(command: Callable, argv: list[str], console: Path, pipe: int) -> None:
-    """Run a command as its own process would; never returns."""
+    """Run a command as a separate process would. Never returns."""
     code = 1
     try:
         os.setsid()
@@ -139,9 +139,9 @@ def _child(command: Callable, argv: list[str], console: Path, pipe: int) -> None
 
 
 def start(command: Callable, argv: list[str], console: Path, moment: Moment | None) -> Start:
-    """Start a command in a fork, and kill it at a moment or wait for its end.
+    """Start a command in a fork, then kill it at a moment or wait for its end.
 
-    Its log folder is named after the second of its start, so the next start must wait.
+    Returns in a new second, because a run's log folder is named after the second of its start.
     """
     reading, writing = os.pipe()
     began = time.monotonic()
@@ -193,7 +193,7 @@ def draw_moment(draw: random.Random, unbroken: Start, kills: int) -> Moment:
     if event == BEGIN:
         return Moment(BEGIN, 1, draw.random() * (unbroken.end - unbroken.events[0][0]) / kills)
     count = draw.randint(1, max(1, counts[event] // kills))
-    # Past its end as well: what follows a checkpoint belongs to it.
+    # Also shortly after its end, because related files are written after the checkpoint.
     return Moment(event, count, draw.random() * 1.3 * unbroken.length(event))
 
 
@@ -217,7 +217,7 @@ def killed_run(
         if result.code is None:
             done.append(str(moment))
         elif result.code == 0 and not done and starts < 20:
-            shutil.rmtree(folder)  # it was over before the kill
+            shutil.rmtree(folder)  # it finished before the kill
         else:
             break
     seconds = round(time.monotonic() - began, 1)
@@ -225,10 +225,10 @@ def killed_run(
 
 
 def _command(args: argparse.Namespace) -> tuple[Callable, list[str], list[str], bool]:
-    """The command's main, its files and its options, and whether it is a search."""
+    """The command's main, files and options, and whether it is a search."""
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
     train = tool('train')
-    # Reports errors in the config once, and imports its modules.
+    # Reports config errors once, and imports the modules of the config.
     cfg = load_config(args.config, train.parse_args([args.config, *options]).cfg_options)
     if args.checkpoint is None and cfg.get('train_cfg'):
         return train.main, [args.config], options, False
@@ -242,7 +242,7 @@ def _command(args: argparse.Namespace) -> tuple[Callable, list[str], list[str], 
 
 def _log(folder: Path) -> str:
     lines = (folder / 'console.log').read_text(errors='replace').strip().splitlines()
-    return lines[-1] if lines else 'nothing was printed'
+    return lines[-1] if lines else 'no output'
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Do supernets with K dictionaries rank paths as training each path alone does?
+"""Compare how supernets with K dictionaries and stand-alone training rank paths.
 
-Trains random paths alone, supernets of each K and seed with the same schedule, scores all
-paths in each supernet (BN statistics of each path over a fixed set of training images) and
-compares the orders by Kendall's tau. Each finished run is a row of WORK_DIR/rows.jsonl: a
-study that was stopped goes on where it was, the run in progress from its last checkpoint.
-Cells that pass nothing on are left out: their accuracy is chance.
+Trains random paths alone, and supernets for each K and seed with one schedule. Then scores all
+paths in each supernet, with BN statistics of each path from a fixed set of training images, and
+compares the rankings by Kendall's tau. Each finished run is a row of WORK_DIR/rows.jsonl. A
+stopped study continues where it was and resumes the current run from its last checkpoint. Cells
+that pass nothing on are left out, because their accuracy is at chance level.
 """
 
 import argparse
@@ -41,53 +41,68 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--work-dir', required=True, help='folder for rows, runs and the picture')
-    parser.add_argument('--paths', type=int, default=40, help='paths that are trained alone (40)')
-    parser.add_argument('--path-seed', type=int, default=0, help='of the choice of paths (0)')
-    parser.add_argument('--k', nargs='+', type=int, default=[1, 4], help='dictionaries (1 4)')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='of the supernets')
-    parser.add_argument('--epochs', type=int, default=60, help='of a supernet (60)')
-    parser.add_argument('--alone-epochs', type=int, default=10, help='of a path alone (10)')
-    parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
-    parser.add_argument('--threads', type=int, default=2, help='threads of a run (2)')
+    parser.add_argument('--work-dir', required=True, help='folder for rows, runs and the plot')
+    parser.add_argument('--paths', type=int, default=40, help='paths to train alone (default: 40)')
+    parser.add_argument(
+        '--path-seed', type=int, default=0, help='seed of the random paths (default: 0)'
+    )
+    parser.add_argument(
+        '--k', nargs='+', type=int, default=[1, 4], help='numbers of dictionaries (default: 1 4)'
+    )
+    parser.add_argument(
+        '--seeds',
+        nargs='+',
+        type=int,
+        default=[0, 1, 2],
+        help='seeds of the supernets (default: 0 1 2)',
+    )
+    parser.add_argument('--epochs', type=int, default=60, help='epochs of a supernet (default: 60)')
+    parser.add_argument(
+        '--alone-epochs', type=int, default=10, help='epochs of a path alone (default: 10)'
+    )
+    parser.add_argument('--jobs', type=int, default=1, help='concurrent runs (default: 1)')
+    parser.add_argument('--threads', type=int, default=2, help='CPU threads per run (default: 2)')
     parser.add_argument('--amp', action='store_true', help='bf16 mixed precision')
-    parser.add_argument('--supernet', default=SUPERNET, help="the supernets' config")
+    parser.add_argument('--supernet', default=SUPERNET, help='config of the supernets')
     parser.add_argument('--alone', default=ALONE, help='config of a path alone')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=ConfigOptions,
-        help="for all runs, such as your folders; those of the model are the supernets' (the "
-        'network of a path follows from its space)',
+        help='config overrides for all runs, such as your folders; those of the model apply to the '
+        'supernets only, because a path alone takes its network from the space',
     )
     parser.add_argument(
-        '--supernet-options', nargs='+', action=ConfigOptions, help='for the supernets only'
+        '--supernet-options',
+        nargs='+',
+        action=ConfigOptions,
+        help='config overrides for the supernets only',
     )
     args = parser.parse_args(argv)
     if args.paths < 2:
-        parser.error(f'--paths {args.paths}: 2 or more are needed')
+        parser.error(f'--paths {args.paths}: must be at least 2')
     for key in ('jobs', 'threads', 'epochs', 'alone_epochs'):
         if getattr(args, key) < 1:
-            parser.error(f'--{key.replace("_", "-")} {getattr(args, key)}: 1 or more')
+            parser.error(f'--{key.replace("_", "-")} {getattr(args, key)}: must be at least 1')
     return args
 
 
 def choose_paths(space: CodedSpace, number: int, seed: int) -> list[dict]:
-    """Random paths, no two of them the same network, none without any operation."""
+    """Random paths with different networks, leaving out the one without any operation."""
     generator, chosen = np.random.default_rng(seed), {}
     for _ in range(100 * number):
         indices = space.canonical(space.sample_indices(1, generator))
         if len(chosen) == number:
             return list(chosen.values())
-        # Of a cell: 'none' is the first option, so what passes nothing on is all zeros.
+        # For cells, 'none' is the first option, so a cell that passes nothing on is all zeros.
         if indices.any():
             path = space.paths(indices)[0]
             chosen.setdefault(space.key(path), path)
-    raise ValueError(f'--paths {number}: the space has too few different networks')
+    raise ValueError(f'--paths {number}: the space has too few different networks; use fewer paths')
 
 
 def schedule(epochs: int, amp: bool) -> dict[str, Any]:
-    """Options of a run of ``epochs``, which validates at its end."""
+    """Config options for a run of ``epochs`` that validates at its end."""
     options = {
         'train_cfg.max_epochs': epochs,
         'train_cfg.val_interval': epochs,
@@ -106,8 +121,8 @@ def score(config: str, checkpoint: Path, options: dict, paths: list[dict]) -> li
     images, size = sum(len(batch['inputs']) for batch in batches), cfg.val_dataloader.batch_size
     if images < model.calibration_batches * size:
         raise ValueError(
-            f'model.calibration_batches={model.calibration_batches} of val_dataloader.batch_size='
-            f'{size} are more than the {images} training images: lower one of them'
+            f'model.calibration_batches={model.calibration_batches} with val_dataloader.batch_size='
+            f'{size} needs more than the {images} training images: lower one of them'
         )
     inputs = [model.data_preprocessor(batch, False)['inputs'] for batch in batches]
     loader = build_dataloader(dict(cfg.val_dataloader, persistent_workers=False))
@@ -125,7 +140,7 @@ def score(config: str, checkpoint: Path, options: dict, paths: list[dict]) -> li
 
 
 class Study:
-    """The finished rows, and the runs that are still to do."""
+    """The finished rows, and the remaining runs."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.work_dir = args, Path(args.work_dir)
@@ -135,7 +150,7 @@ class Study:
         self.space = SEARCH_SPACES.build(supernet.model.space)
         self.paths = choose_paths(self.space, args.paths, args.path_seed)
         self.file, self.lock, self.started = self.work_dir / 'rows.jsonl', threading.Lock(), []
-        # What was made with other numbers is another study.
+        # Rows from other settings belong to another study.
         given = {**self.options, **(args.supernet_options or {})}
         setting = dict(
             space=self.space.fingerprint(), epochs=args.epochs, alone_epochs=args.alone_epochs,
@@ -145,7 +160,7 @@ class Study:
         note = self.work_dir / 'setting.json'
         if note.exists() and json.loads(note.read_text()) != setting:
             raise ValueError(
-                f'{note} is of other settings than those of this command: take another --work-dir'
+                f'{note} has other settings than this command: give another --work-dir'
             )
         note.write_text(json.dumps(setting, indent=1))
         self.rows = read_rows(self.file)
@@ -156,14 +171,14 @@ class Study:
         return {**schedule(args.epochs, args.amp), **self.options, **own}
 
     def keep(self, row: dict) -> None:
-        """Write a finished row."""
+        """Store a finished row."""
         with self.lock:
             self.rows.append(row)
             with self.file.open('a') as file:
                 file.write(json.dumps(row) + '\n')
 
     def alone(self, path: dict) -> None:
-        """Train a path's own network."""
+        """Train a path's network alone."""
         key = self.space.key(path)
         folder = self.work_dir / f'alone-{key}'
         folder.mkdir(parents=True, exist_ok=True)
@@ -192,7 +207,7 @@ class Study:
         )
 
     def todo(self) -> list[tuple]:
-        """The runs that no row is of."""
+        """The runs without a row."""
         alone = {row['key'] for row in self.rows if row['kind'] == 'alone'}
         keys = {self.space.key(path) for path in self.paths}
         nets = {
@@ -206,12 +221,12 @@ class Study:
         ]
 
     def run(self) -> None:
-        """Do what is left."""
+        """Do the remaining runs."""
         todo = self.todo()
         run_all([partial(*run) for run in todo], self.args.jobs, 'runs left', self.started)
 
     def report(self) -> None:
-        """Kendall's tau of each supernet, a table and the picture."""
+        """Print a table of Kendall's tau for each supernet, and plot the scores."""
         keys = [self.space.key(path) for path in self.paths]
         found = {row['key']: row['accuracy'] for row in self.rows if row['kind'] == 'alone'}
         alone = [found[key] for key in keys]

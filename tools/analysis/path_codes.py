@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw the codes that a K-shot supernet's simplex-net gives to many random paths."""
+"""Plot the codes that a K-shot supernet's simplex-net computes for random paths."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,15 +17,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', required=True, help='picture to write (.png)')
-    parser.add_argument('--paths', type=int, default=512, help='number of random paths (512)')
-    parser.add_argument('--seed', type=int, default=0, help='of the paths (0)')
+    parser.add_argument('--out', required=True, help='PNG to write')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--paths', type=int, default=512, help='number of random paths (default: 512)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the paths (default: 0)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     args = parser.parse_args(argv)
     if args.paths < 2:
-        parser.error(f'--paths {args.paths}: 2 or more are needed')
+        parser.error(f'--paths {args.paths}: must be at least 2')
     return args
 
 
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not isinstance(model, KShotNAS):
         raise TypeError(f'model.type={type(model).__name__} has no codes: it must be KShotNAS')
     if model.k == 1:
-        raise ValueError('model.k=1: one dictionary has no codes to draw')
+        raise ValueError('model.k=1: with one dictionary, there are no codes to plot')
     indices = model.space.sample_indices(args.paths, np.random.default_rng(args.seed))
     with torch.no_grad():
         codes = model.codes(indices).cpu().numpy()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw random paths under a search's budget, each with a config that retrains its network."""
+"""Draw random paths within a search's budget, and write a retraining config for each."""
 
 import argparse
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from mmrel.utils.files import write_together
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config of a search (tools/search.py)')
-    parser.add_argument('--n', type=int, default=8, help='number of paths (8)')
-    parser.add_argument('--seed', type=int, default=0, help='of the draw (0)')
+    parser.add_argument('config', help='search config, as for tools/search.py')
+    parser.add_argument('--n', type=int, default=8, help='number of paths (default: 8)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the draw (default: 0)')
     parser.add_argument('--out', required=True, help='folder for paths.jsonl and the configs')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     args = parser.parse_args(argv)
     if args.n < 1:
-        parser.error(f'--n {args.n}: 1 or more')
+        parser.error(f'--n {args.n}: must be at least 1')
     return args
 
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope('mmrel')
     if 'space' not in cfg.get('model', {}) or not cfg.get('test_cfg'):
-        raise KeyError(f'{args.config} is not a search: it has no model.space or no test_cfg')
+        raise KeyError(f'{args.config} is not a search config: it lacks model.space or test_cfg')
     space = SEARCH_SPACES.build(cfg.model.space)
     budget = Budget(**cfg.test_cfg.budget) if cfg.test_cfg.get('budget') else None
     base = find_base(cfg.test_cfg.retrain.base) if cfg.test_cfg.get('retrain') else None

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Kendall's tau and Spearman's rho of two scores of the same paths, with a scatter picture.
+"""Kendall's tau and Spearman's rho of two scores of the same paths, with a scatter plot.
 
-FILE is a .csv with a header or a .jsonl, a row a path. With two files the rows are joined by
-their `key`, the first one's column is --x, the second one's --y.
+FILE is a .csv with a header or a .jsonl, with one row per path. Two files are joined by --key;
+then --x is a column of the first and --y of the second.
 """
 
 import argparse
@@ -19,14 +19,16 @@ from mmrel.visualization import plot_rank_correlation
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('files', nargs='+', metavar='FILE', help='one .csv or .jsonl, or two')
-    parser.add_argument('--x', default='supernet', help='column of one score (supernet)')
-    parser.add_argument('--y', default='retrained', help='column of the other (retrained)')
-    parser.add_argument('--key', default='key', help='column that joins two files (key)')
-    parser.add_argument('--out', help='the PNG to write (in the folder of the first file)')
+    parser.add_argument('files', nargs='+', metavar='FILE', help='one or two .csv or .jsonl files')
+    parser.add_argument('--x', default='supernet', help='column of one score (default: supernet)')
+    parser.add_argument(
+        '--y', default='retrained', help='column of the other score (default: retrained)'
+    )
+    parser.add_argument('--key', default='key', help='column that joins two files (default: key)')
+    parser.add_argument('--out', help='PNG to write (default: next to the first file)')
     args = parser.parse_args(argv)
     if len(args.files) > 2:
-        parser.error(f'{len(args.files)} files: one or two')
+        parser.error(f'{len(args.files)} files: give one or two')
     return args
 
 
@@ -41,7 +43,7 @@ def read_table(file: str) -> list[dict]:
     with open(file, newline='', encoding='utf-8') as lines:
         rows = list(csv.DictReader(lines))
     if not rows:
-        raise ValueError(f'{file!r} has no row below its header')
+        raise ValueError(f'{file!r} has no rows below its header')
     return rows
 
 
@@ -61,13 +63,15 @@ def column(file: str, rows: list[dict], name: str) -> list[float]:
 
 
 def keyed(file: str, rows: list[dict], name: str, key: str) -> dict[str, float]:
-    """A column by key."""
+    """The numbers of a column, by key."""
     lacking = [number for number, row in enumerate(rows, 1) if key not in row]
     if lacking:
-        raise KeyError(f'{file}, row {lacking[0]} has no column {key!r}: it joins two files')
+        raise KeyError(
+            f'{file}, row {lacking[0]} has no column {key!r}, which joins two files: set --key'
+        )
     found = dict(zip([str(row[key]) for row in rows], column(file, rows, name), strict=True))
     if len(found) < len(rows):
-        raise ValueError(f'{file} has a {key} twice')
+        raise ValueError(f'{file} has duplicate values in column {key}, which must be unique')
     return found
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Train the networks of given paths from scratch; finished rows are kept.
+"""Train the networks of given paths from scratch. A restart keeps finished rows and does the rest.
 
-PATHS is a .jsonl with a path in each line (paths.jsonl of tools/search.py or random_paths.py) or
-a .json with one path or a list of them (best_path.json, top.json). WORK_DIR/retrained.jsonl gets
-a row for each: key, path, accuracy of the last validation. A second start does what is left.
+PATHS is a .jsonl with one path per line (paths.jsonl of tools/search.py or random_paths.py), or a
+.json with one path or a list of paths (best_path.json, top.json). WORK_DIR/retrained.jsonl gets one
+row per network: key, path, and accuracy of the last validation.
 """
 
 import argparse
@@ -27,20 +27,22 @@ from mmrel.utils.files import write_atomically
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config of a search; its retrain.base is the schedule')
-    parser.add_argument('paths', nargs='+', help='files of paths; a path counts once')
+    parser.add_argument('config', help='search config; its retrain.base sets the schedule')
+    parser.add_argument('paths', nargs='+', help='files of paths; duplicates are trained once')
     parser.add_argument('--work-dir', required=True, help='folder for the rows and the runs')
-    parser.add_argument('--metric', default='accuracy/top1', help='(accuracy/top1)')
-    parser.add_argument('--seed', type=int, default=0, help='of each training (0)')
-    parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
-    parser.add_argument('--threads', type=int, default=2, help='CPU threads of a run (2)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='for all trainings, as a.b=value'
+        '--metric', default='accuracy/top1', help='metric to store (default: accuracy/top1)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of each run (default: 0)')
+    parser.add_argument('--jobs', type=int, default=1, help='concurrent runs (default: 1)')
+    parser.add_argument('--threads', type=int, default=2, help='CPU threads per run (default: 2)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides for all runs'
     )
     args = parser.parse_args(argv)
     for name in ('jobs', 'threads'):
         if getattr(args, name) < 1:
-            parser.error(f'--{name} {getattr(args, name)}: 1 or more')
+            parser.error(f'--{name} {getattr(args, name)}: must be at least 1')
     return args
 
 
@@ -63,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     init_default_scope('mmrel')
     space = SEARCH_SPACES.build(cfg.model.space)
     if not cfg.get('test_cfg', {}).get('retrain'):
-        raise KeyError(f'{args.config} has no test_cfg.retrain.base: the schedule is not known')
+        raise KeyError(
+            f'{args.config} has no test_cfg.retrain.base: set it to the retraining config'
+        )
     base = find_base(cfg.test_cfg.retrain.base)
     paths = {}
     for file in args.paths:
@@ -81,10 +85,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for row in rows:
         if {key: row.get(key) for key in ours} != ours:
             raise ValueError(
-                f'{out} holds networks of another seed or space than {ours}: take another '
-                '--work-dir'
+                f'{out} has networks of another seed or space than {ours}: give another --work-dir'
             )
-    # Without half a line at the end.
+    # Without an incomplete last line.
     write_atomically(format_rows(rows).encode(), str(out))
     done = {row['key'] for row in rows}
     todo = [key for key in paths if key not in done]
@@ -105,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             file.write(format_rows([row]))
 
     tasks = [partial(retrain, key) for key in todo]
-    run_all(tasks, args.jobs, f'networks (of all {len(paths)})', started)
+    run_all(tasks, args.jobs, f'networks ({len(paths)} in total)', started)
     print(f'{out}: {len(paths)} networks')
 
 

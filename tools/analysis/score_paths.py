@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Score given paths with a trained supernet; finished rows are kept, a second start does the rest.
+"""Score given paths with a trained supernet. A restart keeps finished rows and does the rest.
 
-PATHS has a path in each line, as JSON, or a dict with the path as its entry `path`: what
-tools/search.py and tools/analysis/random_paths.py write as paths.jsonl.
+Each line of PATHS is a path, as JSON, or a dict with the path under `path`, as in the paths.jsonl
+of tools/search.py and tools/analysis/random_paths.py.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from mmrel.apis import build_runner, load_config
 from mmrel.engine import leave_processes
 from mmrel.utils.command_line import ConfigOptions, run_command
 
-# Settings of a search that scoring uses too.
+# Search settings that scoring uses too.
 _SCORING = (
     'autocast', 'cache_images', 'cache_limit_mb', 'calibration_dataloader', 'log_interval', 'seed',
 )  # fmt: skip
@@ -21,13 +21,13 @@ _SCORING = (
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config of a search (tools/search.py)')
-    parser.add_argument('checkpoint', help='the supernet')
-    parser.add_argument('paths', help='file of paths, a line each')
-    parser.add_argument('--out', required=True, help='file that gets a row for each')
+    parser.add_argument('config', help='search config, as for tools/search.py')
+    parser.add_argument('checkpoint', help='supernet checkpoint')
+    parser.add_argument('paths', help='file with one path per line')
+    parser.add_argument('--out', required=True, help='output file, one row per path')
     parser.add_argument('--work-dir', help='folder for the log')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)

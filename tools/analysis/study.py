@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Train variants of configs with several seeds; keep each finished run, draw and tabulate all.
+"""Train variants of configs with several seeds, then tabulate and plot the results.
 
 A study is a Python file with `variants` (name -> dict(config=..., options={...}, seeds=[...])),
-`options` (for all of them) and `metric`; a variant may have a `metric` of its own. `scalars` names
-what else is kept and drawn: training scalars, as their mean of each epoch, or other metrics.
-Finished runs are rows of WORK_DIR/rows.jsonl: a study that was stopped goes on where it was, with
-the run in progress resumed from its last checkpoint.
+`options` for all variants, and `metric`, which a variant may override. `scalars` lists what else to
+store and plot: training scalars, averaged over each epoch, or other metrics. Finished runs are
+rows of WORK_DIR/rows.jsonl. A stopped study continues where it was and resumes the current run from
+its last checkpoint.
 """
 
 import argparse
@@ -35,22 +35,25 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('study', help='file of the study')
-    parser.add_argument('--work-dir', required=True, help='folder for rows, runs and the picture')
-    parser.add_argument('--jobs', type=int, default=1, help='runs at a time (1)')
-    parser.add_argument('--only', nargs='+', metavar='VARIANT', help='these variants only')
+    parser.add_argument('study', help='study file')
+    parser.add_argument('--work-dir', required=True, help='folder for rows, runs and the plot')
+    parser.add_argument('--jobs', type=int, default=1, help='concurrent runs (default: 1)')
+    parser.add_argument('--only', nargs='+', metavar='VARIANT', help='run only these variants')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='for all runs, such as your folders'
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        help='config overrides for all runs, such as your folders',
     )
     args = parser.parse_args(argv)
     if args.jobs < 1:
-        parser.error(f'--jobs {args.jobs}: 1 or more')
+        parser.error(f'--jobs {args.jobs}: must be at least 1')
     return args
 
 
 def run_all(tasks: Sequence[Callable[[], None]], jobs: int, title: str, started: list) -> None:
-    """Do tasks, ``jobs`` at a time, with a bar; what ends this process ends its runs."""
-    # As Ctrl-C does.
+    """Run tasks, ``jobs`` at a time, with a progress bar. Their runs end with this process."""
+    # SIGTERM raises an exception here, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     columns = SpinnerColumn(), TextColumn('{task.description}'), MofNCompleteColumn()
     with Progress(*columns, TimeElapsedColumn()) as progress, ThreadPoolExecutor(jobs) as pool:
@@ -69,7 +72,7 @@ def run_all(tasks: Sequence[Callable[[], None]], jobs: int, title: str, started:
 
 
 def read_study(path: str, only: list[str] | None) -> Config:
-    """The study file, checked."""
+    """Read and check a study file."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f'study {path!r} does not exist')
     study = read_config(path)
@@ -78,24 +81,26 @@ def read_study(path: str, only: list[str] | None) -> Config:
             raise KeyError(f'the study {path!r} has no {key!r}')
     unknown = set(only or []) - study.variants.keys()
     if unknown:
-        raise KeyError(f'--only {sorted(unknown)}: the study has {list(study.variants)}')
+        raise KeyError(
+            f'--only {sorted(unknown)}: not in the study, which has {list(study.variants)}'
+        )
     for name, variant in study.variants.items():
         if not os.path.isfile(config_path(variant.config)):
             raise FileNotFoundError(f'variant {name!r}: config {variant.config!r} does not exist')
         if name.strip('.') == '' or '/' in name:
-            raise ValueError(f'variant {name!r} cannot name a folder')
+            raise ValueError(f'variant {name!r} is not a valid folder name: rename it')
     return study
 
 
 def config_path(config: str) -> str:
-    """A config's path, from here or from the repository."""
+    """A config's path, relative to the current folder or to the repository."""
     return config if os.path.isfile(config) else str(ROOT / config)
 
 
 def train(
     config: str, options: dict, seed: int, work_dir: Path, threads: int, started: list
 ) -> None:
-    """One run of tools/train.py; its output goes to WORK_DIR/log.txt."""
+    """Run tools/train.py. Its output goes to WORK_DIR/log.txt."""
     options = dict(options, **{'randomness.seed': seed})
     words = [f'{k}={v}' for k, v in options.items()]
     command = [sys.executable, str(ROOT / 'tools/train.py'), config_path(config)]
@@ -113,7 +118,7 @@ def train(
 
 
 def read_run(work_dir: Path, metric: str, names: Sequence[str] = ()) -> dict:
-    """The curves of a finished run: the metric, the loss and the scalars called names."""
+    """The curves of a finished run: the metric, the loss and the scalars ``names``."""
     scalars = read_scalars(*find_scalars(work_dir))
     curve = [[line['step'], round(line[metric], 4)] for line in scalars.val if metric in line]
     if not curve:
@@ -146,8 +151,8 @@ def finished_run(
 ) -> dict:
     """:func:`train`, then :func:`read_run`.
 
-    A stop between the last checkpoint and the validation after it leaves nothing to resume and
-    no metric: such a run is made again.
+    A run that was stopped between its last checkpoint and the validation after it has nothing to
+    resume and no metric. It is repeated.
     """
     train(config, options, seed, work_dir, threads, started)
     try:
@@ -161,10 +166,10 @@ def finished_run(
 
 
 def read_rows(path: Path) -> list[dict]:
-    """Rows that are whole, of a study that goes on.
+    """Read the complete rows of a study.
 
-    A stopped one may leave half a line at the end: it is cut off, or the next row would be glued
-    to it.
+    A killed study may leave half a line at the end. It is removed, so that the next row does not
+    continue it.
     """
     rows = []
     for line in path.read_text().splitlines() if path.exists() else []:
@@ -206,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 file.write(json.dumps(row) + '\n')
 
     tasks = [partial(finish, *run) for run in todo]
-    run_all(tasks, args.jobs, f'runs (of all {len(todo) + len(done)})', started)
+    run_all(tasks, args.jobs, f'runs ({len(todo) + len(done)} in total)', started)
     shown = [row for row in rows if row['variant'] in study.variants]
     print(study_table(shown, list(study.variants)))
     plot_study(shown, study, work_dir / 'study.png')

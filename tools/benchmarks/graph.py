@@ -1,11 +1,12 @@
 #!/usr/bin/env python
-"""WCL's weak labels and graph head over the similarity products, in the same run.
+"""Compare WCL's weak labels and graph head with the similarity products alone.
 
-The floor is the product of each view's embeddings with themselves, a plain
-(B, D) x (D, B) for either view. Beside it: the weak labels of both views, and the
-whole head, forward and backward. All work on the same random unit vectors, in
-turn, so that a machine whose speed drifts slows them alike; the medians' ratio is
-reported, and how the time grew since the batch before (2.00 is quadratic).
+The lower bound is one plain product per view, (B, D) x (D, B), of its embeddings
+with themselves. It is compared with the weak labels of both views, and with the
+forward and backward pass of the whole head. They alternate on the same random unit
+vectors, so that changes of the machine's speed affect all of them. The ratios of the
+medians are reported, and the growth exponent of the head's time from one batch size
+to the next (2.00 is quadratic).
 """
 
 import argparse
@@ -45,7 +46,7 @@ def measure(batch: int, dim: int, steps: int, device: str) -> dict[str, float]:
     for i in range(steps + 3):
         for name, task in tasks.items():
             seconds = timed(task, device)
-            if i >= 3:  # the first ones choose kernels and allocate
+            if i >= 3:  # the first steps choose kernels and allocate memory
                 times[name].append(seconds)
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -55,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--batches', nargs='+', type=int, default=[256, 1024, 4096])
-    parser.add_argument('--dim', type=int, default=256, help='width of an embedding')
-    parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
+    parser.add_argument('--dim', type=int, default=256, help='embedding dimension')
+    parser.add_argument('--steps', type=int, default=20, help='timed steps of each')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args(argv)
     print(f'{args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}')

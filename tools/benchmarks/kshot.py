@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""K-shot NAS: the training step with K dictionaries over that with one, in the same run.
+"""Compare K-shot NAS's training step with K dictionaries and with one.
 
-Both supernets take the same path on the same random images, in turn, step by step, so
-that a machine whose speed drifts slows both; the median of the pairs' ratios is reported.
-The step is that of the weights: forward, backward and SGD. The simplex-net's step, which
-K = 1 does not have, stands beside it. Memory is the most that a process held in its steps
-(channels-last): of the weights alone, and with K of both.
+Both supernets run the same path on the same random images. They alternate step by step, so
+that changes of the machine's speed affect both. The median of the pairs' ratios is reported.
+The compared step is the weight step: forward, backward and SGD. The simplex-net's step, which
+K = 1 does not have, is listed separately. Memory is the peak of a process during its steps
+(channels-last): of weight steps alone and, for K dictionaries, of both steps.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from mmrel.registry import MODELS
 from mmrel.utils.command_line import run_command
 from mmrel.utils.package import package_root
 
-# An odd number: each comes in either order.
+# Odd, so that each path is timed in both orders.
 PATHS = 5
 CONFIGS = dict(
     mobilenet='kshot/kshot-k8_mobilenetv2-se-small_1xb64-coslr-60e_imagefolder32.py',
@@ -65,7 +65,7 @@ def step_of_simplex_net(model: KShotNAS, wrappers: OptimWrapperDict, data: dict)
 
 
 def peak_mib(args: argparse.Namespace, name: str, k: int, steps: str = 'weights') -> float:
-    """Memory of a model with its optimiser and steps, in a process of its own."""
+    """Peak memory of a model, its optimizer and its steps, measured in a new process."""
     words = [
         '--peak',
         name,
@@ -85,7 +85,7 @@ def peak_mib(args: argparse.Namespace, name: str, k: int, steps: str = 'weights'
 
 
 def resident_mib(peak: bool) -> float:
-    """Resident memory of this process, now or at most (Linux)."""
+    """Current or peak resident memory of this process (Linux)."""
     key = 'VmHWM:' if peak else 'VmRSS:'
     lines = Path('/proc/self/status').read_text().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
@@ -95,7 +95,7 @@ def print_peak(name: str, k: int, steps: str, args: argparse.Namespace) -> None:
     cuda = args.device.startswith('cuda')
     torch.manual_seed(0)
     if not cuda:
-        Path('/proc/self/clear_refs').write_text('5')  # the peak of the imports is forgotten
+        Path('/proc/self/clear_refs').write_text('5')  # reset the peak, which includes the imports
         before = resident_mib(peak=False)
     model, wrappers = build(name, k, args.device, True)
     data = batch(args.batch, args.px, model.space.num_classes, args.device, True)
@@ -117,17 +117,17 @@ def measure(name: str, args: argparse.Namespace, channels_last: bool) -> dict[st
         tasks = dict(
             one=lambda: step_of_weights(*one, data), many=lambda: step_of_weights(*many, data)
         )
-        # Who comes second finds caches that are warm: in turn.
+        # The second one finds warm caches, so the order alternates.
         found = {key: timed(tasks[key], args.device) for key in sorted(tasks, reverse=bool(i % 2))}
         if args.k > 1:
             many[0].warm = True
             found['simplex'] = timed(lambda: step_of_simplex_net(*many, data), args.device)
-        # The first time that a path is seen kernels are made for its shapes.
+        # The first step of each path creates kernels for its shapes.
         if i >= PATHS:
             for key, value in found.items():
                 times[key].append(value)
     medians = {key: statistics.median(values) for key, values in times.items() if values}
-    # Paths differ in size from step to step: pairs of the same path are compared.
+    # Paths differ in size, so times of the same path are compared.
     pairs = zip(times['many'], times['one'], strict=True)
     return dict(medians, ratio=statistics.median(a / b for a, b in pairs))
 
@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--k', type=int, default=8)
     parser.add_argument('--batch', type=int, default=64)
     parser.add_argument('--px', type=int, default=32, help='height and width of the images')
-    parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
+    parser.add_argument('--steps', type=int, default=20, help='timed steps of each')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--peak', nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)

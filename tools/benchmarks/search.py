@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""A search's two speeds: paths costed per second, and a scored path over its floor.
+"""Measure how fast a search computes costs and scores paths.
 
-Costs are those of a whole population at once, on one core. The floor of scoring is the
-forward of the same subnets as plain stand-alone networks, with the weights that the
-supernet cuts out for them, on the same tensors in memory: one network for each side on
-which the supernet runs a path. Both are timed in turn, path by path, in the same run;
-the ratio is that of the summed medians.
+Costs are computed for a whole population at once, on one core. Scoring is compared with
+a lower bound ("floor"): only the forward pass of the same subnets as plain stand-alone
+networks, on the same tensors in memory and with the weights that the supernet slices for
+them. There is one network for each side on which the supernet runs a path. The two
+alternate, path by path; the ratio is that of the summed medians.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _DEFAULT = 'configs/vitas/vitas_supernet_small_imagefolder32.py'
 
 
 class _InMemory:
-    """What a loader of random images gives."""
+    """Random images, with the interface of a loader."""
 
     def __init__(self, images: int, batch: int, px: int, classes: int) -> None:
         self.dataset = range(images)
@@ -86,7 +86,7 @@ def measure(model: nn.Module, args: argparse.Namespace) -> SimpleNamespace:
         score = partial(path_accuracy, model, path, images, args.bf16)
         forward = partial(forward_only, networks, batches, args.bf16)
         rounds = range(args.repeats + 1)
-        # The first round chooses kernels and allocates.
+        # The first round chooses kernels and allocates memory.
         pairs = [(timed(score, device), timed(forward, device)) for _ in rounds][1:]
         ours += statistics.median(pair[0] for pair in pairs)
         floor += statistics.median(pair[1] for pair in pairs)
@@ -99,15 +99,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', nargs='?', default=_DEFAULT, help=f'of a supernet ({_DEFAULT})')
-    parser.add_argument('--cost', default='FLOPsCost', help='type of the cost (FLOPsCost)')
-    parser.add_argument('--population', type=int, default=10_000, help='paths costed at once')
-    parser.add_argument('--paths', type=int, default=8, help='paths scored')
+    parser.add_argument(
+        'config', nargs='?', default=_DEFAULT, help=f'config of a supernet (default: {_DEFAULT})'
+    )
+    parser.add_argument('--cost', default='FLOPsCost', help='type of the cost (default: FLOPsCost)')
+    parser.add_argument(
+        '--population', type=int, default=10_000, help='paths whose costs are computed at once'
+    )
+    parser.add_argument('--paths', type=int, default=8, help='paths to score')
     parser.add_argument('--images', type=int, default=512)
     parser.add_argument('--batch', type=int, default=128)
-    parser.add_argument('--px', type=int, default=32, help="the images' side")
+    parser.add_argument('--px', type=int, default=32, help='height and width of the images')
     parser.add_argument('--classes', type=int, default=10)
-    parser.add_argument('--repeats', type=int, default=5, help='counted runs of each path')
+    parser.add_argument('--repeats', type=int, default=5, help='timed runs of each path')
     parser.add_argument('--bf16', action='store_true')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args(argv)
@@ -122,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     costed = costed_per_second(model.space, dict(type=args.cost), args.population)
     torch.set_num_threads(threads)
-    print(f'{args.cost}: {costed:,.0f} paths costed per second, {args.population:,} at once')
+    print(f'{args.cost}: {costed:,.0f} path costs per second, {args.population:,} at once')
     found = measure(model, args)
     print(
         f'{found.paths} paths on {args.images} images: {found.scored:.2f} scored per second, floor '

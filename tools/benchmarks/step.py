@@ -1,11 +1,12 @@
 #!/usr/bin/env python
-"""ReSSL's training step over its floor, in the same run.
+"""Compare ReSSL's training step with a lower bound ("floor").
 
-The floor is what no implementation can leave out: the student's forward and
-backward and the teacher's forward, of plain torchvision ResNets in a bare loop.
-A step adds the projectors, the memory, the loss, the teacher's update and the
-optimiser. Both work on the same random images, in turn, step by step, so that a
-machine whose speed drifts slows both; the medians' ratio is reported.
+The floor is the work that no implementation can avoid: the student's forward and
+backward pass and the teacher's forward pass, with plain torchvision ResNets in a
+bare loop. A step adds the projectors, the memory, the loss, the teacher's update
+and the optimizer. The two alternate step by step on the same random images, so
+that changes of the machine's speed affect both. The ratio of the medians is
+reported.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from mmrel.engine import AutocastOptimWrapper
 from mmrel.registry import MODELS
 from mmrel.utils.command_line import run_command
 
-# Sizes of the published small-image settings, batch cut to 2 cores.
+# Sizes of the published small-image settings, with smaller batches for 2 cores.
 SETTINGS = {
     '32px': dict(batch=64, px=32, memory=4096, dim=128, max_pool=False),
     '64px': dict(batch=32, px=64, memory=16384, dim=512, max_pool=True),
@@ -101,7 +102,7 @@ def measure(setting: dict, autocast: bool, channels_last: bool, steps: int, devi
             timed(step, device),
             timed(lambda: floor_step(*floor, views, autocast), device),
         )
-        if i >= 3:  # the first steps choose kernels and allocate
+        if i >= 3:  # the first steps choose kernels and allocate memory
             ours.append(pair[0])
             bare.append(pair[1])
     return dict(
@@ -116,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--steps', type=int, default=20, help='counted steps of each')
+    parser.add_argument('--steps', type=int, default=20, help='timed steps of each')
     parser.add_argument('--settings', nargs='+', choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args(argv)

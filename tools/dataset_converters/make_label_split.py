@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Write the list of labeled images of a low-shot config: a number per class, or a share.
+"""Draw the labeled images of a low-shot config: a number per class, or a percentage.
 
-It is written once. The label_split of the config's training set says where to (of a
-semi-supervised one, that of its labeled part); runs read it from there, so that all
-methods use the same labels.
+The list is drawn once and written to the label_split of the config's training set (for a
+semi-supervised set, of its labeled part). Runs read it from there, so all methods use the
+same labels.
 """
 
 import argparse
@@ -24,16 +24,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file; its training set is the one to draw from')
+    parser.add_argument('config', help='config file whose training set to draw from')
     number = parser.add_mutually_exclusive_group(required=True)
-    number.add_argument('--percent', type=float, help='share of the labels (1, 10)')
-    number.add_argument('--per-class', type=int, help='labels of each class (4, 25, 400)')
-    parser.add_argument('--seed', type=int, default=0, help='of the draw (0)')
+    number.add_argument('--percent', type=float, help='percentage of the labels, such as 1')
+    number.add_argument('--per-class', type=int, help='labels per class, such as 25')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the draw (default: 0)')
     parser.add_argument(
-        '--out', help="the file to write; by default the config's label_split or without_split"
+        '--out', help="output file (default: the config's label_split or without_split)"
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     return parser.parse_args(argv)
 
@@ -45,18 +45,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     out = args.out or dataset.get('label_split') or dataset.get('without_split')
     if out is None:
         raise SystemExit(
-            'the config names no label_split or without_split of its training set: give --out'
+            'the training set of the config has neither label_split nor without_split: give --out'
         )
     if os.path.exists(out):
-        raise SystemExit(f'{out} is there already: remove it if you want another draw')
+        raise SystemExit(f'{out} already exists: remove it to draw a new list')
     init_default_scope('mmrel')
-    # Lists that are still to be written.
+    # These lists may not exist yet.
     whole = {key: None for key in ('label_split', 'without_split') if key in dataset}
-    # With skip_broken, images are checked with the reader of the training.
+    # With skip_broken, images are checked with the reader that training uses.
     load = [step for step in dataset.get('pipeline', []) if step['type'] == 'LoadImage']
     built = DATASETS.build(dict(dataset, **whole, pipeline=load))
     drawn = draw_label_split(built, args.percent, args.seed, args.per_class)
-    share = f'{args.per_class} a class' if args.percent is None else f'{args.percent:g}%'
+    share = f'{args.per_class} per class' if args.percent is None else f'{args.percent:g}%'
     remark = f'{share} of the labels of {dataset["type"]} ({len(built)} images), seed {args.seed}'
     write_atomically(format_label_split(drawn, remark).encode(), out)
     print(f'{out}: {len(drawn)} of {len(built)} images')

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Turn a checkpoint of the authors' release into one of mmrel."""
+"""Convert a checkpoint released by the authors to mmrel's format."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from mmrel.utils.official import METHODS, convert_checkpoint
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('method', choices=METHODS, help='which release')
-    parser.add_argument('src', help="the authors' file")
-    parser.add_argument('dst', help='the file to write')
+    parser.add_argument('method', choices=METHODS, help='method of the release')
+    parser.add_argument('src', help="the authors' checkpoint")
+    parser.add_argument('dst', help='output file')
     args = parser.parse_args(argv)
     converted = convert_checkpoint(args.method, load_checkpoint_file(args.src))
     save_atomically(converted, args.dst)

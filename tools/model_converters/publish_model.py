@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""Strip a training checkpoint to a backbone, for others to load.
+"""Publish the backbone of a training checkpoint for use in other libraries.
 
     python tools/model_converters/publish_model.py work_dirs/x/epoch_100.pth x.pth --for mmseg
 
-Prints the lines that load the file strictly. The keys are ``backbone.*``; for torchvision
-and timm, which know ResNets, they have no prefix. The first 8 digits of the file's SHA-256
-go into its name. The file's ``meta['network']`` has the backbone's config, mean, std and
-the image size of the evaluation.
+Prints code that loads the file strictly. The keys start with ``backbone.``; for torchvision
+and timm (ResNets only) they have no prefix. The first 8 digits of the file's SHA-256 are
+added to its name. ``meta['network']`` holds the backbone's config, mean, std and the image
+size in evaluation.
 """
 
 import argparse
@@ -32,20 +32,24 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('src', help='a training checkpoint')
-    parser.add_argument('dst', help='the file to write; the hash is put before its ending')
+    parser.add_argument('dst', help='output file; the hash is added before the extension')
     parser.add_argument(
-        '--for', dest='target', choices=TARGETS, default='mmrel', help='who loads it (mmrel)'
+        '--for',
+        dest='target',
+        choices=TARGETS,
+        default='mmrel',
+        help='library that loads the file (default: mmrel)',
     )
-    parser.add_argument('--teacher', action='store_true', help="the teacher's backbone")
+    parser.add_argument('--teacher', action='store_true', help="publish the teacher's backbone")
     parser.add_argument(
-        '--config', help="the training's config, for checkpoints of mmrel before 0.2"
+        '--config', help='config of the training, for checkpoints of mmrel before 0.2'
     )
-    parser.add_argument('--results', help='a JSON file of scores (tools/test.py --out) to note')
+    parser.add_argument('--results', help='JSON file of scores to store (tools/test.py --out)')
     return parser.parse_args(argv)
 
 
 def _record(config: str, content: Mapping[str, Any], teacher: bool) -> dict[str, Any]:
-    """The record of a config, whose backbone must be the checkpoint's."""
+    """The record of a config. Its backbone must match the checkpoint's."""
     init_default_scope('mmrel')
     record = network_record(load_config(config))
     if 'backbone' in record and not record['supernet']:
@@ -54,7 +58,11 @@ def _record(config: str, content: Mapping[str, Any], teacher: bool) -> dict[str,
         given = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         difference = compare_state_dict(MODELS.build(record['backbone']).state_dict(), given)
         if given and difference:
-            raise ValueError(difference.describe(f'--config {config} has another backbone'))
+            raise ValueError(
+                difference.describe(
+                    f"the backbone of --config {config} differs from the checkpoint's"
+                )
+            )
     return record
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""Ship a trained model with the zoo: zoo/NAME and its entry in the metafile.
+"""Add a trained model to the zoo: the folder zoo/NAME and its entry in the metafile.
 
-NAME is that of the config, which must be below configs/. zoo/NAME gets model.safetensors (the
-backbone alone, unless --keys names more), log.json, curves.png and README.md. The entry gets
-Weights, Training Log, Command, Results, FLOPs and Parameters. Run it again, for example with more
-results; equal inputs give equal files. Results that are already there stay.
+NAME is the name of the config, which must be below configs/. zoo/NAME gets model.safetensors
+(only the backbone, unless --keys selects more), log.json, curves.png and README.md. The entry gets
+Weights, Training Log, Command, Results, FLOPs and Parameters. Run the command again to add
+results; earlier ones are kept. Equal inputs give equal files.
 
-Evaluate the file that is shipped:
+Results should come from the shipped file:
 
     python tools/zoo/add_entry.py CONFIG CHECKPOINT --data 'CIFAR-10' --command '...'
     python tools/test.py CONFIG zoo/NAME/model.safetensors --out knn.json
@@ -14,7 +14,7 @@ Evaluate the file that is shipped:
         --result kNN 'CIFAR-10, test' knn.json 'python tools/test.py ...'
     python tools/zoo/table.py
 
-A classifier is shipped whole by --keys =. SimMatch's teacher fits the config of a classifier:
+--keys = ships a whole model, such as a classifier. To ship SimMatch's teacher as a classifier:
 
     --keys teacher.backbone.=backbone. teacher.classifier.=head.fc.
 """
@@ -53,31 +53,35 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', type=Path, help='its config, below configs/')
-    parser.add_argument('checkpoint', type=Path, help='its checkpoint')
-    parser.add_argument('--data', required=True, help='what it was trained on, in words')
-    parser.add_argument('--command', required=True, help='the command that trained it')
-    parser.add_argument('--work-dir', type=Path, help='of the run (the folder of the checkpoint)')
+    parser.add_argument('config', type=Path, help='config of the model, below configs/')
+    parser.add_argument('checkpoint', type=Path, help='checkpoint of the model')
+    parser.add_argument('--data', required=True, help='description of the training data')
+    parser.add_argument('--command', required=True, help='command that trained the model')
+    parser.add_argument(
+        '--work-dir', type=Path, help="work dir of the run (default: the checkpoint's folder)"
+    )
     parser.add_argument(
         '--result',
         nargs=4,
         action='append',
         default=[],
         metavar=('TASK', 'DATASET', 'JSON', 'COMMAND'),
-        help='metrics: the file of tools/test.py --out or the work dir of a training (its last '
-        'validation); and the command that made them',
+        help='a result; JSON is the file from tools/test.py --out, or a work dir, whose last '
+        'validation is used; COMMAND is the command that produced it',
     )
     parser.add_argument(
         '--keys',
         nargs='+',
         default=['backbone.=backbone.'],
         metavar='OLD=NEW',
-        help='beginnings of the keys to keep and what becomes of them (backbone.=backbone.); a '
-        'whole model: =',
+        help='prefixes of the keys to keep, and their replacements (default: backbone.=backbone.); '
+        '= keeps the whole model',
     )
-    parser.add_argument('--root', type=Path, help='folder of model-index.yml (of this copy)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--root', type=Path, help="folder of model-index.yml (default: this copy's)"
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
     args = parser.parse_args(argv)
     for word in args.keys:
@@ -87,7 +91,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _places(root: Path, config: Path) -> tuple[str, Path]:
-    """The config's path in the repository, and the metafile that it belongs to."""
+    """The config's path in the repository, and its metafile."""
     try:
         place = config.resolve().relative_to(root.resolve())
     except ValueError:
@@ -106,7 +110,7 @@ def _places(root: Path, config: Path) -> tuple[str, Path]:
 
 
 def _new_entry(cfg: Config, place: str, metafile: Path) -> dict[str, Any]:
-    """An entry for a config that has none."""
+    """A new entry for a config."""
     length = cfg.train_cfg.get('max_epochs')
     metadata = {} if length is None else {'Epochs': length}
     metadata['Batch Size'] = cfg.train_dataloader.batch_size
@@ -123,7 +127,7 @@ def _new_entry(cfg: Config, place: str, metafile: Path) -> dict[str, Any]:
 def _changed(
     text: str, name: str, fields: Mapping[str, Any], new: dict[str, Any] | None
 ) -> tuple[str, dict[str, Any]]:
-    """A metafile with an entry's fields, and the entry."""
+    """The metafile with the entry's new fields, and the entry."""
     text = set_fields(text if new is None else add_entry(text, new), name, fields)
     models = yaml.safe_load(text)['Models']
     return text, next(entry for entry in models if entry['Name'] == name)
@@ -165,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         weights, curves = Path(temporary) / 'model.safetensors', Path(temporary) / 'curves.png'
         dtype = write_shipped(state, meta, weights)
         check_total(root / 'zoo', name, weights.stat().st_size)
-        get_model(cfg, weights)  # strict: what is shipped fits its config
+        get_model(cfg, weights)  # fails if the shipped weights do not fit the config
         plot_curves(run, curves)
         contents = {
             folder / 'model.safetensors': weights.read_bytes(),
@@ -174,12 +178,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             folder / 'README.md': readme(name, entry).encode(),
             metafile: text.encode(),
         }
-    # `content` is bound as a default: the functions run after the loop.
+    # A default binds `content`, because the functions run after the loop.
     write_together(
         {str(p): lambda file, raw=content: file.write(raw) for p, content in contents.items()}
     )
     size = (folder / 'model.safetensors').stat().st_size / 1e6
-    print(f'{folder}: {len(state)} tensors in {dtype}, {size:.2f} MB; {metafile} has its entry')
+    print(f'{folder}: {len(state)} tensors in {dtype}, {size:.2f} MB; its entry is in {metafile}')
     if not results:
         print('no results yet: evaluate model.safetensors and run this again with --result')
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Write FLOPs and Parameters of every entry into the metafiles.
+"""Write FLOPs and Parameters of all entries to the metafiles.
 
-Both are those of the backbone alone, without neck and head, for one image of the size that the
-config evaluates at. FLOPs are multiply-accumulates. A supernet's FLOPs are those of the network of
-its costliest path; its parameters are all that the supernet's backbone holds.
+Both count only the backbone, without neck and head. FLOPs are multiply-accumulates for one image of
+the config's evaluation size. A supernet's FLOPs are those of its most expensive path; its
+parameters are all parameters of its backbone.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from mmrel.utils.package import package_root
 
 
 def _key(cfg: Config) -> str:
-    """Equal for configs that have the same backbone and image size."""
+    """A key that is equal for configs with the same backbone and image size."""
     model = cfg.model
     backbone = {key: value for key, value in model.backbone.items() if key != 'init_cfg'}
     parts = (backbone, model.get('space'), model.get('k'))
@@ -38,11 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('names', nargs='*', default=['*'], help='names or patterns (all entries)')
     parser.add_argument(
-        '--check', action='store_true', help='write nothing; fail if a figure is out of date'
+        'names', nargs='*', default=['*'], help='names or patterns (default: all entries)'
     )
-    parser.add_argument('--root', type=Path, help='folder of model-index.yml (of this copy)')
+    parser.add_argument(
+        '--check', action='store_true', help='write nothing; fail if a value is out of date'
+    )
+    parser.add_argument(
+        '--root', type=Path, help="folder of model-index.yml (default: this copy's)"
+    )
     args = parser.parse_args(argv)
     init_default_scope('mmrel')
     root = args.root or package_root()

@@ -223,7 +223,7 @@ def test_a_resumed_run_keeps_its_size(trained: nn.Module) -> None:
     runner = SimpleNamespace(
         model=_build(VIT, img_size=LARGE), resuming=True, _train_loop=None, _test_loop=None
     )
-    with pytest.raises(RuntimeError, match=r'1 of another shape: stem\.pos_embed \(model'):
+    with pytest.raises(RuntimeError, match=r'1 with a different shape: stem\.pos_embed \(model'):
         StrictLoadHook().after_load_checkpoint(runner, dict(state_dict=trained.state_dict()))
 
 
@@ -258,7 +258,7 @@ def test_another_width_is_another_network(checkpoint: str) -> None:
     model = _build(VIT, img_size=LARGE, embed_dims=8)
     with pytest.raises(RuntimeError, match='size mismatch'):
         model.load_state_dict(_build(VIT, img_size=SMALL).state_dict())
-    with pytest.raises(RuntimeError, match=r'of another shape: .*stem\.pos_embed'):
+    with pytest.raises(RuntimeError, match=r'with a different shape: .*stem\.pos_embed'):
         load_weights(_Holder(model), checkpoint)
 
 

@@ -1,6 +1,6 @@
-"""Is pre-training worth it for detection? BCCD with all and with a tenth of its labels.
+"""Does pre-training help detection? BCCD with all labels and with a tenth of them.
 
-Needs mmdet (docs/downstream.md), data/bccd, and for the last start a training without labels:
+Needs mmdet (docs/downstream.md), data/bccd and, for the last start, pre-training on its images:
 
     python tools/train.py configs/ressl/ressl-ext_resnet18-w16_1xb64-coslr-400e_photos.py \
         --work-dir work_dirs/photos_bccd \
@@ -23,7 +23,7 @@ _starts = {
     'ReSSL-ext, CIFAR-10': {},
     'ReSSL-ext, these images': {_checkpoint: 'work_dirs/photos_bccd/epoch_400.pth'},
 }
-# The same number of steps: 52 an epoch with all labels, 6 with a tenth.
+# The same number of steps: 52 per epoch with all labels, 6 with a tenth.
 _length = {
     'train_cfg.max_epochs': 208,
     'train_cfg.val_interval': 26,

@@ -1,6 +1,6 @@
-"""Is pre-training worth it for segmentation? CamVid with all and with a tenth of its labels.
+"""Does pre-training help segmentation? CamVid with all labels and with a tenth of them.
 
-Needs mmseg (docs/downstream.md), data/camvid, and for the last start a training without labels:
+Needs mmseg (docs/downstream.md), data/camvid and, for the last start, pre-training on its images:
 
     python tools/train.py configs/ressl/ressl-ext_resnet18-w16_1xb64-coslr-400e_photos.py \
         --work-dir work_dirs/photos_camvid \
@@ -25,7 +25,7 @@ _starts = {
     'ReSSL-ext, CIFAR-10': {},
     'ReSSL-ext, these images': {_checkpoint: 'work_dirs/photos_camvid/epoch_400.pth'},
 }
-# Every tenth frame: neighbors in the list are neighbors in a video.
+# Every tenth frame, because frames next to each other in the list are from one video.
 _labels = {'all labels': {}, '10 %': {'train_dataloader.dataset.indices': [*range(0, 367, 10)]}}
 
 variants = {

@@ -1,4 +1,4 @@
-"""What predictor and InfoNCE warm-up do, on a folder of 32-px images: 10 epochs each."""
+"""Effect of the predictor and the InfoNCE warm-up: 10 epochs on a folder of 32-px images."""
 
 title = 'ReSSL, extended: 10 epochs on 5,000 CIFAR-10 images'
 metric = 'knn200/top1'
@@ -47,5 +47,5 @@ for _temperature, _seeds in ((0.04, [0, 1, 2]), (0.02, [0]), (0.06, [0])):
             seeds=_seeds,
             options={**_options, 'model.head.teacher_temperature': _temperature},
         )
-# The best of what was tried is looked at with more seeds.
+# More seeds for the best setting.
 variants['both, 0.02']['seeds'] = [0, 1, 2]

@@ -1,6 +1,6 @@
 """WCL with the graph head, without it, and with K-NN multi-crop, on a folder of 32-px images.
 
-The folders are those of the configs, data/train and data/test (links will do).
+The folders are those of the configs, data/train and data/test; symbolic links work too.
 """
 
 title = 'WCL: 20 epochs on 5,000 CIFAR-10 images'
