@@ -20,22 +20,37 @@ from mmrel.search.space import Path as SpacePath
 from mmrel.search.space import SearchSpace
 
 
+def size_pipeline(cfg: Config) -> list[dict]:
+    """The transforms that set the image size: of the evaluation, or else of the training.
+
+    Raises:
+        ValueError: If the config has neither loader.
+    """
+    for key in ('val_dataloader', 'train_dataloader'):
+        if cfg.get(key):
+            return list(inner_dataset(cfg[key].dataset)['pipeline'])
+    raise ValueError(
+        f'{cfg.filename} has neither val_dataloader nor train_dataloader, whose pipeline sets the '
+        'image size'
+    )
+
+
 def image_size(cfg: Config) -> tuple[int, int]:
     """Height and width of the images that a config evaluates.
 
+    Without evaluation, those of the first training view.
+
     Raises:
-        ValueError: If the config has no ``val_dataloader``.
+        ValueError: If the config has no loader.
     """
-    if not cfg.get('val_dataloader'):
-        raise ValueError(
-            f'{cfg.filename} has no val_dataloader, whose pipeline sets the image size'
-        )
-    steps = inner_dataset(cfg.val_dataloader.dataset)['pipeline']
+    steps = size_pipeline(cfg)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'image.png'
         Image.new('RGB', (300, 260)).save(file)
         packed = Compose([TRANSFORMS.build(step) for step in steps])(dict(img_path=str(file)))
-    return tuple(packed['inputs'].shape[-2:])
+    inputs = packed['inputs']
+    view = inputs[0] if isinstance(inputs, list) else inputs
+    return tuple(view.shape[-2:])
 
 
 def costliest(space: SearchSpace) -> SpacePath:
@@ -83,7 +98,7 @@ def complexity(cfg: Config) -> dict[str, int]:
     that the supernet's backbone holds.
 
     Args:
-        cfg (Config): With ``val_dataloader``.
+        cfg (Config): With a loader, whose pipeline sets the image size.
 
     Returns:
         dict[str, int]: FLOPs, the multiply-accumulates for one image of the size that the

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmrel.apis.complexity import complexity, costliest, count_flops
+from mmrel.apis.complexity import complexity, costliest, count_flops, image_size
 from mmrel.registry import MODELS
 from mmrel.search import MobileNetV2SESpace, NASBench201Space
 from mmrel.search.space import SearchSpace
@@ -68,3 +68,19 @@ def test_a_supernet_has_the_parameters_of_all_its_weights(mmrel_scope: None) -> 
     assert 3.5 < four['Parameters'] / one['Parameters'] <= 4
     space = NASBench201Space(channels=8, cells=1)
     assert one['FLOPs'] == space.flops(space.indices([costliest(space)]))[0] - 32 * 10
+
+
+def test_without_evaluation_the_first_training_view_sets_the_size(mmrel_scope: None) -> None:
+    name = 'configs/ressl/ressl-ext_resnet18-w16_1xb64-coslr-{}.py'
+    small, photos = (
+        read_config(ROOT / name.format(end)) for end in ('20e_imagefolder32', '400e_photos')
+    )
+    assert image_size(small) == (32, 32)
+    assert image_size(photos) == (64, 64)
+    # The same convolutions at four times as many pixels.
+    small, photos = complexity(small), complexity(photos)
+    assert photos == dict(FLOPs=4 * small['FLOPs'], Parameters=small['Parameters'])
+    photos_cfg = read_config(ROOT / name.format('400e_photos'))
+    photos_cfg.train_dataloader = None
+    with pytest.raises(ValueError, match='neither val_dataloader nor train_dataloader'):
+        image_size(photos_cfg)

@@ -17,8 +17,7 @@ from mmengine.registry import init_default_scope
 from rich.progress import track
 
 from mmrel.apis import load_config
-from mmrel.apis.complexity import complexity
-from mmrel.engine import inner_dataset
+from mmrel.apis.complexity import complexity, size_pipeline
 from mmrel.utils.command_line import run_command
 from mmrel.utils.files import write_atomically
 from mmrel.utils.metafile import read_index, set_fields
@@ -30,8 +29,7 @@ def _key(cfg: Config) -> str:
     model = cfg.model
     backbone = {key: value for key, value in model.backbone.items() if key != 'init_cfg'}
     parts = (backbone, model.get('space'), model.get('k'))
-    steps = inner_dataset(cfg.val_dataloader.dataset).pipeline
-    return json.dumps([*parts, steps], sort_keys=True, default=str)
+    return json.dumps([*parts, size_pipeline(cfg)], sort_keys=True, default=str)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
