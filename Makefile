@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 ORIGINALS := .venv-originals
 DOWNSTREAM := .venv-downstream
+DOCS := .venv-docs
 # Two processes, each with whole files: the tests of a file share what they train. The slowest
 # tests are listed, since `make test` must take minutes.
 PARALLEL := -n 2 --dist loadfile --durations=40 --durations-min=2
 # A tested pair, so that pip does not search; requirements/runtime.txt has the ranges.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help install demo test test-all test-downstream test-originals format lint clean
+.PHONY: help install demo test test-all test-downstream test-originals docs format lint clean
 
 help:
 	@echo "make demo            install, train ReSSL on the digits, evaluate, draw pictures"
@@ -18,6 +19,7 @@ help:
 	@echo "make test-all        the slow tests too"
 	@echo "make test-downstream the tests with mmseg, mmdet and timm"
 	@echo "make test-originals  the tests with the original OpenMMLab packages"
+	@echo "make docs            the documentation as a site, in site/"
 	@echo "make format          format the code"
 
 $(VENV)/.installed: setup.py $(wildcard requirements/*.txt)
@@ -65,9 +67,19 @@ test-downstream: $(DOWNSTREAM)/.installed
 test-originals: $(ORIGINALS)/.installed
 	$(ORIGINALS)/bin/python -m pytest $(PARALLEL)
 
+# Without mmrel: docstrings are read from the sources.
+$(DOCS)/.installed: requirements/docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --upgrade pip
+	$(DOCS)/bin/pip install --quiet -r requirements/docs.txt
+	touch $@
+
+docs: $(DOCS)/.installed
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) $(DOCS) site build *.egg-info .pytest_cache .ruff_cache

@@ -68,6 +68,7 @@ setup(
     extras_require={
         'onedl': requirements('mminstall'),
         'openmmlab': requirements('openmmlab'),
+        'docs': requirements('docs'),
         'parquet': requirements('parquet'),
         'export': requirements('export'),
         'gdrive': requirements('gdrive'),
