@@ -19,7 +19,7 @@ DOCS = ROOT / 'docs'
 SMALL = ['train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
          'val_dataloader.num_workers=0', 'model.backbone.stem_channels=4',
          'model.backbone.base_channels=4']  # fmt: skip
-DIGITS = ['train_dataloader.dataset.indices=128', 'val_dataloader.dataset.indices=64']
+DIGITS = ['train_dataloader.dataset.indices=64', 'val_dataloader.dataset.indices=64']
 linked = pytest.mark.skipif(
     not (Path(mmrel.__file__).parent / '.mim').exists(), reason='this copy is not installed by pip'
 )
@@ -108,6 +108,8 @@ def _arguments(tool: str, words: list[str]) -> list[str]:
     if tool != 'train.py':
         return words
     small = [*SMALL] if any('my_images' in word for word in words) else [*SMALL, *DIGITS]
+    if 'train_dataloader.batch_size=128' in words:
+        small.append('train_dataloader.dataset.indices=128')
     if any('wcl' in word for word in words) or 'work_dirs/mine' in words:
         small.append('train_dataloader.batch_size=16')
     if 'val_cfg.k' not in ' '.join(words):
@@ -142,7 +144,7 @@ def test_the_commands(folder: Path, words: list[str]) -> None:
 def test_the_study(folder: Path) -> None:
     (words,) = _commands('studies.md')
     small = [*SMALL, *DIGITS, 'train_cfg.max_epochs=2', 'model.warmup.epochs=1']
-    output = call(*words, '--cfg-options', *small, 'val_cfg.k=20', cwd=folder)
+    output = call(*words, '--jobs', '2', '--cfg-options', *small, 'val_cfg.k=20', cwd=folder)
     (table,) = re.findall(r'^```\n(\|.*?)^```', (DOCS / 'studies.md').read_text(), re.M | re.S)
     assert output.splitlines()[:2] == table.splitlines()[:2]
     names = [[line.split('|')[1] for line in text.splitlines()] for text in (table, output)]
