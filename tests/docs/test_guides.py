@@ -146,8 +146,10 @@ def test_the_study(folder: Path) -> None:
     small = [*SMALL, *DIGITS, 'train_cfg.max_epochs=2', 'model.warmup.epochs=1']
     output = call(*words, '--jobs', '2', '--cfg-options', *small, 'val_cfg.k=20', cwd=folder)
     (table,) = re.findall(r'^```\n(\|.*?)^```', (DOCS / 'studies.md').read_text(), re.M | re.S)
-    assert output.splitlines()[:2] == table.splitlines()[:2]
-    names = [[line.split('|')[1] for line in text.splitlines()] for text in (table, output)]
-    assert names[0] == names[1][: len(names[0])]
+    # Up to the values, which are of a shorter run.
+    starts = [[line.split('|')[1] for line in text.splitlines() if line.startswith('|')]
+              for text in (table, output)]  # fmt: skip
+    assert starts[0] == starts[1]
+    assert output.splitlines()[-1] == table.splitlines()[-1]
     with Image.open(folder / 'work_dirs/study/study.png') as picture:
         assert picture.width > 1000
