@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 ORIGINALS := .venv-originals
 DOWNSTREAM := .venv-downstream
+DOCS := .venv-docs
 # Two processes that run whole files, because the tests of a file share trained models. The slowest
 # tests are listed, because `make test` must finish in minutes.
 PARALLEL := -n 2 --dist loadfile --durations=40 --durations-min=2
 # A tested pair, so that pip need not search; requirements/runtime.txt has the ranges.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help install demo test test-all test-downstream test-originals format lint clean
+.PHONY: help install demo test test-all test-downstream test-originals docs format lint clean
 
 help:
 	@echo "make demo            install, train ReSSL on digits, evaluate, plot"
@@ -18,6 +19,7 @@ help:
 	@echo "make test-all        lint, check types, run all tests, including the slow ones"
 	@echo "make test-downstream run the tests with mmseg, mmdet and timm"
 	@echo "make test-originals  run the tests with the original OpenMMLab packages"
+	@echo "make docs            build the documentation as a site, in site/"
 	@echo "make format          format the code"
 
 $(VENV)/.installed: pyproject.toml setup.py $(wildcard requirements/*.txt)
@@ -66,9 +68,19 @@ test-downstream: $(DOWNSTREAM)/.installed
 test-originals: $(ORIGINALS)/.installed
 	$(ORIGINALS)/bin/python -m pytest $(PARALLEL)
 
+# Without mmrel: docstrings are read from the sources.
+$(DOCS)/.installed: requirements/docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --upgrade pip
+	$(DOCS)/bin/pip install --quiet -r requirements/docs.txt
+	touch $@
+
+docs: $(DOCS)/.installed
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(ORIGINALS) $(DOWNSTREAM) $(DOCS) site build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,12 +1,17 @@
 """Read a config file, with errors that name the file."""
 
 import os
+from typing import Any
 
 from mmengine.config import Config
 
 
 def read_config(path: str) -> Config:
     """Read a config file and its base files.
+
+    mmengine writes a ``_scope_`` into each dict of a base of another package, such as
+    ``mmrel::ressl/NAME.py``. Those that equal ``default_scope`` are removed: some dicts are
+    arguments, such as ``collate_fn``, and would be called with ``_scope_``.
 
     Args:
         path (str): The file.
@@ -22,7 +27,7 @@ def read_config(path: str) -> Config:
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config {path!r} does not exist')
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
     except ImportError as error:
         raise ImportError(f'config {path!r} cannot import a module: {_root(error)}') from error
     except FileNotFoundError as error:
@@ -38,6 +43,19 @@ def read_config(path: str) -> Config:
             f'config {_file_of(error, path)!r} is not a valid config{where}: '
             f'{type(error).__name__}: {fault}'
         ) from error
+    _drop_scope(cfg._cfg_dict, cfg.get('default_scope'))
+    return cfg
+
+
+def _drop_scope(value: Any, scope: str | None) -> None:
+    if isinstance(value, dict):
+        if scope is not None and value.get('_scope_') == scope:
+            del value['_scope_']
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for item in list(value):
+        _drop_scope(item, scope)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -11,6 +11,8 @@ from mmengine.registry import MODELS, DefaultScope
 import mmrel
 from mmrel.models import WCL
 from mmrel.utils import register_all_modules
+from mmrel.utils.config_file import read_config
+from tests.commands import ROOT
 
 NAME = 'ressl/ressl_demo_digits.py'
 linked = pytest.mark.skipif(
@@ -33,6 +35,18 @@ def test_a_base_by_package_and_name(tmp_path: Path) -> None:
     assert (cfg.model.type, cfg.model._scope_) == ('ReSSL', 'mmrel')
     assert cfg.model.memory.size == 64
     assert cfg.train_cfg.max_epochs == get_config(f'mmrel::{NAME}').train_cfg.max_epochs
+
+
+@linked
+def test_our_commands_read_such_a_base_like_a_file(tmp_path: Path) -> None:
+    child = tmp_path / 'child.py'
+    child.write_text(f"_base_ = ['mmrel::{NAME}']\n")
+    cfg = read_config(str(child))
+    assert '_scope_' not in cfg.pretty_text
+    assert cfg.to_dict() == read_config(str(ROOT / 'configs' / NAME)).to_dict()
+    # A scope that the config does not have by default is kept.
+    child.write_text(f"_base_ = ['mmrel::{NAME}']\ndefault_scope = 'mmseg'\n")
+    assert read_config(str(child)).model._scope_ == 'mmrel'
 
 
 @linked
