@@ -38,6 +38,7 @@ SCHEDULES = {
     'ressl/*60e*': '0 60',
     'ressl/*400e_photos': '0 400',
     'ressl/*': '0 20',
+    'simmatch/*classifier*': '5:1e-4 195',
     'simmatch/simmatch_resnet18*6e_cifar10*': '1:1e-4 6',
     'simmatch/simmatch_resnet18*': '1:1e-4 40',
     'simmatch/simmatch_resnet50*': '5:1e-4 400 by epoch',
