@@ -19,5 +19,5 @@ test_cfg = dict(
     population=20,
     generations=10,
     budget=dict(cost=dict(type='FLOPsCost'), min=6e6, max=9e6),
-    retrain=dict(base='configs/vitas/vitas-small-p4_1xb64-coslr-30e_cifar10.py'),
+    retrain=dict(base='configs/vitas/vitas-small-p4_1xb64-coslr-20e_cifar10.py'),
 )

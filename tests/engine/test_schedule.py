@@ -24,7 +24,7 @@ from tests.engine.toy_run import toy_runner
 # As published: warm-up, length, what the cosine ends at; the first pattern that fits holds.
 SCHEDULES = {
     'kshot/retrain/*in1k': '5:1e-3 120',
-    'kshot/retrain/*cifar10': '0 15',
+    'kshot/retrain/*cifar10': '0 10',
     'kshot/retrain/*': '0 30',
     'kshot/*digits': '0 20',
     'kshot/*in1k': '0 120',
@@ -45,7 +45,7 @@ SCHEDULES = {
     'simmatch/*1024ki*': '0 1048576 fractional',
     'simmatch/supervised*25pc': '5:1e-4 195',
     'simmatch/supervised*4pc': '26:1e-4 1040',
-    'vitas/vitas-small*cifar10': '5:1e-3 30 1e-5',
+    'vitas/vitas-small*cifar10': '5:1e-3 20 1e-5',
     'vitas/vitas_retrain_small*': '5:1e-3 50 1e-5',
     'vitas/*small*cifar10': '2:1e-3 12 1e-5',
     'vitas/*small*': '5:1e-3 100 1e-5',

@@ -2,7 +2,7 @@
 _base_ = ['cellnet-c8_1xb64-coslr-30e_imagefolder32.py']
 
 model = dict(backbone=dict(channels=16), head=dict(in_channels=64))
-train_cfg = dict(max_epochs=15)
+train_cfg = dict(max_epochs=10)
 
 train_dataloader = dict(
     dataset=dict(
