@@ -21,6 +21,7 @@ _checkpoint = 'model.backbone.init_cfg.checkpoint'
 _starts = {
     'scratch': {'model.backbone.init_cfg': None},
     'ReSSL-ext, CIFAR-10': {},
+    'WCL, CIFAR-10': {_checkpoint: 'mmrel://wcl_resnet18-w16_1xb256-coslr-20e_cifar10'},
     'ReSSL-ext, these images': {_checkpoint: 'work_dirs/photos_bccd/epoch_400.pth'},
 }
 # The same number of steps: 52 per epoch with all labels, 6 with a tenth.

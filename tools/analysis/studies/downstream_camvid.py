@@ -23,6 +23,7 @@ _checkpoint = 'model.backbone.init_cfg.checkpoint'
 _starts = {
     'scratch': {'model.backbone.init_cfg': None},
     'ReSSL-ext, CIFAR-10': {},
+    'WCL, CIFAR-10': {_checkpoint: 'mmrel://wcl_resnet18-w16_1xb256-coslr-20e_cifar10'},
     'ReSSL-ext, these images': {_checkpoint: 'work_dirs/photos_camvid/epoch_400.pth'},
 }
 # Every tenth frame, because frames next to each other in the list are from one video.
