@@ -250,7 +250,7 @@ class ImageModel:
         if result.broken:
             names = shown(result.broken)
             if not result.rows:
-                raise BrokenImageError(f'none of {len(images)} images can be decoded: {names}')
+                raise BrokenImageError(f'none of the {len(images)} images can be decoded: {names}')
             count = f'{len(result.broken)} broken of {len(images)} images'
             print_log(f'left out {count}: {names}', logger='current', level=logging.WARNING)
         return self._result(result)

@@ -116,7 +116,7 @@ def test_command_that_cannot_write_puts_the_features_elsewhere(
         (dict(out='.'), 'the ending must be'),
         (dict(out='empty/../folder.npy'), "'empty/../folder.npy' is a folder"),
         (dict(inputs=['nowhere']), "1 path(s) do not exist: 'nowhere'"),
-        (dict(inputs=['empty']), "no image in folder 'empty"),
+        (dict(inputs=['empty']), "no images in folder 'empty"),
         (dict(model='ressl_demo_digit'), 'did you mean ressl_demo_digits'),
         (dict(pretrained='none.pth'), "checkpoint 'none.pth' does not exist"),
         (dict(pretrained=None), 'give the path of the checkpoint'),

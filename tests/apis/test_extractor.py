@@ -204,7 +204,7 @@ def test_broken_images_are_left_out(
     assert result.rows == [i for i in range(23) if i not in (6, 13)]
     assert result.broken == [with_broken[6], with_broken[13]]
     np.testing.assert_allclose(result.features, skipping(paths), rtol=1e-4, atol=1e-5)
-    with pytest.raises(BrokenImageError, match='none of 2 images'):
+    with pytest.raises(BrokenImageError, match='none of the 2 images'):
         skipping(result.broken)
 
 
@@ -257,7 +257,7 @@ def test_bad_inputs_are_refused_before_any_work(
 
 def test_an_empty_folder(extractor: FeatureExtractor, tmp_path: Path) -> None:
     (tmp_path / 'notes.txt').write_text('no image')
-    with pytest.raises(ValueError, match=rf"no image in folder '{re.escape(str(tmp_path))}"):
+    with pytest.raises(ValueError, match=rf"no images in folder '{re.escape(str(tmp_path))}"):
         extractor(tmp_path)
 
 

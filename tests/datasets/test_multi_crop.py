@@ -144,7 +144,7 @@ def test_a_single_view_is_refused() -> None:
 @pytest.mark.parametrize(
     ('table', 'message'),
     [
-        (torch.zeros(N, K + 1), r'shape \(30, 5\) does not fit 30 images with num_neighbours=4'),
+        (torch.zeros(N, K + 1), r'shape \(30, 5\) does not match 30 images with num_neighbours=4'),
         (torch.full((N, K), N), 'outside 0 to 29'),
         (torch.full((N, K), -1), 'outside 0 to 29'),
     ],
