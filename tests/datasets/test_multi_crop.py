@@ -128,7 +128,7 @@ def test_workers_that_live_on_see_the_new_neighbours(method: str) -> None:
     [
         (dict(num_crops=0), r'dataset\.num_crops=0'),
         (dict(num_neighbours=0), r'dataset\.num_neighbours=0'),
-        (dict(num_neighbours=N), rf'dataset\.num_neighbours={N} needs {N + 1} images'),
+        (dict(num_neighbours=N), rf'dataset\.num_neighbours={N} needs at least {N + 1} images'),
     ],
 )
 def test_config_errors(change: dict, message: str) -> None:
