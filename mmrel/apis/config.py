@@ -86,7 +86,7 @@ def use_amp(cfg: Config) -> None:
 
 
 def _check_amp(cfg: Config) -> None:
-    # mmengine only has an assertion without this advice.
+    # mmengine only asserts this, without advice.
     if (cfg.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
         raise ValueError(
             "optim_wrapper.type='AmpOptimWrapper' needs a GPU; on a CPU use 'AutocastOptimWrapper' "

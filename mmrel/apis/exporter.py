@@ -34,7 +34,7 @@ _CHECKED_BATCHES = (1, 3)
 
 @dataclass
 class ExportReport:
-    """What was exported.
+    """Result of an export.
 
     Attributes:
         path (str): The file.
@@ -178,8 +178,8 @@ def export_model(
 
     The input is ``images``, RGB, (B, 3, H, W). Before the file is written, the
     exported network must reproduce torch's output for batches of 1 and 3 random
-    images. The file describes itself in JSON: ONNX in its metadata under ``mmrel``,
-    .pt2 in ``extra_files['mmrel.json']``.
+    images (ONNX: if onnxruntime is installed). The file describes itself in JSON:
+    ONNX in its metadata under ``mmrel``, .pt2 in ``extra_files['mmrel.json']``.
 
     Args:
         model (str | PathLike | Config | BaseModel): As for :func:`.get_model`,
@@ -206,7 +206,7 @@ def export_model(
         ImportError: If an ONNX file is requested, but onnx or onnxscript is missing.
         RuntimeError: If torch cannot export the network, or the exported network
             gives a different output.
-        Whatever :func:`.get_model` raises.
+        Also the errors of :func:`.get_model`.
     """
     path = os.fspath(out)
     check_writable(path, ENDINGS, 'a network')

@@ -145,7 +145,7 @@ class ImageModel:
     Raises:
         ValueError: If a number is out of range, the model does not have the
             output, the device does not support ``dtype``, or there is no pipeline.
-        Whatever :func:`.get_model` raises.
+        Also the errors of :func:`.get_model`.
     """
 
     # A name that :func:`.output_network` accepts.

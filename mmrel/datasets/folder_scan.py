@@ -48,7 +48,7 @@ def no_image_message(
 
     Args:
         root (str): The folder.
-        layout (str): What it should contain.
+        layout (str): The expected contents.
         extensions (tuple[str, ...]): Image extensions.
         left_out (list[str]): From :meth:`FolderScan.left_out`.
 

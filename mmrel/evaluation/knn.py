@@ -67,7 +67,7 @@ def nearest(
 def vote(
     similarities: Tensor, labels: Tensor, num_classes: int, k: int, temperature: float
 ) -> Tensor:
-    """Class scores from the k nearest neighbours.
+    """Class scores from the k nearest neighbors.
 
     Args:
         similarities (Tensor): Similarities, best first, (Q, M). Only the first k
