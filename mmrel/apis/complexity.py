@@ -36,7 +36,7 @@ def size_pipeline(cfg: Config) -> list[dict]:
 
 
 def image_size(cfg: Config) -> tuple[int, int]:
-    """Height and width of the images that a config evaluates.
+    """Height and width of the images that a config evaluates on.
 
     Without evaluation, those of the first training view.
 
@@ -54,7 +54,7 @@ def image_size(cfg: Config) -> tuple[int, int]:
 
 
 def costliest(space: SearchSpace) -> SpacePath:
-    """The path with the most FLOPs, by changing one choice at a time."""
+    """The path with the most FLOPs, found by changing one choice at a time."""
     sizes = [len(options) for options in space.choices.values()]
     best = np.array([[size - 1 for size in sizes]])
     while True:
@@ -72,16 +72,16 @@ def costliest(space: SearchSpace) -> SpacePath:
 def count_flops(backbone: nn.Module, size: tuple[int, int]) -> int:
     """Multiply-accumulates of a backbone for one image: convolutions, linear layers, attention.
 
-    Nothing is computed. (mmengine's FlopAnalyzer computes, and leaves out fused attention.)
+    Nothing is computed, unlike in mmengine's FlopAnalyzer, which also ignores fused attention.
 
     Args:
-        backbone (nn.Module): The network; its weights are gone afterwards.
+        backbone (nn.Module): The network; its weights are lost.
         size (tuple[int, int]): Height and width of the image.
     """
     backbone.eval()
     backbone.to('meta')
     counter = FlopCounterMode(display=False)
-    # The only kernel of attention that consists of products which are counted.
+    # Only this attention kernel consists of matrix products, which are counted.
     with counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
         backbone(torch.zeros(1, 3, *size, device='meta'))
     return counter.get_total_flops() // 2
@@ -94,18 +94,18 @@ def _count(module: nn.Module) -> int:
 def complexity(cfg: Config) -> dict[str, int]:
     """FLOPs and parameters of a config's backbone, without neck and head.
 
-    A supernet's FLOPs are those of the network of its costliest path, its parameters all
-    that the supernet's backbone holds.
+    A supernet's FLOPs are those of its costliest path; its parameters are all parameters
+    of the supernet's backbone.
 
     Args:
-        cfg (Config): With a loader, whose pipeline sets the image size.
+        cfg (Config): A config with a loader, whose pipeline sets the image size.
 
     Returns:
         dict[str, int]: FLOPs, the multiply-accumulates for one image of the size that the
-        config evaluates at, and Parameters.
+        config evaluates on, and Parameters.
     """
     size, model = image_size(cfg), cfg.model.to_dict()
-    complete_count(model, None, lambda: 10)  # where the data decide; heads are not counted
+    complete_count(model, None, lambda: 10)  # if the data would set it; heads are not counted
     with NoFirstWeights():
         if 'space' not in model:
             backbone = MODELS.build(model['backbone'])

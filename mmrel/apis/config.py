@@ -1,4 +1,4 @@
-"""From a config file and command-line switches to a Runner that is safe to start."""
+"""Build a checked Runner from a config file and command-line options."""
 
 import os
 
@@ -28,7 +28,7 @@ def merge_options(cfg: Config, cfg_options: dict | None) -> None:
             :class:`.TypedText` is converted by :func:`.option_value`.
 
     Raises:
-        KeyError: If nothing reads a key; the message lists the nearest real ones.
+        KeyError: If nothing reads a key; the message lists the nearest valid keys.
     """
     options = cfg_options or {}
     apply_options(cfg, options)
@@ -41,24 +41,24 @@ def load_config(
     work_dir: str | None = None,
     launcher: str = 'none',
 ) -> Config:
-    """Read a config file and apply what the command line says.
+    """Read a config file and apply the command-line options.
 
     Args:
         path (str): The config file.
         cfg_options (dict, optional): Dotted keys and their values.
-        work_dir (str, optional): Where results go. Defaults to None: the
+        work_dir (str, optional): Folder for the results. Defaults to None: the
             config's ``work_dir``, else ``work_dirs/NAME_OF_THE_CONFIG``.
         launcher (str): Job launcher. Defaults to 'none'.
 
     Returns:
-        Config: Ready for :func:`build_runner`.
+        Config: A config for :func:`build_runner`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ImportError: If the config imports what is not there.
+        FileNotFoundError: If the file does not exist.
+        ImportError: If the config imports a missing module.
         KeyError: If nothing reads the key of an option.
         ValueError: If the file is not a valid config, or an option changes the run's length
-            and the schedule does not follow.
+            but the schedule does not follow.
     """
     cfg = read_config(path)
     merge_options(cfg, cfg_options)
@@ -76,36 +76,38 @@ def use_amp(cfg: Config) -> None:
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
     if kind.removeprefix('mmrel.') not in _MIXED_PRECISION:
-        raise ValueError(f'--amp does not go with optim_wrapper.type={kind!r}')
+        raise ValueError(
+            f'--amp does not work with optim_wrapper.type={kind!r}: leave one of them out'
+        )
     if kind == 'OptimWrapper':
-        # The configs of mmseg and mmdet look names up in their own scope first.
+        # Configs of mmseg and mmdet look up names in their own scope first.
         scope = '' if cfg.get('default_scope', 'mmrel') == 'mmrel' else 'mmrel.'
         wrapper.type = f'{scope}AutocastOptimWrapper'
 
 
 def _check_amp(cfg: Config) -> None:
-    # mmengine only asserts it.
+    # mmengine only asserts this, without advice.
     if (cfg.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
         raise ValueError(
             "optim_wrapper.type='AmpOptimWrapper' needs a GPU; on a CPU use 'AutocastOptimWrapper' "
-            '(bf16), or `--amp` with no type'
+            '(bf16), or `--amp` without a type'
         )
 
 
 def use_auto_scale_lr(cfg: Config) -> None:
-    """Scale the learning rate with the global batch (``--auto-scale-lr``).
+    """Scale the learning rate with the global batch size (``--auto-scale-lr``).
 
-    ``auto_scale_lr.rule`` is 'linear' (mmengine's, the default) or 'sqrt' (what
-    goes with LARS). The global batch counts all processes and accumulated gradients.
+    ``auto_scale_lr.rule`` is 'linear' (mmengine's rule, the default) or 'sqrt' (for
+    LARS). The global batch includes all processes and accumulated gradients.
 
     Raises:
-        KeyError: If the config does not say which batch its rate is meant for.
-        ValueError: If the rule is another one.
+        KeyError: If the config does not give the batch size for its learning rate.
+        ValueError: If the rule is unknown.
     """
     if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
         raise KeyError(
             '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config: the global batch '
-            'that its learning rate is meant for'
+            'size that its learning rate is for'
         )
     if cfg.auto_scale_lr.get('rule', 'linear') not in RULES:
         raise ValueError(
@@ -115,11 +117,11 @@ def use_auto_scale_lr(cfg: Config) -> None:
 
 
 def test_from_val(cfg: Config) -> None:
-    """Where a config says nothing of testing, test as it validates."""
+    """If a config has no test settings, test in the same way as it validates."""
     if cfg.get('test_dataloader') is not None:
         return
     if cfg.get('val_dataloader') is None:
-        raise KeyError('the config has neither test_dataloader nor val_dataloader')
+        raise KeyError('the config has neither test_dataloader nor val_dataloader: add one of them')
     cfg.test_dataloader = cfg.val_dataloader
     cfg.test_evaluator = cfg.val_evaluator
     cfg.test_cfg = dict(cfg.get('val_cfg') or {})
@@ -128,18 +130,18 @@ def test_from_val(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the Runner of a config; without a GPU processes meet over gloo.
+    """Build the Runner of a config; without a GPU, processes communicate over gloo.
 
     Args:
         cfg (Config): From :func:`load_config`.
 
     Returns:
-        Runner: Ours, or the config's ``runner_type``.
+        Runner: mmrel's, or the config's ``runner_type``.
 
     Raises:
         KeyError: If a module is unknown, or a key is not one of its settings.
-        ValueError: If the config's ``runner_type`` does not know its scaling rule, or
-            ``AmpOptimWrapper`` meets a CPU.
+        ValueError: If the config's ``runner_type`` does not support its scaling rule, or
+            ``AmpOptimWrapper`` would run on a CPU.
     """
     check_config(cfg)
     _check_amp(cfg)
@@ -157,15 +159,15 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def check_batches(runner: Runner) -> None:
-    """Refuse a training set that gives not even one batch.
+    """Reject a training set that is too small for one batch.
 
     Raises:
-        ValueError: If an epoch would have no iteration.
+        ValueError: If an epoch would have no iterations.
     """
     loader = runner.train_loop.dataloader
     if len(loader) == 0:
         raise ValueError(
-            f'the training set has {len(loader.dataset)} image(s), fewer than a batch of '
+            f'the training set has {len(loader.dataset)} image(s), too few for a batch of '
             f'{loader.batch_size} on each of {runner.world_size} process(es): add images or lower '
             'train_dataloader.batch_size'
         )

@@ -25,7 +25,7 @@ _LOADER_KEYS = (
     'disable_subprocess_warning',
 )
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# Registry of the modules under a key, wherever that key is.
+# Registry of the modules under a key, anywhere in the config.
 _BY_KEY = {
     'dataset': registries.DATASETS,
     'datasets': registries.DATASETS,
@@ -48,14 +48,15 @@ _PART = re.compile(r'model\.\w+')
 
 @dataclass(frozen=True)
 class _Rule:
-    """What is known about the module at one place in a config.
+    """The rules for the module at one place in a config.
 
     Attributes:
         registry (Registry): The registry of its type.
-        default (str, optional): Its type if the config names none.
-        given (Collection[str]): Keywords that are filled in elsewhere.
+        default (str, optional): Its type if the config gives none.
+        given (Collection[str]): Arguments that are filled in elsewhere.
         beside (Collection[str]): Keys that another module reads.
-        strict (bool): Whether its type must be registered and its required keys given.
+        strict (bool): Whether its type must be registered and its required keys are
+            checked.
     """
 
     registry: Registry
@@ -80,7 +81,7 @@ def registered_names(registry: Registry) -> list[str]:
 
 
 def near_names(name: str, names: Collection[str], cutoff: float = 0.6) -> str:
-    """'did you mean ...?' with the names closest to a wrong one; '' if none is close."""
+    """A 'did you mean ...?' hint with the closest names; '' if none is close."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=cutoff)
     return f'did you mean {" or ".join(near)}? ' if near else ''
 
@@ -98,7 +99,7 @@ def _anywhere(kind: str) -> Callable | None:
 
 
 def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
-    """The class of a module, or None if it is unknown and need not be known.
+    """The class of a module, or None if it is unknown but that is allowed.
 
     Raises:
         ConfigKeyError: If its type is missing or unknown.
@@ -106,18 +107,20 @@ def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
     kind = module.get('type', rule.default)
     if kind is None:
         if rule.strict:
-            raise ConfigKeyError(f'{place}.type is missing: name a registered {rule.registry.name}')
+            raise ConfigKeyError(
+                f'{place}.type is missing: set it to a registered {rule.registry.name}'
+            )
         return None
     if not isinstance(kind, str):
         return kind if callable(kind) else None
-    # An algorithm's parts must be registered; what is inside the parts may be resolved by them.
+    # An algorithm's parts must be registered; a part may resolve its own modules itself.
     strict = rule.strict or _PART.fullmatch(place) is not None
     found = _lookup(kind, rule.registry) or (None if rule.strict else _anywhere(kind))
     if found is None:
         names = registered_names(rule.registry)
         near = near_names(kind, names, 0.6 if strict else 0.8)
         if strict or (near and '.' not in kind):
-            # There are hundreds of models.
+            # Long lists (there are hundreds of models) would not help.
             valid = near or (f'valid: {", ".join(sorted(names))}' if len(names) < 60 else '')
             text = f'{place}.type={kind!r} is not a registered {rule.registry.name}; {valid}'
             raise ConfigKeyError(text.rstrip('; '))
@@ -143,7 +146,7 @@ def _check_module(module: dict, place: str, rule: _Rule) -> None:
         valid = [name for name in known.names if name not in hidden]
         owner = getattr(found, '__name__', str(found))
         for key in sorted(own - set(known.names)):
-            # Even where a class accepts any key, one close to its own is a misspelling.
+            # Even if a class accepts any key, one close to its own keys is a misspelling.
             if known.closed or difflib.get_close_matches(key, valid, cutoff=0.88):
                 raise unknown_key(place, key, owner, [*valid, *rule.beside])
         for key in known.required if rule.strict else ():
@@ -283,8 +286,8 @@ def _check_other(name: str, section: dict) -> None:
 def check_config(cfg: Config, sections: Collection[str] | None = None) -> None:
     """Check that the modules of a config exist and accept their keys.
 
-    A class whose keywords cannot be determined accepts any key. Configs of
-    another scope than mmrel's are not checked.
+    If the keywords of a class cannot be determined, it accepts any key. Only configs
+    with mmrel's scope are checked.
 
     Args:
         cfg (Config): The config.
@@ -292,8 +295,8 @@ def check_config(cfg: Config, sections: Collection[str] | None = None) -> None:
 
     Raises:
         KeyError: If a type is not registered, a key is not a setting of its
-            module, or a required one is missing; the message names the place in
-            the config and lists what is valid, the nearest first.
+            module, or a required key is missing; the message gives the place in
+            the config and the valid names, the nearest first.
     """
     if cfg.get('default_scope') not in (None, 'mmrel'):
         return

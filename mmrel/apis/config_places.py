@@ -1,4 +1,4 @@
-"""Add the place in the config to errors from building its modules."""
+"""Add the place in the config to errors raised while building its modules."""
 
 import inspect
 import re
@@ -34,7 +34,7 @@ def _named_in(error: TypeError, name: str) -> Callable | None:
 def naming_places(cfg: Config) -> Iterator[None]:
     """Add the place in the config to the error of a constructor that rejects its keys.
 
-    This covers sections without a type, and modules that :func:`check_config` cannot judge.
+    This covers sections without a type, and modules that :func:`check_config` cannot check.
 
     Raises:
         KeyError: If a class does not accept a key; the message lists the accepted keys.

@@ -1,4 +1,4 @@
-"""Write a network that runs without mmrel: ONNX or torch.export, with a free batch.
+"""Export a network that runs without mmrel: ONNX or torch.export, with a dynamic batch size.
 
 mmrel export MODEL OUT.onnx --pretrained CKPT --what features
 mmrel export MODEL OUT.pt2 --pretrained CKPT --what scores --preprocess
@@ -17,7 +17,7 @@ __all__ = ['ExportReport', 'export_model', 'main']
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='mmrel export',
         description=__doc__,
@@ -27,21 +27,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', help='a .onnx or .pt2 file')
     parser.add_argument(
         '--what', choices=OUTPUTS, default='features',
-        help='pooled features of the backbone, or class probabilities (features)',
+        help='pooled backbone features, or class probabilities (default: features)',
     )  # fmt: skip
     parser.add_argument(
         '--size', type=int, nargs='+', metavar='PX',
-        help='height and width of the images, or one number (what the config evaluates with)',
+        help="height and width of the images, or one number for both (default: the config's "
+        'evaluation size)',
     )  # fmt: skip
     parser.add_argument(
         '--preprocess', action='store_true',
-        help='take uint8 RGB images and normalize them in the network (float32, normalized)',
+        help='take uint8 RGB images and normalize them in the network (default: take normalized '
+        'float32 images)',
     )  # fmt: skip
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command."""
     args = parse_args(argv)
     try:
         report = export_model(

@@ -1,4 +1,4 @@
-"""Trained networks for other programs: torch.export and ONNX, with a free batch."""
+"""Export trained networks to torch.export and ONNX, with a dynamic batch size."""
 
 import copy
 import io
@@ -34,14 +34,14 @@ _CHECKED_BATCHES = (1, 3)
 
 @dataclass
 class ExportReport:
-    """What was exported.
+    """Result of an export.
 
     Attributes:
         path (str): The file.
-        metadata (dict): What the file says of itself.
-        difference (float, optional): The largest difference of an output from
-            torch's, as a part of the largest output, over batches of 1 and 3
-            random images; None if onnxruntime is not installed.
+        metadata (dict): The metadata in the file.
+        difference (float, optional): The largest difference from torch's output,
+            relative to the largest output, over batches of 1 and 3 random images;
+            None if onnxruntime is not installed.
     """
 
     path: str
@@ -50,7 +50,7 @@ class ExportReport:
 
 
 class _Exported(nn.Module):
-    """A network, with or without the data preprocessor before it."""
+    """A network, optionally with the data preprocessor in front of it."""
 
     def __init__(self, network: nn.Module, preprocessor: nn.Module | None) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _Exported(nn.Module):
 
 
 def _swaps_channels(preprocessor: nn.Module) -> bool:
-    """Whether it swaps red and blue: mmpretrain has two names for it."""
+    """Whether it swaps red and blue; mmpretrain has two attributes for this."""
     return any(getattr(preprocessor, key, False) for key in ('to_rgb', '_channel_conversion'))
 
 
@@ -102,11 +102,13 @@ def _model(
     pretrained: bool | str | os.PathLike,
     cfg_options: dict | None,
 ) -> BaseModel:
-    """The model on the CPU, in evaluation mode; a built one is copied."""
+    """The model on the CPU, in eval mode; a built model is copied."""
     if not isinstance(model, nn.Module):
         return get_model(model, pretrained, cfg_options=cfg_options)
     if cfg_options:
-        raise ValueError('cfg_options are for a config: this model is built already')
+        raise ValueError(
+            'cfg_options change a config, but this model is already built: leave them out'
+        )
     built = copy.deepcopy(unwrap(model)).to('cpu').eval()
     if not isinstance(pretrained, bool):
         load_weights(built, os.fspath(pretrained))
@@ -114,7 +116,7 @@ def _model(
 
 
 def _image_size(model: BaseModel, size: int | Sequence[int] | None) -> tuple[int, int]:
-    """Height and width: as given, else what the pipeline for evaluation makes."""
+    """Height and width: as given, else the output size of the evaluation pipeline."""
     if size is None:
         steps = evaluation_pipeline(getattr(model, '_config', None))
         pipeline = Compose([TRANSFORMS.build(step) for step in steps])
@@ -174,39 +176,39 @@ def export_model(
     teacher: bool = False,
     cfg_options: dict | None = None,
 ) -> ExportReport:
-    """Write a network that runs without mmrel, for batches of any length.
+    """Export a network that runs without mmrel, for batches of any size.
 
-    The input is ``images``, RGB, (B, 3, H, W). It is run for batches of 1 and 3
-    random images before anything is written, and must give torch's result. The
-    file says what it is, as JSON: ONNX in its metadata under ``mmrel``, .pt2 in
-    ``extra_files['mmrel.json']``.
+    The input is ``images``, RGB, (B, 3, H, W). Before the file is written, the
+    exported network must reproduce torch's output for batches of 1 and 3 random
+    images (ONNX: if onnxruntime is installed). The file describes itself in JSON:
+    ONNX in its metadata under ``mmrel``, .pt2 in ``extra_files['mmrel.json']``.
 
     Args:
-        model (str | PathLike | Config | BaseModel): As in :func:`.get_model`,
+        model (str | PathLike | Config | BaseModel): As for :func:`.get_model`,
             or an existing model (it is not changed).
-        out (str | PathLike): Ends in .onnx or .pt2 (``torch.export.load``).
-        pretrained (bool | str | PathLike): As :class:`.ImageModel`. Defaults to
-            True.
-        what (str): 'features' (pooled, of the backbone), or 'scores' (class
+        out (str | PathLike): A .onnx or .pt2 file (``torch.export.load``).
+        pretrained (bool | str | PathLike): As for :class:`.ImageModel`. Defaults
+            to True.
+        what (str): 'features' (pooled backbone features) or 'scores' (class
             probabilities). Defaults to 'features'.
         size (int | Sequence[int], optional): Height and width of the images.
-            Defaults to None: what the config evaluates with.
+            Defaults to None: the config's evaluation size.
         preprocess (bool): Take uint8 images from 0 to 255 and normalize them in
-            the network. Defaults to False: it takes float32 images that are
-            normalized already; ``mean`` and ``std`` are in the metadata.
-        teacher (bool): The momentum teacher's network. Defaults to False.
-        cfg_options (dict, optional): As in :func:`.get_model`.
+            the network. Defaults to False: take float32 images that are already
+            normalized; ``mean`` and ``std`` are in the metadata.
+        teacher (bool): Export the momentum teacher's network. Defaults to False.
+        cfg_options (dict, optional): As for :func:`.get_model`.
 
     Returns:
         ExportReport: The file, its metadata, and the difference from torch.
 
     Raises:
-        ValueError: If the ending, the size or ``what`` is not valid, or the model
-            lacks what is asked for.
-        ImportError: If ONNX is asked for and not installed.
-        RuntimeError: If torch cannot export the network, or its exported form
-            gives another result.
-        Whatever :func:`.get_model` raises.
+        ValueError: If the file extension, the size or ``what`` is not valid, or the
+            model does not have the requested output.
+        ImportError: If an ONNX file is requested, but onnx or onnxscript is missing.
+        RuntimeError: If torch cannot export the network, or the exported network
+            gives a different output.
+        Also the errors of :func:`.get_model`.
     """
     path = os.fspath(out)
     check_writable(path, ENDINGS, 'a network')
@@ -216,7 +218,9 @@ def export_model(
     height_width = _image_size(built, size)
     preprocessor = built.data_preprocessor
     if preprocess and getattr(preprocessor, 'pad_size_divisor', 1) > 1:
-        raise ValueError('preprocess=True does not pad: set data_preprocessor.pad_size_divisor=1')
+        raise ValueError(
+            'preprocess=True cannot pad images: set data_preprocessor.pad_size_divisor=1'
+        )
     exported = _Exported(
         output_network(built, what, teacher), preprocessor if preprocess else None
     ).eval()
@@ -244,7 +248,7 @@ def export_model(
         )
         convert = _to_onnx if check_ending(path, ENDINGS, 'a network') == '.onnx' else _to_pt2
         content, run = convert(program, metadata)
-    except Exception as error:  # torch raises all kinds of errors for what it cannot trace
+    except Exception as error:  # torch raises all kinds of errors for code that it cannot trace
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RuntimeError(f'{type(built).__name__} cannot be exported: {reason}') from error
     difference = None
@@ -261,7 +265,7 @@ def export_model(
 
 
 def _difference(expected: Tensor, given: Tensor) -> float:
-    """The largest difference, as a part of the largest value."""
+    """The largest difference, relative to the largest value."""
     if expected.shape != given.shape:
         return float('inf')
     return float((expected - given).abs().max() / expected.abs().max().clamp(min=1e-30))

@@ -1,9 +1,8 @@
-"""Write pooled backbone features of images to a file.
+"""Write the pooled backbone features of images to a file.
 
     mmrel extract MODEL INPUT... --pretrained CKPT --out features.npy
 
-An error in the middle costs nothing that is done: the finished rows are written
-to features.partial.npy before it is reported.
+If an error occurs midway, the finished rows are kept in features.partial.npy.
 """
 
 import argparse
@@ -25,7 +24,7 @@ __all__ = ['ExtractedFeatures', 'FeatureExtractor', 'main']
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='mmrel extract',
         description=__doc__,
@@ -35,13 +34,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_image_arguments(parser)
     parser.add_argument(
         '--out', required=True,
-        help='a .npy file, with the paths in NAME.paths.txt, or a .parquet file',
+        help='a .npy file (the paths go to NAME.paths.txt), or a .parquet file',
     )  # fmt: skip
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command."""
     args = parse_args(argv)
     try:
         check_feature_file(args.out)

@@ -1,4 +1,4 @@
-"""Features of images, for use outside of a training."""
+"""Extract the features of images with a trained model."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from .image_model import ImageModel, ImageRows
 
 @dataclass
 class ExtractedFeatures:
-    """Features, and which images they are of.
+    """Features and their images.
 
     Attributes:
-        features (ndarray): Pooled, float32, (N, C).
-        rows (list[int]): The images' places in the list that was asked for.
+        features (ndarray): Pooled features, float32, (N, C).
+        rows (list[int]): The images' positions in the input list.
         paths (list[str | None]): Their paths; None for images in memory.
-        broken (list[str]): The images that were left out: paths, or places.
+        broken (list[str]): Paths or positions of the images that were skipped.
     """
 
     features: np.ndarray
@@ -31,14 +31,14 @@ class FeatureExtractor(ImageModel):
     """Pooled backbone features of images: files, folders, arrays or Pillow images.
 
     Args:
-        *args: As :class:`.ImageModel`: the model (a name, a config or a built
+        *args: As for :class:`.ImageModel`: the model (a name, a config or a built
             model) and its weights.
-        **kwargs: As :class:`.ImageModel`.
+        **kwargs: As for :class:`.ImageModel`.
 
     Raises:
-        ValueError: As :class:`.ImageModel`: if a number is out of range, the
-            model has no backbone or no teacher, or there is no pipeline.
-        Whatever :func:`.get_model` raises.
+        ValueError: As for :class:`.ImageModel`, for example if a number is out of
+            range, the model has no backbone or no teacher, or there is no pipeline.
+        Also the errors of :func:`.get_model`.
 
     Example:
         >>> import numpy as np
@@ -51,10 +51,10 @@ class FeatureExtractor(ImageModel):
     output = 'features'
 
     def __call__(self, inputs: ImageInput | Iterable[ImageInput] | ImageList) -> np.ndarray:
-        """The features alone.
+        """Extract only the features.
 
         Args:
-            inputs: As :meth:`extract`.
+            inputs: As for :meth:`extract`.
 
         Returns:
             ndarray: float32, (N, C), in the order of the inputs.
@@ -62,23 +62,23 @@ class FeatureExtractor(ImageModel):
         return self.extract(inputs).features
 
     def extract(self, inputs: ImageInput | Iterable[ImageInput] | ImageList) -> ExtractedFeatures:
-        """Features, and which images they are of.
+        """Extract the features, together with their images.
 
         Args:
             inputs (str | PathLike | ndarray | Image.Image | Iterable | ImageList):
-                As :class:`ImageList`: a path, a folder, an array, a Pillow image,
-                or several.
+                As for :class:`.ImageList`: a path, a folder, an array, a Pillow
+                image, or several.
 
         Returns:
             ExtractedFeatures: In the order of the inputs.
 
         Raises:
-            BrokenImageError: If an image cannot be decoded and broken ones are
-                not left out, or none can be decoded. Like whatever else ends
-                the extraction early (Ctrl-C too), it carries what was done
-                until then as its attribute ``finished``.
-            FileNotFoundError, ValueError, TypeError: If an input is not there
-                or is not an image, before the first one is read.
+            BrokenImageError: If an image cannot be decoded and broken images are
+                not skipped, or if no image can be decoded. Like every exception
+                that ends the extraction early (including Ctrl-C), it has the
+                results so far as its attribute ``finished``.
+            FileNotFoundError, ValueError, TypeError: If an input does not exist
+                or is not an image; raised before the first image is read.
         """
         return self._run(inputs)
 

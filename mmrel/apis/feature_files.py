@@ -1,4 +1,4 @@
-"""Features on disk: .npy with a list of paths, or .parquet."""
+"""Write features to disk: .npy with a list of paths, or .parquet."""
 
 import os
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ ENDINGS = ('.npy', '.parquet')
 
 
 def check_feature_file(path: str) -> None:
-    """Whether features can be written to a file, asked before there are any.
+    """Check in advance that features can be written to a file.
 
     Args:
-        path (str): As :func:`.check_writable`.
+        path (str): As for :func:`.check_writable`.
 
     Raises:
-        ValueError, ImportError, OSError: As there.
+        ValueError, ImportError, OSError: As for :func:`.check_writable`.
     """
     check_writable(path, ENDINGS, 'features')
 
@@ -29,39 +29,40 @@ def check_paths(path: str, names: Sequence[str]) -> None:
     """Check that the images' paths can be written with their features.
 
     Args:
-        path (str): The file to be.
+        path (str): The output file.
         names (Sequence[str]): The images' paths.
 
     Raises:
-        ValueError: If one cannot be told apart in a list with a path a line, or
-            is not valid text for Parquet.
+        ValueError: If a path contains a line break (.npy), or is not UTF-8
+            (.parquet).
     """
     check_texts(path, names, '.npy')
     for name in names:
         if path.endswith('.npy') and ('\n' in name or '\r' in name):
-            raise ValueError(f'path {name!r} has a line break: rename it, or write .parquet')
+            raise ValueError(f'path {name!r} has a line break: rename it, or write a .parquet file')
 
 
 def paths_file(path: str) -> str:
-    """The list of paths of a .npy file: features.npy -> features.paths.txt."""
+    """The path list that belongs to a .npy file: features.npy -> features.paths.txt."""
     return f'{os.path.splitext(path)[0]}.paths.txt'
 
 
 def write_features(path: str, features: np.ndarray, names: Sequence[str]) -> None:
-    """Write features and the paths of their images, whole or not at all.
+    """Write features and the paths of their images, completely or not at all.
 
     Args:
-        path (str): Ends in .npy (the paths go to :func:`paths_file`, one a
-            line) or .parquet (columns ``path`` and ``feature``, a list of fixed
+        path (str): A .npy file (the paths go to :func:`paths_file`, one per line)
+            or a .parquet file (columns ``path`` and ``feature``, a list of fixed
             size).
         features (ndarray): float32, (N, C).
         names (Sequence[str]): The N paths.
 
     Raises:
-        OSError: If it cannot be written; files that were there are untouched.
+        ValueError: If the numbers of features and paths differ.
+        OSError: If writing fails; existing files are not changed.
     """
     if len(features) != len(names):
-        raise ValueError(f'{len(features)} features of {len(names)} images')
+        raise ValueError(f'{len(features)} features do not match {len(names)} images')
     if check_ending(path, ENDINGS, 'features') == '.npy':
         lines = ''.join(f'{name}\n' for name in names).encode(errors='surrogateescape')
         write_together(

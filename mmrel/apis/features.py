@@ -1,4 +1,4 @@
-"""Features of a trained model, with the images that they were made from."""
+"""Features of a trained model, together with their images."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from mmrel.models.utils.features import batch_features
 
 @dataclass
 class ImageFeatures:
-    """Images and what the backbone made of them, row by row.
+    """Images and their features, row by row.
 
     Args:
         images (Tensor): RGB before the data preprocessor, uint8, (N, 3, H, W).
-        features (Tensor): Pooled, float32, (N, C).
-        labels (Tensor, optional): Classes, (N,); None for images without.
+        features (Tensor): Pooled features, float32, (N, C).
+        labels (Tensor, optional): Classes, (N,); None for images without classes.
     """
 
     images: Tensor
@@ -26,10 +26,10 @@ class ImageFeatures:
 
 
 def check_view(batch: dict) -> None:
-    """Whether a batch has one view an image.
+    """Check that a batch has one view per image.
 
     Args:
-        batch (dict): From a data loader.
+        batch (dict): A batch from a data loader.
 
     Raises:
         ValueError: If the inputs are not one uint8 tensor.
@@ -49,18 +49,16 @@ def extract_features(
     """Pooled backbone features of all images of a loader, on the CPU.
 
     Args:
-        model (BaseModel): As for :func:`batch_features`. It is put into
-            evaluation mode.
-        loader (Iterable[dict]): Batches with one view and one label an image.
-        labeled (bool): Whether the labels are needed. Defaults to True.
-        teacher (bool): Features of the teacher. Defaults to False: the
-            student's.
+        model (BaseModel): As for :func:`batch_features`. It is set to eval mode.
+        loader (Iterable[dict]): Batches with one view and one label per image.
+        labeled (bool): Whether to read the labels. Defaults to True.
+        teacher (bool): Use the teacher instead of the student. Defaults to False.
 
     Returns:
         ImageFeatures: In the loader's order.
 
     Raises:
-        ValueError: If there is no batch, one has no labels or no single uint8
+        ValueError: If there are no batches, a batch lacks labels or a single uint8
             view, or there is no teacher.
     """
     model.eval()
@@ -73,10 +71,10 @@ def extract_features(
         if not labeled:
             continue
         if any('gt_label' not in sample for sample in samples):
-            raise ValueError('the data set gives no labels: use one with classes')
+            raise ValueError('the dataset has no labels: use one with classes')
         labels.append(torch.cat([sample.gt_label for sample in samples]).cpu())
     if not images:
-        raise ValueError('the data set is empty')
+        raise ValueError('the dataset is empty')
     return ImageFeatures(
         torch.cat(images), torch.cat(features), torch.cat(labels) if labeled else None
     )

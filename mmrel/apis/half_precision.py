@@ -1,4 +1,4 @@
-"""Half precision for inference: which types a device computes in."""
+"""Half precision for inference: the dtypes that a device supports."""
 
 import warnings
 
@@ -13,24 +13,24 @@ DTYPES = {
 
 
 def usable_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """Check that a device computes convolutions and products in a type, under autocast.
+    """Check that a device supports a dtype for convolutions and matrix products under autocast.
 
     Args:
         dtype (str): A key of ``DTYPES``.
-        device (torch.device): Where the model runs.
+        device (torch.device): The model's device.
 
     Returns:
-        torch.dtype: The type; float32 needs no autocast.
+        torch.dtype: The dtype; float32 needs no autocast.
 
     Raises:
-        ValueError: If the type is unknown, or torch cannot use it on the device.
+        ValueError: If the dtype is unknown, or torch cannot use it on the device.
     """
     if dtype not in DTYPES:
         raise ValueError(f'dtype={dtype!r} must be one of {", ".join(DTYPES)}')
     if dtype == 'float32':
         return DTYPES[dtype]
     try:
-        # Where autocast does not know the type it only warns, and switches itself off.
+        # If autocast does not support the dtype, it only warns and disables itself.
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter('error')
             with torch.autocast(device.type, DTYPES[dtype]):

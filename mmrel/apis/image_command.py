@@ -1,4 +1,4 @@
-"""What the commands on images share: arguments, errors, partial results."""
+"""Shared by the commands on images: arguments, errors, partial results."""
 
 import argparse
 import os
@@ -19,59 +19,63 @@ EXPECTED = (ImportError, KeyError, OSError, RuntimeError, ValueError)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that say which network is used.
+    """Add the arguments that select the network.
 
     Args:
-        parser (ArgumentParser): ``model`` comes first.
+        parser (ArgumentParser): The parser; ``model`` becomes its first argument.
     """
     parser.add_argument('model', help='a name of mmrel.apis.list_models(), or a config file')
     parser.add_argument(
         '--pretrained', metavar='CKPT', default=True,
-        help='a training checkpoint or a published backbone; left out: the released weights',
+        help='a training checkpoint or a published backbone (default: the released weights)',
     )  # fmt: skip
     parser.add_argument(
-        '--teacher', action='store_true', help="the momentum teacher's network (ReSSL, SimMatch)"
+        '--teacher',
+        action='store_true',
+        help="use the momentum teacher's network (ReSSL, SimMatch)",
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='changes of the config, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config changes, as a.b=value'
     )
 
 
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that say which images are read, and how.
+    """Add the arguments that select the images and how they are processed.
 
     Args:
-        parser (ArgumentParser): With the model's arguments.
+        parser (ArgumentParser): A parser that has the model's arguments.
     """
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image files and folders')
-    parser.add_argument('--batch-size', type=int, default=64, help='images at a time (64)')
+    parser.add_argument('--batch-size', type=int, default=64, help='images per batch (default: 64)')
     parser.add_argument(
         '--num-workers', type=int, default=min(4, os.cpu_count() or 1),
-        help='processes that read images (one a core, 4 at most)',
+        help='processes that read images (default: one per core, at most 4)',
     )  # fmt: skip
-    parser.add_argument('--device', help='such as cpu or cuda:1 (a GPU where there is one)')
+    parser.add_argument('--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
     parser.add_argument(
         '--dtype', choices=list(DTYPES), default='float32',
-        help='half precision by autocast; what is written is float32 (float32)',
+        help='autocast to half precision; the output stays float32 (default: float32)',
     )  # fmt: skip
     parser.add_argument(
-        '--channels-last', action='store_true', help='channels-last memory format, for speed'
+        '--channels-last',
+        action='store_true',
+        help='use the channels-last memory format, for speed',
     )
     parser.add_argument(
-        '--skip-broken', action='store_true', help='leave out images that cannot be decoded'
+        '--skip-broken', action='store_true', help='skip images that cannot be decoded'
     )
     parser.add_argument(
         '--extensions', nargs='+', metavar='EXT',
-        help='extensions of images in folders, such as .webp .png (all that Pillow reads)',
+        help='extensions of images in folders, such as .webp .png (default: all that Pillow reads)',
     )  # fmt: skip
     parser.add_argument('--no-progress', action='store_true', help='show no progress bar')
 
 
 def image_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of :class:`.ImageModel`, from the command line's.
+    """The arguments of :class:`.ImageModel` from the command line.
 
     Args:
-        args (Namespace): With the arguments of both functions above.
+        args (Namespace): The arguments added by both functions above.
 
     Returns:
         dict[str, Any]: Keyword arguments.
@@ -101,7 +105,7 @@ def stop(error: BaseException) -> NoReturn:
     Raises:
         SystemExit: Always.
     """
-    # str() of a KeyError is the message in quotes.
+    # str() of a KeyError adds quotes to the message.
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     sys.exit(f'error: {text}')
 
@@ -113,27 +117,27 @@ def run_on_images(
     compute: Callable[[Any, ImageList], Any],
     write: Callable[[str, Any], None],
 ) -> tuple[Any, float]:
-    """Compute what a command is for, and write it to ``args.out``.
+    """Compute a command's result and write it to ``args.out``.
 
-    An error in the middle costs nothing that is done: the finished rows are
-    written to NAME.partial before it is reported.
+    If an error occurs midway, the finished rows are written to
+    :func:`.partial_file` before the error is reported.
 
     Args:
-        args (Namespace): The command line's, with ``out``.
-        check (Callable): Refuses images whose result cannot be written; called
-            before the model is built.
-        build (Callable): Makes the model from :func:`image_settings`.
-        compute (Callable): From model and images to a result with ``rows``.
+        args (Namespace): The command-line arguments, with ``out``.
+        check (Callable): Raises an error if the result for the images cannot be
+            written; called before the model is built.
+        build (Callable): Builds the model from :func:`image_settings`.
+        compute (Callable): Computes a result with ``rows`` from model and images.
         write (Callable): Writes a result to a path.
 
     Returns:
-        tuple[Any, float]: The result, and the seconds that it took.
+        tuple[Any, float]: The result, and how many seconds it took.
 
     Raises:
-        SystemExit: After an error that is explained by its message.
+        SystemExit: After an error whose message explains it.
     """
     try:
-        # The quick checks first.
+        # Run the quick checks first.
         images = ImageList(args.inputs, args.extensions, args.skip_broken)
         check(images)
         model = build(**image_settings(args))
@@ -157,11 +161,11 @@ def run_on_images(
 
 
 def _save_finished(out: str, write: Callable[[str, Any], None], error: BaseException) -> str:
-    """Write what was done before an error, and say where it is."""
+    """Write the rows finished before an error; return a message that says where."""
     if not hasattr(error, 'finished'):
         return ''
     finished = error.finished
     if not finished.rows:
-        return 'nothing was finished before'
+        return 'no image was finished before the error'
     path, _ = write_or_rescue(partial_file(out), lambda path: write(path, finished))
-    return f'the {len(finished.rows)} finished images are in {path}'
+    return f'the results of the {len(finished.rows)} finished images are in {path}'

@@ -1,4 +1,4 @@
-"""A trained model on images as a user has them: reading, batches, errors, progress."""
+"""Run a trained model on a user's images: reading, batches, errors, progress."""
 
 import logging
 import os
@@ -45,13 +45,13 @@ _SECONDS_BETWEEN_LINES = 30
 
 @dataclass
 class ImageRows:
-    """What a model gave for images, and which images they are.
+    """A model's outputs and their images.
 
     Attributes:
-        values (ndarray): float32, (N, C).
-        rows (list[int]): The images' places in the list that was asked for.
+        values (ndarray): Outputs, float32, (N, C).
+        rows (list[int]): The images' positions in the input list.
         paths (list[str | None]): Their paths; None for images in memory.
-        broken (list[str]): The images that were left out: paths, or places.
+        broken (list[str]): Paths or positions of the images that were skipped.
     """
 
     values: np.ndarray
@@ -61,7 +61,7 @@ class ImageRows:
 
 
 class _Rows:
-    """Results as they come, in an array that is made once."""
+    """Collects results in an array that is allocated once."""
 
     def __init__(self, images: ImageList) -> None:
         self.images = images
@@ -86,16 +86,16 @@ class _Rows:
 
 
 def evaluation_pipeline(cfg: Config | None) -> list[dict]:
-    """The pipeline by which a config evaluates.
+    """The pipeline that a config evaluates with.
 
     Args:
-        cfg (Config, optional): The model's.
+        cfg (Config, optional): The model's config.
 
     Returns:
         list[dict]: Configs of its transforms.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such pipeline.
     """
     settings = {} if cfg is None else cfg
     for part in ('val_dataloader', 'test_dataloader'):
@@ -107,49 +107,49 @@ def evaluation_pipeline(cfg: Config | None) -> list[dict]:
             return settings[name]
     where = 'the model was built without a config' if cfg is None else 'the config has none'
     raise ValueError(
-        f'no pipeline to read images with: {where}; give pipeline=[...], such as '
+        f'no pipeline to read images with: {where}; pass pipeline=[...], such as '
         "[dict(type='LoadImage'), dict(type='CentralView', size=224, resize=256), "
         "dict(type='PackInputs')]"
     )
 
 
 class ImageModel:
-    """The part that :class:`.FeatureExtractor` and :class:`.ImagePredictor` share.
+    """Base class of :class:`.FeatureExtractor` and :class:`.ImagePredictor`.
 
     Args:
-        model (str | PathLike | Config | BaseModel): As in :func:`.get_model`,
-            or an existing model, which is put into evaluation mode.
-        pretrained (bool | str | PathLike): As in :func:`.get_model`. Of a
-            existing model, True means as it is. Defaults to True.
-        device (str | torch.device, optional): Defaults to None: a GPU where
-            there is one; an existing model stays where it is.
-        batch_size (int): Images at a time. Defaults to 64.
-        num_workers (int): Processes that read images. Defaults to 0: this one
-            reads them itself.
-        pipeline (Sequence[dict | Callable], optional): From a file to packed
+        model (str | PathLike | Config | BaseModel): As for :func:`.get_model`,
+            or an existing model, which is set to eval mode.
+        pretrained (bool | str | PathLike): As for :func:`.get_model`. For an
+            existing model, True or False keeps its weights. Defaults to True.
+        device (str | torch.device, optional): The device. Defaults to None: a GPU
+            if there is one; an existing model stays on its device.
+        batch_size (int): Images per batch. Defaults to 64.
+        num_workers (int): Processes that read images. Defaults to 0: read them in
+            this process.
+        pipeline (Sequence[dict | Callable], optional): Turns a file into packed
             inputs, one view of fixed size. Defaults to None: the config's
-            pipeline for evaluation.
-        skip_broken (bool): Leave out images that cannot be decoded, and log
-            how many. Defaults to False.
-        progress (bool): Show a bar, on standard error. Defaults to True.
-        cfg_options (dict, optional): As in :func:`.get_model`.
+            evaluation pipeline.
+        skip_broken (bool): Skip images that cannot be decoded, and log how many.
+            Defaults to False.
+        progress (bool): Show a progress bar on standard error. Defaults to True.
+        cfg_options (dict, optional): As for :func:`.get_model`.
         extensions (str | Sequence[str], optional): Extensions of images in
-            folders, such as '.webp,.png'. Defaults to None: those of all formats
-            that the installed Pillow reads.
+            folders, such as '.webp,.png'. Defaults to None: every format that the
+            installed Pillow reads.
         teacher (bool): Use the momentum teacher's network (ReSSL, SimMatch).
             Defaults to False: the student's.
         dtype (str): 'float32', or 'bfloat16' or 'float16' for autocast; results
-            are float32 in any case. Defaults to 'float32'.
-        channels_last (bool): Keep weights and images in channels-last memory
+            are always float32. Defaults to 'float32'.
+        channels_last (bool): Keep weights and images in the channels-last memory
             format, which is faster on many devices. Defaults to False.
 
     Raises:
-        ValueError: If a number is out of range, the model lacks what is asked
-            for, the device cannot compute in ``dtype``, or there is no pipeline.
-        Whatever :func:`.get_model` raises.
+        ValueError: If a number is out of range, the model does not have the
+            output, the device does not support ``dtype``, or there is no pipeline.
+        Also the errors of :func:`.get_model`.
     """
 
-    # As :func:`.output_network` names it.
+    # A name that :func:`.output_network` accepts.
     output: str
 
     def __init__(
@@ -170,13 +170,14 @@ class ImageModel:
     ) -> None:
         if batch_size < 1 or num_workers < 0:
             raise ValueError(
-                f'batch_size={batch_size} must be positive, num_workers={num_workers} not negative'
+                f'batch_size={batch_size} must be positive, and num_workers={num_workers} must not '
+                'be negative'
             )
         if isinstance(model, nn.Module):
             self.model = self._built(model, pretrained, device, cfg_options)
         else:
             device = usable_device(device or get_device())
-            usable_dtype(dtype, device)  # before the weights are read
+            usable_dtype(dtype, device)  # check before reading the weights
             self.model = get_model(model, pretrained, device, cfg_options)
         check_output(self.model, self.output, teacher)
         self.autocast_dtype = usable_dtype(dtype, self.device)
@@ -197,7 +198,7 @@ class ImageModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The model's device."""
         return next(self.model.parameters()).device
 
     @staticmethod
@@ -208,14 +209,16 @@ class ImageModel:
         cfg_options: dict | None,
     ) -> BaseModel:
         if cfg_options:
-            raise ValueError('cfg_options are for a config: this model is built already')
+            raise ValueError(
+                'cfg_options change a config, but this model is already built: leave them out'
+            )
         model = unwrap(model)
         if not isinstance(pretrained, bool):
             load_weights(model, os.fspath(pretrained))
         return (model if device is None else model.to(usable_device(device))).eval()
 
     def _result(self, rows: ImageRows) -> Any:
-        """What the user gets for finished rows."""
+        """The result that the user gets for finished rows."""
         raise NotImplementedError
 
     def _run(self, inputs: ImageInput | Iterable[ImageInput] | ImageList) -> Any:
@@ -223,13 +226,13 @@ class ImageModel:
 
         Args:
             inputs (str | PathLike | ndarray | Image.Image | Iterable | ImageList):
-                As :class:`ImageList`.
+                As for :class:`.ImageList`.
 
         Returns:
             Any: From :meth:`_result`, in the order of the inputs.
 
         Raises:
-            BrokenImageError, FileNotFoundError, ValueError, TypeError: As
+            BrokenImageError, FileNotFoundError, ValueError, TypeError: As for
                 :meth:`.FeatureExtractor.extract`.
         """
         if isinstance(inputs, ImageList):
@@ -239,8 +242,8 @@ class ImageModel:
         first = self.pipeline.transforms[0] if self.pipeline.transforms else None
         if images.in_memory and not isinstance(first, LoadImage):
             raise ValueError(
-                'arrays and Pillow images need a pipeline that begins with LoadImage; this one '
-                f'begins with {first}'
+                'arrays and Pillow images need a pipeline that starts with LoadImage; this one '
+                f'starts with {first}'
             )
         rows = _Rows(images)
         try:
@@ -253,14 +256,14 @@ class ImageModel:
         if result.broken:
             names = shown(result.broken)
             if not result.rows:
-                raise BrokenImageError(f'none of {len(images)} images can be decoded: {names}')
-            count = f'{len(result.broken)} broken of {len(images)} images'
-            print_log(f'left out {count}: {names}', logger='current', level=logging.WARNING)
+                raise BrokenImageError(f'none of the {len(images)} images can be decoded: {names}')
+            count = f'{len(result.broken)} of {len(images)} images because they cannot be decoded'
+            print_log(f'skipped {count}: {names}', logger='current', level=logging.WARNING)
         return self._result(result)
 
     @torch.no_grad()
     def _compute(self, network: nn.Module, batch: dict) -> np.ndarray:
-        """The output for a batch with one view an image: float32, (B, C), on the CPU."""
+        """The output for a batch with one view per image: float32, (B, C), on the CPU."""
         check_view(batch)
         inputs = self.model.data_preprocessor(batch, False)['inputs']
         if self.channels_last:
@@ -271,7 +274,7 @@ class ImageModel:
         return values.float().cpu().numpy()
 
     def _fill(self, rows: _Rows) -> None:
-        """Compute the output for all images of ``rows`` into it."""
+        """Compute the outputs for all images of ``rows`` and add them to it."""
         self.model.eval()
         network = output_network(self.model, self.output, self.teacher)
         batches = -(-len(rows.images) // self.batch_size)
@@ -289,7 +292,7 @@ class ImageModel:
             disable=not self.progress,
         ) as bar:
             task = bar.add_task(self.output, total=len(rows.images))
-            # In a file of output the bar comes at the end only.
+            # If the output is not a terminal, the bar appears only at the end.
             silent, said = self.progress and not bar.console.is_terminal, time.monotonic()
             for batch in loader:
                 if batch.rows:
@@ -305,7 +308,7 @@ class ImageModel:
         for row, reason in batch.broken.items():
             if not self.skip_broken:
                 raise BrokenImageError(
-                    f'image {rows.images.names[row]!r} cannot be decoded ({reason}); mend or '
-                    'remove it, or leave broken images out: skip_broken=True, --skip-broken'
+                    f'image {rows.images.names[row]!r} cannot be decoded ({reason}); repair or '
+                    'remove it, or skip broken images with skip_broken=True (--skip-broken)'
                 )
             rows.broken.append(row)

@@ -1,4 +1,4 @@
-"""Change a config by dotted keys, and tell which keys anything reads."""
+"""Change a config by dotted keys, and check that something reads these keys."""
 
 import difflib
 import inspect
@@ -12,7 +12,7 @@ from mmengine.utils import import_modules_from_strings
 from mmrel.utils.option_values import TypedText, option_value
 
 _MISSING = object()
-# Keys that mmengine reads from a config besides the Runner's arguments.
+# Keys that mmengine reads from a config in addition to the Runner's arguments.
 _ALSO_READ = (
     'model_wrapper_cfg',
     'sync_bn',
@@ -31,7 +31,7 @@ READ_SECTIONS = frozenset(inspect.signature(Runner.__init__).parameters).union(_
 
 
 class ConfigKeyError(KeyError):
-    """A config key that nothing reads, or one that is missing."""
+    """A config key that nothing reads, or a missing one."""
 
     def __str__(self) -> str:
         """The message, without the quotes of a KeyError."""
@@ -48,7 +48,7 @@ def _children(node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def dotted_keys(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """All keys of a config with their values, each section before its content.
+    """All keys of a config with their values, each section before its contents.
 
     Args:
         node (Any): A config or a section.
@@ -64,7 +64,7 @@ def dotted_keys(node: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def nearest_keys(cfg: Config, key: str, number: int = 3) -> list[str]:
-    """The real keys of a config that are closest to a wrong one.
+    """The valid keys of a config that are closest to a wrong one.
 
     Args:
         cfg (Config): The config.
@@ -85,7 +85,7 @@ def nearest_keys(cfg: Config, key: str, number: int = 3) -> list[str]:
 
 
 def _copies(cfg: Config, section: str) -> list[str]:
-    """Keys that hold the value of a helper variable, such as ``train_pipeline``."""
+    """Keys that have the value of a helper variable such as ``train_pipeline``."""
     value = cfg[section]
     if value is None or isinstance(value, bool) or value in ({}, [], ''):
         return []
@@ -93,12 +93,12 @@ def _copies(cfg: Config, section: str) -> list[str]:
 
 
 def _check_section(cfg: Config, key: str) -> None:
-    """Refuse a key whose first word nothing reads."""
+    """Reject a key whose section nothing reads."""
     section, _, rest = key.partition('.')
     if section in READ_SECTIONS:
         return
     if section == 'launcher':
-        raise ConfigKeyError(f'--cfg-options {key}: use the switch --launcher instead')
+        raise ConfigKeyError(f'--cfg-options {key}: use the option --launcher instead')
     if section not in cfg:
         near = ', '.join(nearest_keys(cfg, key)) or ', '.join(sorted(READ_SECTIONS))
         what = 'section' if rest else 'key'
@@ -106,12 +106,12 @@ def _check_section(cfg: Config, key: str) -> None:
             f'--cfg-options {key}: the config has no {what} {section!r}; nearest: {near}'
         )
     copies = [f'{copy}.{rest}'.rstrip('.') for copy in _copies(cfg, section)]
-    # The user's own code may read its own key.
+    # The user's own code may read this key.
     if not copies and ('custom_imports' in cfg or 'runner_type' in cfg):
         return
     near = ', '.join((copies or nearest_keys(cfg, rest or key))[:3])
     raise ConfigKeyError(
-        f'--cfg-options {key}: nothing reads {section!r} once the config file is read'
+        f'--cfg-options {key}: nothing reads {section!r} after the config file is loaded'
         + (f'; change {near}' if near else '')
     )
 
@@ -127,12 +127,12 @@ def _step(node: Any, name: str, key: str) -> Any:
             f'--cfg-options {key}: {name!r} is not a valid index of a list of {len(node)}'
         )
     raise ConfigKeyError(
-        f'--cfg-options {key}: {name!r} cannot be set, {str(node)!r:.60} is not a section'
+        f'--cfg-options {key}: {name!r} cannot be set: {str(node)!r:.60} is not a section'
     )
 
 
 def _changed(node: Any, names: list[str], value: Any, key: str) -> Any:
-    """A copy of a section with one value changed; its other values are shared."""
+    """A copy of a section with one value changed; the other values are shared."""
     present = _step(node, names[0], key)
     if len(names) > 1:
         inner = ConfigDict() if present is _MISSING or present is None else present
@@ -141,7 +141,7 @@ def _changed(node: Any, names: list[str], value: Any, key: str) -> Any:
         if isinstance(value, TypedText):
             value = option_value(value, None if present is _MISSING else present)
         base = {'value': present} if isinstance(present, dict) else {}
-        # As in mmengine: a dict is merged unless it has _delete_.
+        # As in mmengine, a dict is merged unless it has _delete_.
         new = Config._merge_a_into_b({'value': value}, base)['value']
         if isinstance(new, dict):
             new = ConfigDict(new)
@@ -159,17 +159,20 @@ def apply_options(cfg: Config, options: dict[str, Any]) -> None:
 
     Args:
         cfg (Config): The config.
-        options (dict[str, Any]): Dotted keys and their values, a
-            :class:`.TypedText` if typed on a command line.
+        options (dict[str, Any]): Dotted keys and their values; a value from the
+            command line is a :class:`.TypedText`.
 
     Raises:
         KeyError: If nothing reads a key, or it cannot be set; the message lists
-            the nearest real keys.
+            the nearest valid keys.
     """
     for key, value in options.items():
         names = key.split('.')
         if not all(names):
-            raise ConfigKeyError(f'--cfg-options {key}: not a dotted key')
+            raise ConfigKeyError(
+                f'--cfg-options {key}: a key must be names separated by dots, such as '
+                'model.backbone.depth'
+            )
         _check_section(cfg, key)
         section = _changed(cfg._cfg_dict, names, value, key)[names[0]]
         cfg[names[0]] = section

@@ -1,4 +1,4 @@
-"""Files that the commands write: checked before there is anything to write."""
+"""Output files of the commands, checked before the results are computed."""
 
 import os
 import tempfile
@@ -6,39 +6,41 @@ from collections.abc import Callable, Sequence
 
 
 def check_ending(path: str, endings: Sequence[str], what: str) -> str:
-    """The ending of a file to be, which says its format.
+    """The extension of an output file, which selects its format.
 
     Args:
-        path (str): The file.
-        endings (Sequence[str]): Those that are supported.
-        what (str): What the file will hold, for the message.
+        path (str): The output file.
+        endings (Sequence[str]): The supported extensions.
+        what (str): The contents of the file, for the message.
 
     Returns:
-        str: The ending.
+        str: The extension.
 
     Raises:
-        ValueError: If it is not one of ``endings``.
+        ValueError: If the extension is not supported.
     """
     ending = os.path.splitext(path)[1]
     if ending not in endings:
         raise ValueError(
-            f'{what} cannot be written to {path!r}: the ending must be {" or ".join(endings)}'
+            f'{what} cannot be written to {path!r}: the file extension must be '
+            f'{" or ".join(endings)}'
         )
     return ending
 
 
 def check_writable(path: str, endings: Sequence[str], what: str) -> None:
-    """Whether a file can be written, asked before there is anything to write.
+    """Check in advance that a file can be written.
 
     Args:
-        path (str): The file to be; its folder is made if needed.
-        endings (Sequence[str]): As :func:`check_ending`.
-        what (str): As :func:`check_ending`.
+        path (str): The output file; its folder is created if needed.
+        endings (Sequence[str]): As for :func:`check_ending`.
+        what (str): As for :func:`check_ending`.
 
     Raises:
-        ValueError: If the ending is not supported.
-        ImportError: If it needs a package that is missing.
-        OSError: If the folder cannot be made or written, or the path is one.
+        ValueError: If the extension is not supported.
+        ImportError: If the format needs a package that is missing.
+        OSError: If the folder cannot be created or is not writable, or if the path
+            is a folder.
     """
     if check_ending(path, endings, what) == '.parquet':
         try:
@@ -51,21 +53,21 @@ def check_writable(path: str, endings: Sequence[str], what: str) -> None:
     folder = os.path.dirname(path) or '.'
     os.makedirs(folder, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise PermissionError(f'folder {folder!r} cannot be written')
+        raise PermissionError(f'folder {folder!r} is not writable')
     if os.path.isdir(path):
-        raise IsADirectoryError(f'{path!r} is a folder: give the name of a file')
+        raise IsADirectoryError(f'{path!r} is a folder: give a file name')
 
 
 def check_texts(path: str, names: Sequence[str], other: str) -> None:
-    """Whether the images' paths are texts that Parquet can hold.
+    """Check that Parquet can store the images' paths.
 
     Args:
-        path (str): The file to be; only .parquet has this limit.
+        path (str): The output file; only .parquet has this limit.
         names (Sequence[str]): The images' paths.
-        other (str): The ending to use instead, for the message.
+        other (str): The extension to use instead, for the message.
 
     Raises:
-        ValueError: If one is not UTF-8.
+        ValueError: If a path is not UTF-8.
     """
     if os.path.splitext(path)[1] != '.parquet':
         return
@@ -75,24 +77,26 @@ def check_texts(path: str, names: Sequence[str], other: str) -> None:
         try:
             name.encode()
         except UnicodeEncodeError:
-            raise ValueError(f'path {name!r} is not UTF-8: rename it, or write {other}') from None
+            raise ValueError(
+                f'path {name!r} is not UTF-8: rename it, or write a {other} file'
+            ) from None
 
 
 def partial_file(path: str) -> str:
-    """Where finished rows go if the rest fails: features.npy -> features.partial.npy."""
+    """The file for finished rows if the rest fails: features.npy -> features.partial.npy."""
     stem, ending = os.path.splitext(path)
     return f'{stem}.partial{ending}'
 
 
 def write_or_rescue(path: str, write: Callable[[str], None]) -> tuple[str, OSError | None]:
-    """Write a file; where that fails, into a new temporary folder.
+    """Write a file; if that fails, write it to a new temporary folder.
 
     Args:
         path (str): The file.
-        write (Callable[[str], None]): Writes to the path that it is given.
+        write (Callable[[str], None]): Writes to a given path.
 
     Returns:
-        tuple[str, OSError | None]: Where the file is, and what failed.
+        tuple[str, OSError | None]: The path of the file, and the error, if any.
     """
     try:
         write(path)

@@ -1,4 +1,4 @@
-"""What a trained model gives for images: features of a backbone, scores of a classifier."""
+"""Outputs of a trained model for images: backbone features or class scores."""
 
 import torch
 from mmpretrain.models.classifiers import ImageClassifier
@@ -11,32 +11,33 @@ from mmrel.models.utils.precision import at_least_float32
 
 
 def _check_alone(model: nn.Module, teacher: bool) -> None:
-    """Refuse a supernet, a teacher that is not there, and one that was not loaded."""
+    """Reject a supernet, a missing teacher, and a teacher whose weights were not loaded."""
     name = type(model).__name__
     if hasattr(model, 'path_logits'):
         raise ValueError(
-            f'{name} is a supernet: its weights belong to all paths of a space. Use the network of '
-            'one path: retrain.py of a search (docs/search.md), or model.subnet_state_dict'
+            f'{name} is a supernet: its weights are shared by all paths of a space. Use the '
+            'network of one path: retrain.py of a search (docs/search.md), or '
+            'model.subnet_state_dict'
         )
     network(model, teacher)
     if teacher and getattr(model, '_backbone_alone', False):
         raise ValueError(
-            'the checkpoint has only a backbone, and the teacher would be random: give the '
+            'the checkpoint has only a backbone, so the teacher would be random: give the '
             'training checkpoint, or leave out teacher=True (--teacher) if the file is '
             'a published teacher'
         )
 
 
 def check_features(model: nn.Module, teacher: bool = False) -> None:
-    """Whether a model gives features.
+    """Check that a model gives features.
 
     Args:
-        model (nn.Module): No wrapper around it.
-        teacher (bool): The teacher's are asked for. Defaults to False.
+        model (nn.Module): An unwrapped model.
+        teacher (bool): Check the teacher instead of the student. Defaults to False.
 
     Raises:
-        ValueError: If it has no backbone or no teacher, is a supernet, or the
-            weights that were loaded have no teacher.
+        ValueError: If the model has no backbone or no teacher, is a supernet, or the
+            loaded weights have no teacher.
     """
     for part in ('backbone', 'data_preprocessor'):
         if not hasattr(model, part):
@@ -54,15 +55,15 @@ class _Features(nn.Module):
 
 
 def check_scores(model: nn.Module, teacher: bool = False) -> None:
-    """Whether a model gives class scores.
+    """Check that a model gives class scores.
 
     Args:
-        model (nn.Module): No wrapper around it.
-        teacher (bool): The teacher's are asked for. Defaults to False.
+        model (nn.Module): An unwrapped model.
+        teacher (bool): Check the teacher instead of the student. Defaults to False.
 
     Raises:
-        ValueError: If it has no classifier, as :func:`check_features`, or the
-            weights that were loaded have no classifier.
+        ValueError: As for :func:`check_features`; also if the model has no
+            classifier, or the loaded weights have none.
     """
     check_features(model, teacher)
     name = type(model).__name__
@@ -76,13 +77,13 @@ def check_scores(model: nn.Module, teacher: bool = False) -> None:
         )
     if not isinstance(model, SimMatch) and not isinstance(model.head, ClsHead):
         raise ValueError(
-            f'model.head={type(model.head).__name__} does not choose one class of each image: '
-            "class scores need mmpretrain's ClsHead or a head derived from it"
+            f'model.head={type(model.head).__name__} does not predict one class per image: class '
+            "scores need mmpretrain's ClsHead or a subclass"
         )
     if getattr(model, '_backbone_alone', False):
         raise ValueError(
-            f'the checkpoint has only a backbone, and the classifier of {name} would be random: '
-            'give the checkpoint of the training of the classifier'
+            f'the checkpoint has only a backbone, so the classifier of {name} would be random: '
+            'give the checkpoint from training the classifier'
         )
 
 
@@ -110,15 +111,16 @@ OUTPUTS = ('features', 'scores')
 
 
 def check_output(model: nn.Module, what: str, teacher: bool = False) -> None:
-    """Whether a model gives an output.
+    """Check that a model gives an output.
 
     Args:
-        model (nn.Module): No wrapper around it.
+        model (nn.Module): An unwrapped model.
         what (str): 'features' or 'scores'.
-        teacher (bool): The teacher's is asked for. Defaults to False.
+        teacher (bool): Check the teacher instead of the student. Defaults to False.
 
     Raises:
-        ValueError: As :func:`check_features` and :func:`check_scores`.
+        ValueError: If ``what`` is unknown, or as for :func:`check_features` and
+            :func:`check_scores`.
     """
     if what not in OUTPUTS:
         raise ValueError(f'what={what!r} must be one of {", ".join(OUTPUTS)}')
@@ -127,17 +129,17 @@ def check_output(model: nn.Module, what: str, teacher: bool = False) -> None:
 
 
 def output_network(model: nn.Module, what: str, teacher: bool = False) -> nn.Module:
-    """The part of a model that computes an output, and no more; its weights are the model's.
+    """The part of a model that computes an output; it shares the model's weights.
 
     Args:
-        model (nn.Module): As :func:`check_output` allows.
-        what (str): 'features' (pooled, of the backbone) or 'scores' (class
-            probabilities, rows sum to 1).
-        teacher (bool): The teacher's. Defaults to False: the student's.
+        model (nn.Module): A model that passes :func:`check_output`.
+        what (str): 'features' (pooled backbone features) or 'scores' (class
+            probabilities; rows sum to 1).
+        teacher (bool): Use the teacher instead of the student. Defaults to False.
 
     Returns:
-        nn.Module: From normalized images (B, 3, H, W), what the data
-        preprocessor gives, to (B, C), in at least float32.
+        nn.Module: Maps normalized images (B, 3, H, W), the output of the data
+        preprocessor, to (B, C) in at least float32.
     """
     chosen = network(model, teacher)
     if what == 'features':

@@ -2,10 +2,9 @@
 
     mmrel predict MODEL INPUT... --pretrained CKPT --out table.csv
 
-Columns: path, class, score; with --top-k also class_2, score_2 and so on. Classes
-have the names that the checkpoint knows, or numbers. An error in the middle costs
-nothing that is done: the finished rows are written to table.partial.csv before it
-is reported.
+Columns: path, class, score; with --top-k also class_2, score_2 and so on. Class
+names come from the checkpoint; if it has none, classes are numbers. If an error
+occurs midway, the finished rows are kept in table.partial.csv.
 """
 
 import argparse
@@ -28,7 +27,7 @@ __all__ = ['ImagePredictor', 'Predictions', 'main']
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='mmrel predict',
         description=__doc__,
@@ -37,15 +36,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_model_arguments(parser)
     add_image_arguments(parser)
     parser.add_argument('--out', required=True, help='a .csv or .parquet file')
-    parser.add_argument('--top-k', type=int, default=1, help='classes of each image (1)')
+    parser.add_argument('--top-k', type=int, default=1, help='classes per image (default: 1)')
     args = parser.parse_args(argv)
     if args.top_k < 1:
-        parser.error(f'--top-k {args.top_k}: at least 1')
+        parser.error(f'--top-k {args.top_k} must be at least 1')
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command."""
     args = parse_args(argv)
     try:
         check_writable(args.out, ENDINGS, 'predictions')

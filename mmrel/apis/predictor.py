@@ -1,4 +1,4 @@
-"""Classes of images, by a trained classifier."""
+"""Classify images with a trained classifier."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,14 @@ from .image_model import ImageModel, ImageRows
 
 @dataclass
 class Predictions:
-    """Class probabilities, and which images they are of.
+    """Class probabilities and their images.
 
     Attributes:
-        scores (ndarray): float32, (N, C); each row sums to 1.
-        rows (list[int]): The images' places in the list that was asked for.
+        scores (ndarray): Probabilities, float32, (N, C); each row sums to 1.
+        rows (list[int]): The images' positions in the input list.
         paths (list[str | None]): Their paths; None for images in memory.
-        broken (list[str]): The images that were left out: paths, or places.
-        classes (tuple[str, ...], optional): The classes' names; None: they have
-            only numbers.
+        broken (list[str]): Paths or positions of the images that were skipped.
+        classes (tuple[str, ...], optional): Class names; None if they are unknown.
     """
 
     scores: np.ndarray
@@ -37,11 +36,11 @@ class Predictions:
         """The best classes of each image.
 
         Args:
-            k (int): How many; all if there are fewer. Defaults to 1.
+            k (int): Number of classes; all if there are fewer. Defaults to 1.
 
         Returns:
-            tuple[ndarray, ndarray]: Their numbers and their scores, both
-            (N, min(k, C)), best first; of equal ones the lower number.
+            tuple[ndarray, ndarray]: Class indices and scores, both (N, min(k, C)),
+            best first; ties are ordered by index.
 
         Raises:
             ValueError: If k is not positive.
@@ -52,15 +51,15 @@ class Predictions:
         return numbers, np.take_along_axis(self.scores, numbers, axis=1)
 
     def table(self, k: int = 1) -> dict[str, Sequence[Any]]:
-        """The best classes as columns, a row an image.
+        """The best classes as columns, with one row per image.
 
         Args:
-            k (int): As :meth:`top`. Defaults to 1.
+            k (int): As for :meth:`top`. Defaults to 1.
 
         Returns:
             dict[str, Sequence]: ``path``, ``class`` and ``score``, then
-            ``class_2``, ``score_2`` and so on. Classes are names, or numbers
-            where there are no names.
+            ``class_2``, ``score_2`` and so on. Classes are names, or indices if
+            there are no names.
         """
         numbers, scores = self.top(k)
         columns: dict[str, Any] = {'path': self.paths}
@@ -74,19 +73,20 @@ class Predictions:
 
 
 def known_classes(model: nn.Module, classes: Sequence[str] | None = None) -> tuple[str, ...] | None:
-    """The names of the outputs of a model's classifier.
+    """The class names of a model's classifier.
 
     Args:
-        model (nn.Module): After :func:`.load_weights`; the checkpoint's
+        model (nn.Module): A model after :func:`.load_weights`; the checkpoint's
             ``dataset_meta`` has the names.
         classes (Sequence[str], optional): Names to use instead.
 
     Returns:
-        tuple[str, ...], optional: None if they are not known. A checkpoint's
-        names that are not as many as the outputs are left out, with a warning.
+        tuple[str, ...], optional: None if the names are unknown. If their number in
+        the checkpoint differs from the number of outputs, they are ignored, with a
+        warning.
 
     Raises:
-        ValueError: If ``classes`` are not as many as the outputs.
+        ValueError: If the number of ``classes`` differs from the number of outputs.
     """
     given = classes is not None
     names = classes if given else (getattr(model, '_dataset_meta', None) or {}).get('classes')
@@ -99,9 +99,9 @@ def known_classes(model: nn.Module, classes: Sequence[str] | None = None) -> tup
         return tuple(names)
     fault = f'{len(names)} names for {count} outputs' if texts else 'not a list of names'
     if given:
-        raise ValueError(f'classes do not fit the classifier: {fault}')
+        raise ValueError(f'classes do not match the classifier: {fault}')
     print_log(
-        f"the checkpoint's class names do not fit its classifier ({fault}): classes are numbers",
+        f"the checkpoint's class names do not match its classifier ({fault}): classes are numbers",
         logger='current',
         level=30,
     )
@@ -109,24 +109,24 @@ def known_classes(model: nn.Module, classes: Sequence[str] | None = None) -> tup
 
 
 class ImagePredictor(ImageModel):
-    """Classes of images: files, folders, arrays or Pillow images.
+    """Class probabilities of images: files, folders, arrays or Pillow images.
 
-    For models with a classifier: ``LinearClassifier``, fine-tuned and retrained
-    networks (mmpretrain's ``ImageClassifier``), ``SimMatch``.
+    It needs a model with a classifier: ``LinearClassifier``, fine-tuned and retrained
+    networks (mmpretrain's ``ImageClassifier``), or ``SimMatch``.
 
     Args:
-        *args: As :class:`.ImageModel`: the model (a name, a config or a built
+        *args: As for :class:`.ImageModel`: the model (a name, a config or a built
             model) and its weights.
-        classes (Sequence[str], optional): The classes' names. Defaults to None:
-            the checkpoint's, if it has some.
-        **kwargs: As :class:`.ImageModel`. ``teacher=True`` classifies with
+        classes (Sequence[str], optional): Class names. Defaults to None: the
+            checkpoint's names, if it has any.
+        **kwargs: As for :class:`.ImageModel`. ``teacher=True`` classifies with
             SimMatch's teacher.
 
     Raises:
-        ValueError: If the model has no classifier or is a supernet, the
-            checkpoint has only a backbone, the number of ``classes`` is wrong,
-            or as :class:`.ImageModel`.
-        Whatever :func:`.get_model` raises.
+        ValueError: If the model has no classifier or is a supernet, the checkpoint
+            has only a backbone, or the number of ``classes`` is wrong; also as for
+            :class:`.ImageModel`.
+        Also the errors of :func:`.get_model`.
 
     Example:
         >>> import numpy as np
@@ -144,14 +144,14 @@ class ImagePredictor(ImageModel):
         self.classes = known_classes(self.model, classes)
 
     def __call__(self, inputs: ImageInput | Iterable[ImageInput] | ImageList) -> list[dict]:
-        """What mmpretrain's ``ImageClassificationInferencer`` returns.
+        """Classify images, with the output of mmpretrain's ``ImageClassificationInferencer``.
 
         Args:
-            inputs: As :meth:`predict`.
+            inputs: As for :meth:`predict`.
 
         Returns:
             list[dict]: For each image ``pred_scores`` (C,), ``pred_label``,
-            ``pred_score`` and, if the classes have names, ``pred_class``.
+            ``pred_score`` and, if class names are known, ``pred_class``.
         """
         result = self.predict(inputs)
         numbers, scores = result.top()
@@ -166,18 +166,18 @@ class ImagePredictor(ImageModel):
         return rows
 
     def predict(self, inputs: ImageInput | Iterable[ImageInput] | ImageList) -> Predictions:
-        """Class probabilities, and which images they are of.
+        """Compute the class probabilities, together with their images.
 
         Args:
             inputs (str | PathLike | ndarray | Image.Image | Iterable | ImageList):
-                As :class:`ImageList`: a path, a folder, an array, a Pillow image,
-                or several.
+                As for :class:`.ImageList`: a path, a folder, an array, a Pillow
+                image, or several.
 
         Returns:
             Predictions: In the order of the inputs.
 
         Raises:
-            BrokenImageError, FileNotFoundError, ValueError, TypeError: As
+            BrokenImageError, FileNotFoundError, ValueError, TypeError: As for
                 :meth:`.FeatureExtractor.extract`.
         """
         return self._run(inputs)

@@ -1,4 +1,4 @@
-"""Predictions on disk: .csv or .parquet, a row an image."""
+"""Write predictions to disk: .csv or .parquet, with one row per image."""
 
 import csv
 import io
@@ -13,26 +13,26 @@ ENDINGS = ('.csv', '.parquet')
 
 
 def write_table(path: str, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write columns of equal length, whole or not at all.
+    """Write columns of equal length, completely or not at all.
 
     Args:
-        path (str): Ends in .csv (UTF-8, with a header) or .parquet.
-        columns (Mapping[str, Sequence]): Values by name: texts, integers, or a
-            float32 array.
+        path (str): A .csv file (UTF-8, with a header) or a .parquet file.
+        columns (Mapping[str, Sequence]): Column values by name: strings, integers,
+            or a float32 array.
 
     Raises:
         ValueError: If the columns differ in length.
-        OSError: If it cannot be written; a file that was there is untouched.
+        OSError: If writing fails; an existing file is not changed.
     """
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f'columns of different lengths: {lengths}')
+        raise ValueError(f'the columns must have equal lengths, not {lengths}')
     write = _write_csv if check_ending(path, ENDINGS, 'predictions') == '.csv' else _write_parquet
     write_together({path: lambda file: write(file, columns)})
 
 
 def _write_csv(file: BinaryIO, columns: Mapping[str, Sequence[Any]]) -> None:
-    # A path may hold any bytes: they stay what they are.
+    # Paths may contain any bytes; write them unchanged.
     text = io.TextIOWrapper(file, 'utf-8', errors='surrogateescape', newline='', write_through=True)
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(columns)

@@ -1,4 +1,4 @@
-"""Models by the names of their configs."""
+"""Look up and build models by the names of their configs."""
 
 import copy
 import difflib
@@ -26,17 +26,17 @@ from .config_places import naming_places
 
 
 def list_models(pattern: str | None = None, with_pretrained: bool = False) -> list[str]:
-    """The names of the models, to be used in :func:`get_model`.
+    """List the names of the models, for :func:`get_model`.
 
     Args:
-        pattern (str, optional): Of the names' beginnings, with wildcards, as
-            in mmpretrain: 'ressl', 'ressl_*cifar10', '*linear*'. Defaults to
-            None: all.
-        with_pretrained (bool): Only those with released weights. Defaults to
+        pattern (str, optional): Pattern for the start of the names, with wildcards,
+            as in mmpretrain: 'ressl', 'ressl_*cifar10', '*linear*'. Defaults to
+            None: all names.
+        with_pretrained (bool): List only models with released weights. Defaults to
             False.
 
     Returns:
-        list[str]: Sorted.
+        list[str]: Sorted names.
     """
     names = fnmatch.filter(zoo_entries(), '*' if pattern is None else f'{pattern}*')
     return sorted(
@@ -45,29 +45,29 @@ def list_models(pattern: str | None = None, with_pretrained: bool = False) -> li
 
 
 def _config(model: str | os.PathLike | Config, cfg_options: dict | None) -> Config:
-    """The config of a name, a path, or a copy of the given one."""
+    """The config for a name or a path, or a copy of a given config."""
     if isinstance(model, Config):
         cfg = copy.deepcopy(model)
         merge_options(cfg, cfg_options)
         return cfg
     if not isinstance(model, str | os.PathLike):
         raise TypeError(
-            f'model must be a name, the path of a config or a Config, not {type(model).__name__}'
+            f'model must be a name, a config path or a Config, not {type(model).__name__}'
         )
     return load_config(config_file(model), cfg_options)
 
 
 def config_file(model: str | os.PathLike) -> str:
-    """The path of a config.
+    """The path of a model's config.
 
     Args:
         model (str | PathLike): A name of :func:`list_models`, or a path that ends in .py.
 
     Returns:
-        str: The path; a given one as it is.
+        str: The path; a path is returned unchanged.
 
     Raises:
-        ValueError: If no model has this name; the message has the closest ones.
+        ValueError: If no model has this name; the message lists the closest names.
     """
     name = os.fspath(model)
     if name in zoo_entries():
@@ -76,25 +76,25 @@ def config_file(model: str | os.PathLike) -> str:
         near = difflib.get_close_matches(name, zoo_entries(), n=3, cutoff=0.4)
         hint = f'did you mean {" or ".join(near)}?' if near else ''
         raise ValueError(
-            f'no model is called {name!r}; {hint or "none is like it."} mmrel.apis.list_models() '
-            'has all names; the path of a config ends in .py'
+            f'no model is named {name!r}; {hint or "no name is similar."} mmrel.apis.list_models() '
+            'lists all names; a config path must end in .py'
         )
     return name
 
 
 def checkpoint_file(checkpoint: str | os.PathLike) -> str:
-    """A checkpoint that a user has named, as mmengine's ``CheckpointLoader`` takes it.
+    """Resolve a checkpoint given by a user for mmengine's ``CheckpointLoader``.
 
     Args:
-        checkpoint (str | PathLike): A path, an address, or a name of :func:`list_models`,
-            which stands for its released weights unless there is a file of that name.
+        checkpoint (str | PathLike): A path, a URL, or a name of :func:`list_models`,
+            which stands for its released weights unless a file has that name.
 
     Returns:
-        str: A path or an address; the authors' files are fetched and converted here.
+        str: A path or a URL. The authors' files are downloaded and converted first.
 
     Raises:
-        ValueError: If no weights of the model are released.
-        As :func:`.released_weights`, if they cannot be fetched.
+        ValueError: If the model has no released weights.
+        As for :func:`.released_weights`, if they cannot be downloaded.
     """
     given = os.fspath(checkpoint)
     if given in zoo_entries() and not os.path.exists(given):
@@ -103,17 +103,18 @@ def checkpoint_file(checkpoint: str | os.PathLike) -> str:
 
 
 def weights_of_config(cfg: Config) -> str:
-    """The weights that come with a config: its ``load_from``, else the metafile's.
+    """The weights that belong to a config: its ``load_from``, else those in the metafile.
 
     Args:
-        cfg (Config): Read from a file of the zoo, or with ``load_from``.
+        cfg (Config): A config that was read from a file of the zoo, or has
+            ``load_from``.
 
     Returns:
-        str: A path or an address; the authors' files are fetched and converted here.
+        str: A path or a URL. The authors' files are downloaded and converted first.
 
     Raises:
-        ValueError: If there are none.
-        As :func:`.released_weights`, if they cannot be fetched.
+        ValueError: If there are no such weights.
+        As for :func:`.released_weights`, if they cannot be downloaded.
     """
     if cfg.get('load_from'):
         return cfg.load_from
@@ -122,14 +123,14 @@ def weights_of_config(cfg: Config) -> str:
         if file == Path(zoo_file(entry['Config'])).resolve():
             return released_weights(name)
     raise ValueError(
-        'pretrained=True: the config is not one of the zoo and has no load_from; give the path of '
+        'pretrained=True: the config is not in the zoo and has no load_from; give the path of '
         'the checkpoint, pretrained=PATH or --pretrained PATH'
     )
 
 
 @contextmanager
 def _no_init_log() -> Iterator[None]:
-    """mmengine lists how every single parameter was initialised; not here."""
+    """Silence mmengine's log of how every single parameter was initialized."""
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -144,7 +145,7 @@ def _is_open(init: dict) -> bool:
 
 
 def _start(model: BaseModel) -> None:
-    """Initialise as at the start of a training; a checkpoint still to be given is left out."""
+    """Initialize as at the start of training; a checkpoint that is not set yet is ignored."""
     for module in model.modules():
         init = getattr(module, 'init_cfg', None) or []
         inits = [init] if isinstance(init, dict) else init
@@ -155,22 +156,22 @@ def _start(model: BaseModel) -> None:
 
 
 def usable_device(device: str | torch.device) -> torch.device:
-    """Check that tensors can be put on a device.
+    """Check that tensors can be created on a device.
 
     Args:
-        device (str | torch.device): Such as 'cpu' or 'cuda:1'.
+        device (str | torch.device): A device, such as 'cpu' or 'cuda:1'.
 
     Returns:
         torch.device: The device.
 
     Raises:
-        ValueError: If no model has that name.
+        ValueError: If the device cannot be used.
     """
     try:
         return torch.empty(1, device=device).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"device={str(device)!r} cannot be used ({reason}); 'cpu' can") from error
+        raise ValueError(f"device={str(device)!r} cannot be used ({reason}); use 'cpu'") from error
 
 
 def get_model(
@@ -179,37 +180,37 @@ def get_model(
     device: str | torch.device | None = None,
     cfg_options: dict | None = None,
 ) -> BaseModel:
-    """Build a model, ready for inference, without a Runner.
+    """Build a model for inference, without a Runner.
 
     Args:
-        model (str | PathLike | Config): A name of :func:`list_models`, the
-            path of a config, or a Config (it is not changed).
-        pretrained (bool | str | PathLike): The path or address of a training
-            checkpoint, which must fit the whole model, or of a published file
-            with a backbone alone, which leaves the rest untrained; or a name
-            of :func:`list_models`, for its released weights. True: the
-            released weights (the config's ``load_from``, else ``Weights`` in
-            its metafile), fetched, converted and cached as docs/zoo.md says.
-            False: the start of a training, random but for what ``init_cfg``
-            names. Defaults to False.
-        device (str | torch.device, optional): Where it goes. Defaults to None:
-            the CPU.
-        cfg_options (dict, optional): Changes of the config: dotted keys and
-            their values.
+        model (str | PathLike | Config): A name of :func:`list_models`, a config
+            path, or a Config (it is not changed).
+        pretrained (bool | str | PathLike): The path or URL of a training
+            checkpoint, which must match the whole model, or of a published
+            backbone, which leaves the rest untrained; or a name of
+            :func:`list_models`, for its released weights. True: the released
+            weights (the config's ``load_from``, else ``Weights`` in its
+            metafile), downloaded, converted and cached as docs/zoo.md describes.
+            False: the initial weights of a training, random except for those
+            that ``init_cfg`` loads. Defaults to False.
+        device (str | torch.device, optional): The model's device. Defaults to
+            None: the CPU.
+        cfg_options (dict, optional): Config changes: dotted keys and their
+            values.
 
     Returns:
-        BaseModel: In evaluation mode, with its data preprocessor; the config
-        is its ``_config``, as in mmpretrain.
+        BaseModel: The model in eval mode, with its data preprocessor; its
+        ``_config`` is the config, as in mmpretrain.
 
     Raises:
         KeyError: If a module of the config is unknown, or a key is not one of
             its settings.
-        ValueError: If the name is unknown (the message has the closest ones),
-            no weights are released, the device cannot be used, or the config
-            leaves ``num_classes`` out and the checkpoint has no classifier.
-        FileNotFoundError: If there is no such config or checkpoint.
-        RuntimeError: If the checkpoint does not fit or would run code.
-        OSError, ImportError: If released weights cannot be fetched.
+        ValueError: If the name is unknown (the message lists the closest names),
+            there are no released weights, the device cannot be used, or the
+            config leaves out ``num_classes`` and the checkpoint has no classifier.
+        FileNotFoundError: If the config or the checkpoint does not exist.
+        RuntimeError: If the checkpoint does not match or would run code.
+        OSError, ImportError: If released weights cannot be downloaded.
 
     Example:
         >>> from mmrel.apis import get_model
@@ -224,7 +225,7 @@ def get_model(
         pretrained = checkpoint_file(pretrained)
     target = None if device is None else usable_device(device)
     if 'model' not in cfg:
-        raise KeyError(f'the config has no section model; it has {", ".join(sorted(cfg))}')
+        raise KeyError(f'the config has no model section; it has {", ".join(sorted(cfg))}')
     check_config(cfg, ('model', 'data_preprocessor'))
     model_cfg = copy.deepcopy(cfg.model)
     if cfg.get('data_preprocessor') is not None:

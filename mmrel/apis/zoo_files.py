@@ -1,4 +1,4 @@
-"""What the zoo ships of a trained model: its weights, and what they were trained with."""
+"""The files that the zoo ships for a trained model: weights, metadata, log, page."""
 
 import json
 import math
@@ -19,9 +19,9 @@ from mmrel.visualization.curves import Scalars, find_scalars, read_scalars
 
 from .complexity import image_size
 
-# The repository and every wheel carry these files.
+# The repository and every wheel include these files.
 MAX_BYTES, MAX_TOTAL_BYTES = 3_000_000, 20_000_000
-# What is kept of the checkpoint's own metadata.
+# Keys to keep from the checkpoint's own metadata.
 _KEPT = ('epoch', 'iter', 'dataset_meta', 'network')
 
 
@@ -29,23 +29,25 @@ def shipped_state(checkpoint: Mapping[str, Any], keys: Mapping[str, str]) -> dic
     """The part of a checkpoint's weights that is shipped.
 
     Args:
-        checkpoint (Mapping): With ``state_dict``.
-        keys (Mapping[str, str]): Beginnings of keys and what replaces them, such as
+        checkpoint (Mapping): A checkpoint with ``state_dict``.
+        keys (Mapping[str, str]): Key prefixes and their replacements, such as
             ``{'teacher.backbone.': 'backbone.'}``. Other keys are left out.
 
     Returns:
-        dict[str, Tensor]: On the CPU.
+        dict[str, Tensor]: The weights, on the CPU.
 
     Raises:
-        KeyError: If no key of the checkpoint has one of the beginnings, or two keys would
-            become the same.
-        RuntimeError: If values are not finite tensors.
+        KeyError: If no key of the checkpoint has one of the prefixes, or two keys would
+            become equal.
+        RuntimeError: If a value is not a finite tensor.
     """
     given, kept = weights_of(checkpoint, 'the checkpoint'), {}
     for old, new in keys.items():
         part = {k: v for k, v in given.items() if k.startswith(old)}
         if not part:
-            raise KeyError(f'no key begins with {old!r}; there are {", ".join(sorted(given)[:5])}')
+            raise KeyError(
+                f'no key starts with {old!r}; the first keys are {", ".join(sorted(given)[:5])}'
+            )
         for key, value in part.items():
             renamed = new + key.removeprefix(old)
             if renamed in kept:
@@ -69,7 +71,8 @@ def write_shipped(
         str: 'float32' or 'float16'.
 
     Raises:
-        ValueError: If the file is too large in float16 too, or a weight does not fit.
+        ValueError: If the file is too large even in float16.
+        RuntimeError: If a weight overflows in float16.
     """
     for dtype in (torch.float32, torch.float16):
         cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
@@ -81,7 +84,7 @@ def write_shipped(
     size = os.path.getsize(path) / 1e6
     os.remove(path)
     raise ValueError(
-        f'the weights have {size:.1f} MB in float16; the zoo ships at most '
+        f'the weights take {size:.1f} MB in float16, but the zoo ships at most '
         f'{MAX_BYTES / 1e6:.0f} MB: train a smaller network, or leave keys out (--keys)'
     )
 
@@ -90,27 +93,27 @@ def check_total(zoo: Path, name: str, size: int) -> None:
     """Check that the zoo does not become too large.
 
     Args:
-        zoo (Path): Its folder.
-        name (str): The model that is added or replaced.
-        size (int): Its number of bytes.
+        zoo (Path): The zoo's folder.
+        name (str): The model to add or replace.
+        size (int): Size of its weights in bytes.
 
     Raises:
-        ValueError: If all weights together would be too large.
+        ValueError: If the total size would be too large.
     """
     others = [p.stat().st_size for p in zoo.glob('*/model.safetensors') if p.parent.name != name]
     if sum(others) + size > MAX_TOTAL_BYTES:
         raise ValueError(
-            f'{str(zoo)!r} would have {(sum(others) + size) / 1e6:.1f} MB of weights, more than '
+            f'{str(zoo)!r} would contain {(sum(others) + size) / 1e6:.1f} MB of weights, more than '
             f'{MAX_TOTAL_BYTES / 1e6:.0f} MB: remove another model first'
         )
 
 
 def shipped_meta(cfg: Config, name: str, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What a shipped file says of itself.
+    """The metadata in a shipped file.
 
     Args:
-        cfg (Config): Its config, as it was run.
-        name (str): Its name in the zoo.
+        cfg (Config): The model's config, as it was run.
+        name (str): The model's name in the zoo.
         checkpoint (Mapping): Its training checkpoint.
     """
     meta = {k: v for k, v in (checkpoint.get('meta') or {}).items() if k in _KEPT}
@@ -129,7 +132,7 @@ def shipped_meta(cfg: Config, name: str, checkpoint: Mapping[str, Any]) -> dict[
 
 
 def log_lines(run: Scalars) -> str:
-    """A run's log as JSON lines, in the order of training; resumed parts are one.
+    """A run's log as JSON lines in training order, with resumed parts merged.
 
     Args:
         run (Scalars): From :func:`mmrel.visualization.curves.read_scalars`.
@@ -137,7 +140,7 @@ def log_lines(run: Scalars) -> str:
     key = 'epoch' if run.by_epoch else 'iter'
     placed = [(line.get(key, 0), 0, line) for line in run.train]
     placed += [(line['step'], 1, line) for line in run.val]
-    placed.sort(key=lambda item: item[:2])  # keeps the order of equal ones
+    placed.sort(key=lambda item: item[:2])  # a stable sort
     return ''.join(json.dumps(line) + '\n' for *_, line in placed)
 
 
@@ -155,14 +158,14 @@ def read_metrics(path: str | os.PathLike) -> dict[str, float]:
 
     Args:
         path (str | PathLike): The .json file of ``tools/test.py --out``, or the work dir of a
-            training, such as a linear evaluation, whose last validation counts.
+            training (such as a linear evaluation), whose last validation is used.
 
     Returns:
-        dict[str, float]: With two decimals, top-1 accuracies first.
+        dict[str, float]: Metrics with two decimals, top-1 accuracies first.
 
     Raises:
-        FileNotFoundError: If there is no such file, or no log in the folder.
-        ValueError: If the file has no metrics, or one is not a finite number.
+        FileNotFoundError: If the file does not exist, or the folder has no log.
+        ValueError: If there are no metrics, or a metric is not a finite number.
     """
     content = _last_validation(path) if Path(path).is_dir() else _parsed(path)
     for key, value in content.items():
@@ -177,27 +180,30 @@ def _parsed(path: str | os.PathLike) -> dict[str, Any]:
         content = json.loads(Path(path).read_text())
     except ValueError as error:
         raise ValueError(
-            f'{str(path)!r} is not JSON ({error}): give the file of tools/test.py --out, or a '
+            f'{str(path)!r} is not JSON ({error}): give the file from tools/test.py --out, or a '
             'work dir'
         ) from None
     if not isinstance(content, dict) or not content:
-        raise ValueError(f'{str(path)!r} has no metrics: give the file of tools/test.py --out')
+        raise ValueError(f'{str(path)!r} has no metrics: give the file from tools/test.py --out')
     return content
 
 
 def _last_validation(work_dir: str | os.PathLike) -> dict[str, Any]:
     run = read_scalars(*find_scalars(work_dir))
     if not run.val:
-        raise ValueError(f'{str(work_dir)!r} has no validation in its log')
+        raise ValueError(
+            f'the log in {str(work_dir)!r} has no validation: give the work dir of a run that '
+            'validated'
+        )
     aside = ('step', 'time', 'data_time')
     return {key: value for key, value in run.val[-1].items() if key not in aside}
 
 
 def readme(name: str, entry: Mapping[str, Any]) -> str:
-    """The page of a shipped model.
+    """The README of a shipped model.
 
     Args:
-        name (str): Its name.
+        name (str): The model's name.
         entry (Mapping): Its entry in the metafile.
     """
     lines = [
@@ -216,6 +222,6 @@ def _listed(metrics: Mapping[str, float]) -> str:
 
 
 def replaced(results: Sequence[Mapping] | None, new: Sequence[Mapping]) -> list[Mapping]:
-    """Results, with new ones in the place of those of the same task and data set."""
+    """Add results, replacing old ones with the same task and dataset."""
     known = {(r['Task'], r['Dataset']): r for r in [*(results or []), *new]}
     return list(known.values())

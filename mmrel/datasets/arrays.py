@@ -1,4 +1,4 @@
-"""Data sets that live in memory."""
+"""Datasets that are held in memory."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class CIFAR100(LabelSplit, SeededDraws, mmpretrain_datasets.CIFAR100):
 
 
 class _ArrayDataset(LabelSplit, SeededDraws, BaseDataset):
-    """Images in one uint8 array (N, H, W, 3), with their labels (-1: none)."""
+    """Images in one uint8 array (N, H, W, 3), with labels (-1: no label)."""
 
     _images: np.ndarray
 
@@ -32,7 +32,7 @@ class _ArrayDataset(LabelSplit, SeededDraws, BaseDataset):
         raise NotImplementedError
 
     def load_data_list(self) -> list[dict]:
-        """The labels; images stay in the array, not in the serialised list."""
+        """The labels; the images stay in the array, outside the serialized list."""
         self._images, labels = self._load_arrays()
         return [
             dict(row=row, **(dict(gt_label=int(y)) if y >= 0 else {}))
@@ -42,7 +42,7 @@ class _ArrayDataset(LabelSplit, SeededDraws, BaseDataset):
     def get_data_info(self, idx: int) -> dict:
         """One sample: its label and its image, RGB (H, W, 3) uint8."""
         info = super().get_data_info(idx)
-        # Not by `sample_idx`: it counts within `indices`, where a part is used.
+        # `sample_idx` would be wrong: with `indices`, it counts within the subset.
         return dict(info, img=self._images[info.pop('row')])
 
 
@@ -50,16 +50,16 @@ class _ArrayDataset(LabelSplit, SeededDraws, BaseDataset):
 class Digits(_ArrayDataset):
     """scikit-learn's 1,797 handwritten digits, as 32-px RGB images.
 
-    The embedded data set: it comes with a package, nothing is downloaded.
-    A fixed, class-balanced fifth is the test set.
+    They ship with scikit-learn, so nothing is downloaded. A fixed,
+    class-balanced fifth is the test set.
 
     Args:
         split (str): 'train' (1,437 images) or 'test' (360). Defaults to
             'train'.
-        **kwargs: As mmpretrain's ``BaseDataset``, and ``label_split``.
+        **kwargs: Passed to :class:`.LabelSplit` and mmpretrain's ``BaseDataset``.
 
     Raises:
-        ValueError: If ``split`` is neither.
+        ValueError: If ``split`` is anything else.
     """
 
     METAINFO = dict(classes=tuple('0123456789'))
@@ -79,7 +79,7 @@ class Digits(_ArrayDataset):
         rows = np.arange(len(labels))
         train, test = train_test_split(rows, test_size=0.2, random_state=0, stratify=labels)
         rows = np.sort(train if self.split == 'train' else test)
-        # 17 levels of grey on 8 x 8 pixels.
+        # 8 x 8 pixels with 17 gray levels.
         grey = (images[rows].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
         large = [Image.fromarray(x).resize((32, 32), Image.Resampling.BICUBIC) for x in grey]
         rgb = np.repeat(np.stack([np.asarray(x) for x in large])[..., None], 3, axis=-1)
@@ -91,12 +91,12 @@ class STL10(_ArrayDataset):
     """STL-10 through torchvision: 96-px images of 10 classes.
 
     Args:
-        data_root (str): Folder that holds, or gets, ``stl10_binary``.
+        data_root (str): Folder that contains ``stl10_binary``, or to download it to.
         split (str): 'train', 'test', 'unlabeled' or 'train+unlabeled' (105,000
             images, the usual pre-training set). Defaults to 'train+unlabeled'.
-        download (bool): Download the archive if it is not there. Defaults to
+        download (bool): Download the archive if it is missing. Defaults to
             False.
-        **kwargs: As mmpretrain's ``BaseDataset``, and ``label_split``.
+        **kwargs: Passed to :class:`.LabelSplit` and mmpretrain's ``BaseDataset``.
     """
 
     METAINFO = dict(

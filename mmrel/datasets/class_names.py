@@ -1,4 +1,4 @@
-"""Give the same class the same number in two data sets, or refuse them."""
+"""Make two datasets use the same class indices, or raise an error."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -11,20 +11,21 @@ _SHOWN = 5
 
 
 def class_names(dataset: Any) -> tuple[str, ...] | None:
-    """The names of a data set's classes, in the order of their numbers.
+    """The names of a dataset's classes, in the order of their indices.
 
     Args:
-        dataset (Dataset): Any data set.
+        dataset (Dataset): Any dataset.
 
     Returns:
-        tuple[str, ...], optional: None if it has only numbers, or no labels.
+        tuple[str, ...], optional: None if the classes have no names, or there are
+        no labels.
     """
     names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
     return tuple(map(str, names)) if names else None
 
 
 def _parts(dataset: Any) -> list:
-    """The data sets inside a wrapper; empty for a data set that reads images itself."""
+    """The datasets inside a wrapper; empty for a dataset that reads images itself."""
     if hasattr(dataset, 'datasets'):
         return list(dataset.datasets)
     names = ('dataset', 'labeled', 'unlabeled')
@@ -32,7 +33,7 @@ def _parts(dataset: Any) -> list:
 
 
 def _labels(dataset: Any) -> Iterator[int]:
-    """All labels of a data set without class names."""
+    """All labels of a dataset without class names."""
     parts = _parts(dataset)
     for part in parts:
         yield from _labels(part)
@@ -43,13 +44,13 @@ def _labels(dataset: Any) -> Iterator[int]:
 
 
 def count_classes(dataset: Any) -> int | None:
-    """The number of classes of a data set: its names, else its highest label plus one.
+    """The number of classes of a dataset: of its names, else its highest label plus one.
 
     Args:
-        dataset (Dataset): Any data set.
+        dataset (Dataset): Any dataset.
 
     Returns:
-        int, optional: None if it has no labels.
+        int, optional: None if there are no labels.
     """
     names = class_names(dataset)
     return len(names) if names else (max(_labels(dataset), default=-1) + 1 or None)
@@ -71,7 +72,7 @@ def shorten(names: Collection[str]) -> str:
 def _renumbering(
     names: Sequence[str], reference: Sequence[str], what: str, whose: str, subset: bool
 ) -> list[int]:
-    """The reference's number of each name, or an error with what differs."""
+    """The reference's index of each name, or an error that lists the differences."""
     number = {name: i for i, name in enumerate(reference)}
     there = set(names)
     extra = [name for name in names if name not in number]
@@ -85,8 +86,8 @@ def _renumbering(
         )
     if len(there) < len(names) or len(number) < len(reference):
         raise ValueError(
-            f'{what} and {whose} order their classes differently, and some classes have the same '
-            'name: set dataset.classes in the same order for both'
+            f'{what} and {whose} order their classes differently, and some classes share a name: '
+            'set dataset.classes in the same order for both'
         )
     return [number[name] for name in names]
 
@@ -100,9 +101,9 @@ def _with_label(info: dict, table: Sequence[int]) -> dict:
 
 
 def _renumber(dataset: BaseDataset, table: Sequence[int]) -> None:
-    """Replace every sample's label by its entry in ``table``, in place."""
+    """Replace each sample's label with its entry in ``table``, in place."""
     rows = range(len(dataset))
-    # mmengine's own method: a subclass's may add the image, which is not in the list.
+    # Call mmengine's own method: a subclass may add the image, which is not in the list.
     infos = [_with_label(BaseDataset.get_data_info(dataset, row), table) for row in rows]
     for info in infos:
         info.pop('sample_idx', None)
@@ -114,23 +115,24 @@ def _renumber(dataset: BaseDataset, table: Sequence[int]) -> None:
 def match_classes(
     dataset: Any, reference: Sequence[str], what: str, whose: str, subset: bool = True
 ) -> bool:
-    """Renumber a data set's classes, in place, to those of a reference.
+    """Renumber a dataset's classes in place to match a reference.
 
     Args:
-        dataset (Dataset): A data set of mmengine, or a wrapper around one. One
-            without class names stays as it is.
-        reference (Sequence[str]): Names in the order of the numbers.
-        what (str): The data set, for messages.
-        whose (str): The reference's source, for messages.
-        subset (bool): Whether the data set may lack classes. Defaults to True.
+        dataset (Dataset): An mmengine dataset, or a wrapper around one. A dataset
+            without class names is not changed.
+        reference (Sequence[str]): Class names in the order of their indices.
+        what (str): Name of the dataset in messages.
+        whose (str): Name of the reference's source in messages.
+        subset (bool): Whether the dataset may lack classes. Defaults to True.
 
     Returns:
-        bool: Whether the data set was changed.
+        bool: Whether the dataset was changed.
 
     Raises:
-        ValueError: If it has classes that the reference lacks; the message lists
-            the names that differ.
-        TypeError: If it must be renumbered and is not a data set of mmengine.
+        ValueError: If the dataset has classes that the reference lacks, or (without
+            ``subset``) the other way round; the message lists them. Also if the
+            order differs and class names are not unique.
+        TypeError: If the dataset must be renumbered and is not mmengine's.
     """
     names, reference = class_names(dataset), tuple(reference)
     if names is None or names == reference:
@@ -143,32 +145,32 @@ def match_classes(
         if not isinstance(dataset, BaseDataset):
             raise TypeError(
                 f'{what} ({type(dataset).__name__}) cannot be renumbered to the classes of '
-                f'{whose}: give its classes the order {shorten(reference)}'
+                f'{whose}: order its classes as {shorten(reference)}'
             )
         _renumber(dataset, table)
     if hasattr(dataset, '_metainfo'):
         dataset._metainfo = dict(dataset._metainfo, classes=reference)
     print_log(
-        f'{what} has {len(names)} of the {len(reference)} classes of {whose}: numbered as there',
+        f'{what} has {len(names)} of the {len(reference)} classes of {whose}: renumbered to match',
         logger='current',
     )
     return True
 
 
 def follow_stated_order(samples: list[dict], stated: Any, folders: dict[str, int]) -> list[dict]:
-    """Number samples in the order of ``classes``, if its names are those of the folders.
+    """Number samples in the order of ``classes`` if these are the folders' names.
 
     mmpretrain numbers folders alphabetically, whatever the order of ``classes``.
-    That is right only if the names are not the folders' (readable ones for the
-    folders of ImageNet).
+    That is correct only if the names differ from the folders' (such as readable
+    names for ImageNet's folders).
 
     Args:
-        samples (list[dict]): Their ``gt_label`` is a number of ``folders``.
-        stated (Sequence[str], optional): The config's names.
-        folders (dict[str, int]): The number of each folder.
+        samples (list[dict]): Samples whose ``gt_label`` is an index in ``folders``.
+        stated (Sequence[str], optional): The class names in the config.
+        folders (dict[str, int]): The index of each folder.
 
     Returns:
-        list[dict]: The samples.
+        list[dict]: The samples with their new labels.
     """
     by_number = sorted(folders, key=folders.__getitem__)
     if not stated or by_number == list(stated) or set(by_number) != set(stated):

@@ -1,4 +1,4 @@
-"""Find the images below a folder, and list everything else."""
+"""Find the images in a folder tree, and list everything else."""
 
 import os
 from collections import Counter
@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 
 from .image_formats import has_extension, image_extensions
 
-# Files that systems and programs leave among images, besides names with a leading dot.
+# Files that operating systems and programs create, besides those with a leading dot.
 _JUNK = {
     '__MACOSX', '__pycache__', '@eaDir', '@Recycle', '#recycle', '$RECYCLE.BIN', 'lost+found',
     'System Volume Information', 'Thumbs.db', 'ehthumbs.db', 'desktop.ini', 'Icon\r',
@@ -19,22 +19,22 @@ _SHOWN = 5
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is hidden, or belongs to a system file."""
+    """Whether a file or folder is hidden or created by a system."""
     return name.startswith('.') or name in _JUNK
 
 
 def shown(names: list[str]) -> str:
-    """The first few names in one line, with odd characters escaped."""
+    """The first few names on one line, with unprintable characters escaped."""
     some = [name if name.isprintable() else repr(name) for name in names[:_SHOWN]]
     return ', '.join(some) + (', ...' if len(names) > _SHOWN else '')
 
 
 def log_found(root: str, found: str, left_out: list[str]) -> None:
-    """Log in one line what is read from a folder.
+    """Log on one line what is read from a folder.
 
     Args:
         root (str): The folder.
-        found (str): What is read.
+        found (str): Description of what is read.
         left_out (list[str]): From :meth:`FolderScan.left_out`.
     """
     rest = f'; left out: {", ".join(left_out)}' if left_out else ''
@@ -48,8 +48,8 @@ def no_image_message(
 
     Args:
         root (str): The folder.
-        layout (str): What it should contain.
-        extensions (tuple[str, ...]): Extensions of images.
+        layout (str): The expected contents.
+        extensions (tuple[str, ...]): Image extensions.
         left_out (list[str]): From :meth:`FolderScan.left_out`.
 
     Returns:
@@ -57,9 +57,9 @@ def no_image_message(
     """
     names = sorted(extensions)
     usual = names == sorted(image_extensions())
-    kinds = 'in any format that Pillow reads' if usual else f'extensions {", ".join(names)}'
+    kinds = 'in any format that Pillow reads' if usual else f'with extension {", ".join(names)}'
     found = f'; found only: {", ".join(left_out)}' if left_out else ''
-    return f'no image in folder {root!r}: expected {layout}, {kinds}{found}'
+    return f'no images in folder {root!r}: expected {layout}, {kinds}{found}'
 
 
 def unreadable_error(root: str, scan: 'FolderScan') -> OSError:
@@ -67,28 +67,28 @@ def unreadable_error(root: str, scan: 'FolderScan') -> OSError:
 
     Args:
         root (str): The folder that was scanned.
-        scan (FolderScan): Its content.
+        scan (FolderScan): Its contents.
 
     Returns:
-        OSError: The error, which names the first of them.
+        OSError: The error; it names the first such folder.
     """
     name, reason = next(iter(scan.unreadable.items()))
     return OSError(
         f'folder {os.path.join(root, name)!r} cannot be listed ({reason}); make it readable, or '
-        'leave it out with skip_broken'
+        'skip it with skip_broken'
     )
 
 
 @dataclass
 class FolderScan:
-    """The content of a folder.
+    """The contents of a folder.
 
     Attributes:
-        files (list[str]): The images, as paths below the folder, sorted.
-        folders (list[str]): The folders directly in it, sorted.
-        others (Counter[str]): Number of files of each other extension.
+        files (list[str]): The images, as paths relative to the folder, sorted.
+        folders (list[str]): The direct subfolders, sorted.
+        others (Counter[str]): Number of files with each other extension.
         hidden (list[str]): Hidden files and folders.
-        loops (list[str]): Links to a folder that contains them.
+        loops (list[str]): Links to a folder that contains the link.
         unreadable (dict[str, str]): Folders that cannot be listed, and why.
     """
 
@@ -100,7 +100,7 @@ class FolderScan:
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def left_out(self) -> list[str]:
-        """Everything that is not an image, one phrase per kind."""
+        """Describe everything that is not read, one phrase per kind."""
         phrases = []
         if self.others:
             most = self.others.most_common(_SHOWN)
@@ -110,7 +110,7 @@ class FolderScan:
         if self.hidden:
             phrases.append(f'{len(self.hidden)} hidden ({shown(self.hidden)})')
         if self.loops:
-            phrases.append(f'{len(self.loops)} links in a circle ({shown(self.loops)})')
+            phrases.append(f'{len(self.loops)} links to a parent folder ({shown(self.loops)})')
         if self.unreadable:
             names = shown(list(self.unreadable))
             phrases.append(f'{len(self.unreadable)} unreadable folders ({names})')
@@ -118,18 +118,18 @@ class FolderScan:
 
 
 def scan_folder(root: str, extensions: tuple[str, ...]) -> FolderScan:
-    """Find all images below a folder.
+    """Find all images in a folder tree.
 
-    Links are followed. Everything with an image's extension that is not a folder
-    counts as an image, readable or not: a broken link is a broken image and not
-    silently missing.
+    Links are followed. Anything with an image extension that is not a folder
+    counts as an image, readable or not. So a broken link is reported as a broken
+    image instead of being ignored.
 
     Args:
-        root (str): The folder, or its address in a storage backend.
+        root (str): The folder, or its URL in a storage backend.
         extensions (tuple[str, ...]): From :func:`.check_extensions`.
 
     Returns:
-        FolderScan: Its content.
+        FolderScan: Its contents.
 
     Raises:
         OSError: If the folder itself cannot be listed.
@@ -149,12 +149,12 @@ def scan_folder(root: str, extensions: tuple[str, ...]) -> FolderScan:
 def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # such as a link to itself
+    except OSError:  # for example, a link to itself
         return False
 
 
 def _local(root: str, scan: FolderScan) -> Iterator[str]:
-    """All files below a local folder; everything else goes into ``scan``."""
+    """Yield the files in a local folder tree; record everything else in ``scan``."""
     pending: list[tuple[str, frozenset]] = [('', frozenset())]
     while pending:
         below, above = pending.pop()
@@ -167,7 +167,7 @@ def _local(root: str, scan: FolderScan) -> Iterator[str]:
                 raise type(error)(f'folder {root!r} cannot be listed ({error.strerror})') from error
             scan.unreadable[below] = error.strerror or type(error).__name__
             continue
-        # A folder may be entered again by another path, but not from inside itself.
+        # A folder may be visited again by another path, but not from inside itself.
         if (state.st_dev, state.st_ino) in above:
             scan.loops.append(below)
             if below in scan.folders:
@@ -187,7 +187,7 @@ def _local(root: str, scan: FolderScan) -> Iterator[str]:
 
 
 def _remote(root: str, scan: FolderScan) -> Iterator[str]:
-    """All files below a folder of a storage backend."""
+    """Yield the files in a folder tree of a storage backend."""
     backend = get_file_backend(root, enable_singleton=True)
     listed = backend.list_dir_or_file(root, list_dir=True, list_file=False, recursive=False)
     for name in listed:

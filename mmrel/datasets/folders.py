@@ -1,4 +1,4 @@
-"""Data sets of image files in folders."""
+"""Datasets of image files in folders."""
 
 import os
 from collections.abc import Sequence
@@ -26,15 +26,14 @@ from .transforms import LoadImage
 
 
 class _CheckedFolder(LabelSplit, SeededDraws):
-    """Read a folder and log in one line what is read and what is left out.
+    """Read a folder, and log on one line what is read and what is left out.
 
     Args:
-        skip_broken (bool): Decode every image once at the start and leave the
-            broken ones out (their number is logged). Otherwise the first
-            broken image that a run meets stops it. Defaults to False.
+        skip_broken (bool): Decode every image once at the start and skip the
+            broken ones (their number is logged). Otherwise the run stops at the
+            first broken image. Defaults to False.
         extensions (str | Sequence[str], optional): Extensions of image files.
-            Defaults to None: those of all formats that the installed Pillow
-            reads.
+            Defaults to None: every format that the installed Pillow reads.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         super().__init__(*args, extensions=check_extensions(extensions), **kwargs)
 
     def full_init(self) -> None:
-        """Load all samples, and log how many there are and what is left out."""
+        """Load all samples, and log their number and what is left out."""
         if self._fully_initialized:
             return
         super().full_init()
@@ -61,13 +60,13 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         log_found(self.img_prefix, f'{chosen}{self._found} images{classes}{empty}', self._left_out)
 
     def load_data_list(self) -> list[dict]:
-        """The samples: dicts with ``img_path`` and, if labeled, ``gt_label``.
+        """The samples: dicts with ``img_path`` and, if they have labels, ``gt_label``.
 
         Raises:
             FileNotFoundError: If the folder does not exist.
-            OSError: If a folder cannot be listed, and ``skip_broken`` is not set.
-            ValueError: If no image is found in it, or its sub-folders are not
-                the data set's classes.
+            OSError: If a folder cannot be listed and ``skip_broken`` is not set.
+            ValueError: If the folder contains no image, or the number of its
+                subfolders differs from the dataset's number of classes.
         """
         root = self.img_prefix
         is_local = '://' not in root
@@ -79,8 +78,10 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         self._left_out, self._empty = [], []
         samples = super().load_data_list()
         if not samples:
-            layout = 'one sub-folder a class' if self.with_label else 'images anywhere below it'
-            hint = '; for images without classes set dataset.with_label=False' * self.with_label
+            layout = (
+                'one subfolder of images per class' if self.with_label else 'images at any depth'
+            )
+            hint = '; for images without classes, set dataset.with_label=False' * self.with_label
             raise ValueError(no_image_message(root, layout, self.extensions, self._left_out) + hint)
         whole = without_broken(samples, self._reader()) if self.skip_broken else samples
         self._found = len(whole)
@@ -89,7 +90,7 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         return whole
 
     def is_valid_file(self, filename: str) -> bool:
-        """Whether a file has an image's extension."""
+        """Whether a file has an image extension."""
         return has_extension(filename, self.extensions)
 
     def _reader(self) -> ImageReader | None:
@@ -98,7 +99,7 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         return loads[0].reader if loads else None
 
     def _scan(self) -> FolderScan:
-        """The folder's content; what is left out is kept for the log."""
+        """The folder's contents; what is left out is kept for the log."""
         scan = scan_folder(self.img_prefix, self.extensions)
         if scan.unreadable and not self.skip_broken:
             raise unreadable_error(self.img_prefix, scan)
@@ -106,7 +107,7 @@ class _CheckedFolder(LabelSplit, SeededDraws):
         return scan
 
     def _find_samples(self) -> list[tuple[str, int]] | list[str]:
-        """mmpretrain's, without hidden names; a folder without images stays a class."""
+        """Like mmpretrain's, but skips hidden names and keeps empty class folders."""
         scan = self._scan()
         if not self.with_label:
             return scan.files
@@ -115,8 +116,8 @@ class _CheckedFolder(LabelSplit, SeededDraws):
             self._metainfo['classes'] = tuple(scan.folders)
         elif len(self.CLASSES) != len(scan.folders):
             raise ValueError(
-                f'image folder {self.img_prefix!r} has {len(scan.folders)} sub-folders, but the '
-                f'data set {len(self.CLASSES)} classes'
+                f'image folder {self.img_prefix!r} has {len(scan.folders)} subfolders, but the '
+                f'dataset has {len(self.CLASSES)} classes'
             )
         files: dict[str, list[str]] = {name: [] for name in scan.folders}
         for path in scan.files:
@@ -125,33 +126,33 @@ class _CheckedFolder(LabelSplit, SeededDraws):
                 files[folder].append(path)
         outside = len(scan.files) - sum(map(len, files.values()))
         if outside:
-            self._left_out.append(f'{outside} images outside of the class folders')
+            self._left_out.append(f'{outside} images outside the class folders')
         self._empty = [name for name in scan.folders if not files[name]]
         return [(path, i) for i, name in enumerate(scan.folders) for path in files[name]]
 
 
 @DATASETS.register_module()
 class ImageFolder(_CheckedFolder, CustomDataset):
-    """Any folder of images: one sub-folder a class, or unlabeled.
+    """Any folder of images, with one subfolder per class or without labels.
 
     mmpretrain's ``CustomDataset`` (annotation files work too) with seeded
     draws and clear errors.
 
     Args:
         data_root (str): The folder.
-        with_label (bool): Sub-folders are classes. With False, all images
-            below the folder, without labels. Defaults to True.
-        skip_broken (bool): Leave out images that cannot be decoded: all are
-            decoded once at the start. Defaults to False.
+        with_label (bool): Whether the subfolders are classes. If False, all
+            images at any depth are read, without labels. Defaults to True.
+        skip_broken (bool): Skip images that cannot be decoded. To find them, all
+            images are decoded once at the start. Defaults to False.
         extensions (str | Sequence[str], optional): Extensions of image files,
-            such as '.webp,.png'. Defaults to None: those of all formats that the
+            such as '.webp,.png'. Defaults to None: every format that the
             installed Pillow reads.
         label_split (str, optional): A list of the images to use, from
             ``tools/dataset_converters/make_label_split.py``. Defaults to None:
-            all.
-        without_split (str, optional): Such a list of the images to leave out.
-            Defaults to None: none.
-        **kwargs: As mmpretrain's ``CustomDataset``.
+            use all.
+        without_split (str, optional): A list of the images to leave out, in the
+            same format. Defaults to None: leave out none.
+        **kwargs: Passed to mmpretrain's ``CustomDataset``.
     """
 
 
@@ -164,16 +165,16 @@ class ImageNet(_CheckedFolder, mmpretrain_datasets.ImageNet):
 class TinyImageNet(_CheckedFolder, CustomDataset):
     """Tiny ImageNet-200: 64-px images of 200 classes.
 
-    The folder is the unpacked ``tiny-imagenet-200``: ``train/WNID/images`` and
-    ``val/images`` with ``val/val_annotations.txt``.
+    The folder is the unpacked archive, with ``train/WNID/images``, ``val/images``
+    and ``val/val_annotations.txt``.
 
     Args:
         data_root (str): The folder ``tiny-imagenet-200``.
         split (str): 'train' or 'val'. Defaults to 'train'.
-        **kwargs: As :class:`ImageFolder`.
+        **kwargs: As for :class:`ImageFolder`.
 
     Raises:
-        ValueError: If ``split`` is neither.
+        ValueError: If ``split`` is anything else.
     """
 
     def __init__(self, data_root: str, split: str = 'train', **kwargs: Any) -> None:

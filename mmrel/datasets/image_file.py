@@ -1,4 +1,4 @@
-"""Reading image files, and what to do with broken ones."""
+"""Read image files and handle broken ones."""
 
 import io
 import logging
@@ -21,7 +21,7 @@ from .folder_scan import shown
 from .image_formats import image_formats
 from .image_modes import ValueRange, correct_transparent_key, to_rgb, upright
 
-# Pillow's own limit, above which it warns.
+# Above this limit, Pillow warns.
 MAX_PIXELS = 89_478_485
 _MARK = 'BrokenImageError: '
 _KINDS = (
@@ -31,8 +31,8 @@ _KINDS = (
     (lambda mode: not stat.S_ISREG(mode), 'a device'),
 )
 
-# A warning for each odd file of a large folder would hide the run's own messages. An
-# unreadable image is an error anyway.
+# Warnings about single files of a large folder would bury the run's own messages.
+# Unreadable images raise errors anyway.
 warnings.filterwarnings('ignore', module=r'PIL\.')
 logging.getLogger('PIL').addHandler(logging.NullHandler())
 _exif_is_said = False
@@ -45,7 +45,7 @@ class BrokenImageError(RuntimeError):
     Args:
         message (str): One line. If torch reports a worker's error with its
             traceback, only this line is kept.
-        reason (str): The cause alone, without the file and the remedy.
+        reason (str): Only the cause, without the file and the remedy.
     """
 
     def __init__(self, message: str, reason: str = '') -> None:
@@ -54,7 +54,7 @@ class BrokenImageError(RuntimeError):
 
 
 class _Refusal(ValueError):
-    """A file that is refused before it is opened or decoded."""
+    """A file that is rejected before it is opened or decoded."""
 
 
 def _check_background(background: str | Sequence[int]) -> tuple[int, int, int]:
@@ -82,30 +82,31 @@ def _check_range(value_range: Sequence[float] | None) -> ValueRange | None:
         low = high = 0.0
     if not -np.inf < low < high < np.inf:
         raise ValueError(
-            f'value_range={value_range!r} must be two numbers, low < high: black and white'
+            f'value_range={value_range!r} must be two numbers, (black, white), with black < white'
         )
     return low, high
 
 
 @dataclass(frozen=True)
 class ImageReader:
-    """Read any image file as the upright 8-bit RGB picture that a viewer shows.
+    """Read any image file as an image viewer shows it: upright, in 8-bit RGB.
 
-    Several frames or pages: the first one. Color profiles are not applied.
+    If a file has several frames or pages, the first is read. Color profiles are not
+    applied.
 
     Args:
         background (str | Sequence[int]): The color behind transparent pixels: a
             name that Pillow knows, or RGB. Defaults to 'white'.
         value_range (Sequence[float], optional): The values of black and white
-            in images with one channel of 16 or 32 bits or of floating-point
-            numbers. Defaults to None: the whole range of 12 and 16 bits; other
-            deep images are refused.
-        max_pixels (int): Images with more pixels are refused before they are
+            in images with one 16-bit, 32-bit or floating-point channel.
+            Defaults to None: the full range for 12 and 16 bits; other deep
+            images are rejected.
+        max_pixels (int): Images with more pixels are rejected before they are
             decoded. Defaults to 89,478,485, Pillow's limit.
         backend_args (dict, optional): mmengine's storage backend.
 
     Raises:
-        ValueError: If a setting is not valid.
+        ValueError: If a setting is invalid.
     """
 
     background: str | Sequence[int] = 'white'
@@ -129,9 +130,9 @@ class ImageReader:
             Image.Image: RGB.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            BrokenImageError: If it is not an image, is truncated, cannot be
-                read or is refused because of a setting.
+            FileNotFoundError: If the file does not exist.
+            BrokenImageError: If the file is not an image, is truncated, cannot
+                be read, or is rejected because of a setting.
         """
         cause: Exception
         try:
@@ -141,23 +142,23 @@ class ImageReader:
             if not os.path.islink(path):
                 raise FileNotFoundError(f'image {path!r} does not exist') from None
             cause, reason = error, 'it is a link to a file that does not exist'
-        except Exception as error:  # Pillow's plugins raise whatever a damaged file leads to
+        except Exception as error:  # Pillow's plugins raise all kinds of errors on damaged files
             cause, reason = error, self._reason(error)
         raise self._broken(path, reason) from cause
 
     def from_memory(self, image: np.ndarray | Image.Image) -> Image.Image:
-        """The picture of an array or a Pillow image, by the same rules.
+        """Convert an array or a Pillow image by the same rules.
 
         Args:
             image (ndarray | Image.Image): (H, W, 3) uint8 RGB, or another array that
-                Pillow accepts; or an image of any mode, which is turned upright by its
-                EXIF data.
+                Pillow accepts; or an image of any mode, which is rotated according to
+                its EXIF data.
 
         Returns:
             Image.Image: RGB.
 
         Raises:
-            BrokenImageError: If a Pillow image cannot be decoded or is refused
+            BrokenImageError: If a Pillow image cannot be decoded or is rejected
                 because of a setting.
         """
         if isinstance(image, np.ndarray):
@@ -172,7 +173,7 @@ class ImageReader:
     def _broken(path: str, reason: str) -> BrokenImageError:
         return BrokenImageError(
             f'image {path!r} cannot be decoded ({reason}); repair or remove it, or set '
-            'dataset.skip_broken=True to leave broken images out',
+            'dataset.skip_broken=True to skip broken images',
             reason,
         )
 
@@ -227,12 +228,12 @@ class ImageReader:
 
     def _too_large(self, pixels: str) -> str:
         return (
-            f'it has {pixels} pixels, more than max_pixels={self.max_pixels}: raise max_pixels of '
-            'LoadImage to read it'
+            f'it has {pixels} pixels, more than max_pixels={self.max_pixels}: to read it, raise '
+            'max_pixels of LoadImage'
         )
 
     def _reason(self, error: Exception) -> str:
-        """One line on what went wrong, without the file."""
+        """The cause on one line, without the file."""
         if isinstance(error, UnidentifiedImageError):
             return 'it is not an image in a format that the installed Pillow reads'
         if isinstance(error, Image.DecompressionBombError):
@@ -259,10 +260,10 @@ def _say_once_that_exif_is_damaged(path: str) -> None:
 
 
 def without_broken(data_list: list[dict], reader: ImageReader | None = None) -> list[dict]:
-    """Leave out samples whose image cannot be decoded, and log how many.
+    """Drop the samples whose image cannot be decoded, and log how many.
 
-    Every file is decoded once, in threads (on 2 cores about 1 ms for a 500-px
-    JPEG and far less for small ones).
+    Every file is decoded once, in threads. On 2 cores this takes about 1 ms for a
+    500-px JPEG, and much less for small images.
 
     Args:
         data_list (list[dict]): Samples with ``img_path``.
@@ -270,10 +271,10 @@ def without_broken(data_list: list[dict], reader: ImageReader | None = None) -> 
             reader that accepts any range of values.
 
     Returns:
-        list[dict]: The samples whose image is whole.
+        list[dict]: The samples whose image can be decoded.
 
     Raises:
-        BrokenImageError: If no image is whole.
+        BrokenImageError: If no image can be decoded.
     """
     reader = reader or ImageReader(value_range=(0, 1))
 
@@ -290,10 +291,11 @@ def without_broken(data_list: list[dict], reader: ImageReader | None = None) -> 
     names = [path for path, bad in zip(paths, broken, strict=True) if bad]
     if names:
         print_log(
-            f'skipped {len(names)} broken of {len(paths)} images: {shown(names)}',
+            f'skipped {len(names)} of {len(paths)} images because they cannot be decoded: '
+            f'{shown(names)}',
             logger='current',
             level=30,
         )
     if len(names) == len(paths):
-        raise BrokenImageError(f'none of {len(paths)} images can be decoded: {shown(names)}')
+        raise BrokenImageError(f'none of the {len(paths)} images can be decoded: {shown(names)}')
     return [sample for sample, bad in zip(data_list, broken, strict=True) if not bad]

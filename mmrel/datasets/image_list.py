@@ -1,4 +1,4 @@
-"""Images as a user gives them: paths, folders, arrays or Pillow images."""
+"""Images given by a user: paths, folders, arrays or Pillow images."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ def _check_array(image: np.ndarray, where: str) -> np.ndarray:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(
             f'{where} is an array of shape {image.shape} and dtype {image.dtype}; an image must be '
-            'RGB, (H, W, 3), uint8'
+            'uint8 RGB, (H, W, 3)'
         )
     return image
 
@@ -45,36 +45,37 @@ def _in_folder(folder: str, extensions: tuple[str, ...], skip_broken: bool) -> l
     if scan.unreadable and not skip_broken:
         raise unreadable_error(folder, scan)
     if not scan.files:
-        layout = 'images anywhere below it'
+        layout = 'images at any depth'
         raise ValueError(no_image_message(folder, layout, extensions, scan.left_out()))
     log_found(folder, f'{len(scan.files)} images', scan.left_out())
     return [os.path.join(folder, name) for name in scan.files]
 
 
 class ImageList:
-    """Images in the order in which they were named, checked to be there.
+    """A checked list of images, in the order in which they were given.
 
     Args:
         inputs (str | PathLike | ndarray | Image.Image | Iterable): A path, a
-            folder (all images below it, sorted), an RGB array (H, W, 3) uint8, a
-            Pillow image of any mode, or several of them; an array (N, H, W, 3)
-            is N images.
+            folder (all images at any depth, sorted), a uint8 RGB array (H, W, 3),
+            a Pillow image of any mode, or several of these. An array (N, H, W, 3)
+            counts as N images.
         extensions (str | Sequence[str], optional): Extensions of images in
-            folders; a file given by name may have any. Defaults to None: those
-            of all formats that the installed Pillow reads.
-        skip_broken (bool): Leave out folders that cannot be listed. Defaults to
+            folders; files given by name may have any extension. Defaults to
+            None: every format that the installed Pillow reads.
+        skip_broken (bool): Skip folders that cannot be listed. Defaults to
             False.
 
     Attributes:
-        items (list[str | ndarray | Image.Image]): One entry an image.
-        names (list[str]): How an error names each image: its path, or its place.
+        items (list[str | ndarray | Image.Image]): One entry per image.
+        names (list[str]): The name of each image in errors: its path, or its
+            position in ``inputs``.
 
     Raises:
         FileNotFoundError: If a path does not exist.
         OSError: If a folder cannot be listed.
-        ValueError: If there is no input, no image in a folder, or an array is
-            no image.
-        TypeError: If an input is something else.
+        ValueError: If the list is empty, a folder contains no image, or an array
+            or a Pillow image is not a valid image.
+        TypeError: If an input has another type.
     """
 
     def __init__(
@@ -93,8 +94,8 @@ class ImageList:
                 continue
             if not isinstance(entry, str | os.PathLike):
                 raise TypeError(
-                    f'{where} is a {type(entry).__name__}; expected a path, an RGB array '
-                    '(H, W, 3), uint8, or a Pillow image'
+                    f'{where} is a {type(entry).__name__}; expected a path, a uint8 RGB array '
+                    '(H, W, 3) or a Pillow image'
                 )
             path = os.path.expanduser(os.fspath(entry))
             if os.path.isdir(path):
@@ -110,7 +111,7 @@ class ImageList:
                 f'{len(missing)} path(s) do not exist: {", ".join(map(repr, missing[:5]))}{more}'
             )
         if not self.items:
-            raise ValueError('there is no image to read: the list of inputs is empty')
+            raise ValueError('no images to read: the list of inputs is empty')
 
     def _add(self, name: str, item: str | np.ndarray | Image.Image) -> None:
         self.names.append(name)
@@ -118,7 +119,7 @@ class ImageList:
 
     @staticmethod
     def _entries(inputs: Any) -> list[tuple[Any, str]]:
-        """The single inputs, and how an error names them."""
+        """The individual inputs, each with its name in errors."""
         if isinstance(inputs, np.ndarray) and inputs.dtype.kind not in 'OU' and inputs.ndim != 4:
             return [(inputs, 'inputs')]
         if isinstance(inputs, str | os.PathLike) or not isinstance(inputs, Iterable):
@@ -130,22 +131,23 @@ class ImageList:
 
     @property
     def in_memory(self) -> bool:
-        """Whether an image is given as an array or a Pillow image."""
+        """Whether any image is an array or a Pillow image."""
         return any(not isinstance(item, str) for item in self.items)
 
     def path(self, row: int) -> str | None:
-        """The path of an image, None for an array or a Pillow image."""
+        """The path of an image; None for an array or a Pillow image."""
         item = self.items[row]
         return item if isinstance(item, str) else None
 
 
 class ReadImages(NamedTuple):
-    """A batch of images, as far as they could be decoded.
+    """A batch of images, some of which may be broken.
 
     Attributes:
-        rows (list[int]): The places in the list of those that could.
-        data (dict, optional): They, collated; None where there are none.
-        broken (dict[int, str]): The others' places, and why they could not.
+        rows (list[int]): List positions of the decoded images.
+        data (dict, optional): The decoded images, collated; None if there are none.
+        broken (dict[int, str]): List positions of the broken images, each with the
+            reason.
     """
 
     rows: list[int]
@@ -154,14 +156,15 @@ class ReadImages(NamedTuple):
 
 
 class ImageListDataset(Dataset):
-    """The images of a list, each put through a pipeline.
+    """The images of a list, each processed by a pipeline.
 
-    A broken image is an entry that says so, not an error: what a worker raises
-    would arrive as a traceback, and stop images that are whole.
+    For a broken image it returns the reason instead of raising an error: an error in
+    a worker would arrive as a traceback, and would stop the intact images as well.
 
     Args:
         images (ImageList): The images.
-        pipeline (Callable): From ``img_path`` or ``img`` to packed inputs.
+        pipeline (Callable): Turns a dict with ``img_path`` or ``img`` into packed
+            inputs.
     """
 
     def __init__(self, images: ImageList, pipeline: Callable[[dict], dict]) -> None:
@@ -169,12 +172,12 @@ class ImageListDataset(Dataset):
         self.pipeline = pipeline
         self._broken: dict[int, str] = {}
         for row, item in enumerate(images.items):
-            # Decode now: workers would share an open file and its position.
+            # Decode now: workers would share the open file and its position.
             if isinstance(item, Image.Image):
                 try:
                     correct_transparent_key(item)
                     item.load()
-                except Exception as error:  # whatever a damaged file leads to
+                except Exception as error:  # Pillow raises all kinds of errors on damaged files
                     self._broken[row] = ' '.join(str(error).split()) or type(error).__name__
 
     def __len__(self) -> int:
@@ -194,11 +197,11 @@ class ImageListDataset(Dataset):
 
 
 def collate_read(samples: list[tuple[int, dict | str]]) -> ReadImages:
-    """Collate what :class:`ImageListDataset` gives.
+    """Collate samples of :class:`ImageListDataset`.
 
     Args:
-        samples (list[tuple[int, dict | str]]): The row, and the packed inputs
-            or why there are none.
+        samples (list[tuple[int, dict | str]]): The row of each image, and its packed
+            inputs or the reason why it is broken.
 
     Returns:
         ReadImages: The batch.

@@ -1,8 +1,8 @@
-"""Turn any image that Pillow has decoded upright and into 8-bit RGB.
+"""Convert any image that Pillow has decoded to upright 8-bit RGB.
 
-Training sees what a viewer shows: depth, transparency and orientation are
-resolved here, and an image whose range of values is unknown is refused, not
-guessed.
+Training sees what an image viewer shows: depth, transparency and orientation are
+resolved here. An image whose range of values is unknown is rejected; the range is
+not guessed.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 ValueRange = tuple[float, float]
 
-_ROWS = 256  # rows converted at a time, to bound the memory of deep images
+_ROWS = 256  # rows converted at a time, to bound the memory that deep images take
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -29,20 +29,21 @@ _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 
 
 class UnknownRangeError(ValueError):
-    """The range of an image's values is unknown, and the user has to give it."""
+    """The range of an image's values is unknown, so the user must set it."""
 
 
 def correct_transparent_key(image: Image.Image) -> None:
-    """Scale the single transparent value of a PNG like its pixels.
+    """Scale the transparent gray value of a PNG in the same way as its pixels.
 
-    Pillow scales grays of 2 and 4 bits to 0 to 255 but leaves the ``tRNS`` chunk
-    as it is.
+    Pillow scales 1-, 2- and 4-bit gray values to 0 to 255, but does not scale the
+    value in the ``tRNS`` chunk.
 
     Args:
-        image (Image.Image): An opened image, not loaded yet; changed in place.
+        image (Image.Image): An opened image that is not loaded yet; changed in
+            place.
 
     Raises:
-        ValueError: If Pillow has dropped bits that the comparison needs.
+        ValueError: If Pillow drops bits that the comparison needs.
     """
     key = image.info.get('transparency')
     if image.format != 'PNG' or key is None or isinstance(key, bytes):
@@ -53,8 +54,8 @@ def correct_transparent_key(image: Image.Image) -> None:
     raw_mode = tiles[0][3]
     if raw_mode == 'RGB;16B':
         raise ValueError(
-            '16-bit color with a transparent color (tRNS) cannot be matched exactly: save it with '
-            'an alpha channel'
+            'the transparent color (tRNS) of a 16-bit color image cannot be matched exactly: save '
+            'the image with an alpha channel'
         )
     bits = {'1': 1, 'L;2': 2, 'L;4': 4}.get(raw_mode)
     if bits and key < 1 << bits:
@@ -64,15 +65,15 @@ def correct_transparent_key(image: Image.Image) -> None:
 def upright(image: Image.Image) -> tuple[Callable[[Image.Image], Image.Image] | None, bool]:
     """How to rotate an image by its EXIF orientation, and whether the EXIF data is readable.
 
-    ``ImageOps.exif_transpose`` also rewrites the EXIF data, which fails if the
-    data is damaged, after the image has been rotated.
+    ``ImageOps.exif_transpose`` is not used: after rotating, it rewrites the EXIF data,
+    which fails if the data is damaged.
 
     Args:
         image (Image.Image): A loaded image. Pillow has already rotated TIFF files.
 
     Returns:
-        tuple: A function that rotates an image (None: nothing to do), and False
-        if the EXIF data is damaged: the image is then read as it is stored.
+        tuple: A function that rotates an image (None: nothing to do), and whether
+        the EXIF data is readable. If it is damaged, the image is read as stored.
     """
     try:
         exif = image.getexif()
@@ -88,21 +89,21 @@ def upright(image: Image.Image) -> tuple[Callable[[Image.Image], Image.Image] | 
 def to_rgb(
     image: Image.Image, background: tuple[int, int, int], value_range: ValueRange | None = None
 ) -> Image.Image:
-    """The 8-bit RGB picture that an image shows.
+    """Convert an image to 8-bit RGB.
 
     Args:
         image (Image.Image): A loaded image of any mode.
         background (tuple[int, int, int]): RGB color behind transparent pixels.
         value_range (tuple[float, float], optional): The values of black and
-            white in images with one deep channel. Defaults to None: from the file.
+            white in images with one deep channel. Defaults to None: the range that
+            the file defines.
 
     Returns:
         Image.Image: RGB; the image itself if it is already RGB.
 
     Raises:
-        UnknownRangeError: If it has deep values of unknown range.
-        ValueError: If Pillow cannot convert it, or it has values that are not
-            finite.
+        UnknownRangeError: If the image has deep values of unknown range.
+        ValueError: If Pillow cannot convert the image, or a value is not finite.
     """
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         image = _deep_to_8_bits(image, value_range)
@@ -113,7 +114,7 @@ def to_rgb(
 
 def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     if image.mode == 'La':
-        image = image.convert('LA')  # the only conversion that Pillow has for it
+        image = image.convert('LA')  # the only conversion from La that Pillow has
     rgba = image if image.mode == 'RGBA' else image.convert('RGBA')
     canvas = Image.new('RGB', rgba.size, background)
     canvas.paste(rgba, (0, 0), rgba)
@@ -121,7 +122,7 @@ def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Imag
 
 
 def _known_range(image: Image.Image) -> ValueRange | None:
-    """The values of black and white that the file's format defines."""
+    """The values of black and white that the file format defines."""
     if image.mode.startswith('I;16'):
         bits = getattr(image, 'tag_v2', {}).get(_BITS, (16,))[0]
         return 0, 2**bits - 1
@@ -132,13 +133,12 @@ def _known_range(image: Image.Image) -> ValueRange | None:
 
 
 def _deep_to_8_bits(image: Image.Image, value_range: ValueRange | None) -> Image.Image:
-    """Mode L, or LA if one value is transparent."""
+    """Convert to mode L, or to LA if one value is transparent."""
     bounds = value_range or _known_range(image)
     if bounds is None:
         kind = '32-bit integers' if image.mode == 'I' else 'floating-point numbers'
         raise UnknownRangeError(
-            f'its values are {kind} of unknown range: give the values of black and white as '
-            'value_range=(low, high) of LoadImage'
+            f'its values are {kind} of unknown range: set value_range=(black, white) of LoadImage'
         )
     values = np.asarray(image)
     tags = getattr(image, 'tag_v2', {})
@@ -158,7 +158,7 @@ def _deep_to_8_bits(image: Image.Image, value_range: ValueRange | None) -> Image
 
 
 def _quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Values in [low, high] as 0 to 255, rounded half up; for 16 bits round(v / 257)."""
+    """Map [low, high] to 0 to 255, rounding half up; for 16 bits this is round(v / 257)."""
 
     def scaled(part: np.ndarray) -> np.ndarray:
         part = np.clip(part.astype(np.float64), low, high) - low
@@ -167,7 +167,7 @@ def _quantize(values: np.ndarray, low: float, high: float) -> np.ndarray:
     if values.dtype.itemsize == 2:
         return scaled(np.arange(65536))[values]
     if values.dtype.kind == 'f' and not np.isfinite(values).all():
-        raise ValueError('it has values that are not finite')
+        raise ValueError('some of its values are not finite')
     result = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), _ROWS):
         result[start : start + _ROWS] = scaled(values[start : start + _ROWS])

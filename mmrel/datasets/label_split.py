@@ -1,9 +1,9 @@
-"""Low-shot training: a part of the labels, named by a list that people can read.
+"""Low-shot training on a subset of the labels, which a readable text file lists.
 
-A list has a line for each image: its name, its class's number, its class's name,
-with tabs between; lines at the top that start with ``#`` are remarks. The name of
-an image file is its path below the data set's folder, that of an image in an array
-its row.
+The list has one line per image: the image's name, its class index and its class
+name, separated by tabs. Lines at the top that start with ``#`` are comments. An
+image file is named by its path relative to the dataset's folder, an image in an
+array by its row.
 """
 
 import os
@@ -25,9 +25,9 @@ class LabelledImage(NamedTuple):
     """A line of a list.
 
     Attributes:
-        name (str): The image.
-        number (int): Its class.
-        label (str): That class's name.
+        name (str): Name of the image.
+        number (int): Class index.
+        label (str): Class name.
     """
 
     name: str
@@ -36,7 +36,7 @@ class LabelledImage(NamedTuple):
 
 
 def _describe(dataset: BaseDataset, info: dict, row: int) -> LabelledImage:
-    """The line of a sample; an image without a class has number -1."""
+    """The line of a sample; an image without a class has index -1."""
     name = str(row)
     if 'img_path' in info:
         name = info['img_path'].removeprefix(dataset.img_prefix).lstrip('/')
@@ -51,39 +51,39 @@ def draw_label_split(
     seed: int = 0,
     per_class: int | None = None,
 ) -> list[LabelledImage]:
-    """Draw the same number of images of every class.
+    """Draw the same number of images from every class.
 
-    Which ones follows from the seed and the images' names, not from the order
-    in which a file system lists them. A smaller draw of the same seed is a part
-    of a larger one.
+    The draw depends on the seed and the images' names, but not on the order in
+    which a file system lists them. A smaller draw with the same seed is a subset of
+    a larger one.
 
     Args:
-        dataset (BaseDataset): With classes, and without a split of its own.
-        percent (float, optional): Share of all images, over 0 to 100; rounded
-            to a whole number of images a class, one at least.
+        dataset (BaseDataset): A dataset with classes and without a label split.
+        percent (float, optional): Percentage of all images, in (0, 100]. It is
+            rounded to a whole number of images per class, at least one.
         seed (int): The seed. Defaults to 0.
         per_class (int, optional): Instead of ``percent``, the number of images
-            of each class.
+            per class.
 
     Returns:
         list[LabelledImage]: Sorted by class, then name.
 
     Raises:
         ValueError: If not exactly one of ``percent`` and ``per_class`` is
-            given, it is out of range, an image has no class, or a class has too
-            few images.
+            given, the value is out of range, an image has no class, or a class
+            has too few images.
     """
     if (percent is None) == (per_class is None):
-        raise ValueError(f'give one of percent={percent} and per_class={per_class}')
+        raise ValueError(f'give exactly one of percent={percent} and per_class={per_class}')
     if percent is not None and not 0 < percent <= 100:
-        raise ValueError(f'percent={percent} must be over 0 and at most 100')
+        raise ValueError(f'percent={percent} must be above 0 and at most 100')
     if per_class is not None and per_class < 1:
         raise ValueError(f'per_class={per_class} must be at least 1')
     classes: dict[int, list[LabelledImage]] = {}
     for row in range(len(dataset)):
         image = _describe(dataset, dataset.get_data_info(row), row)
         if image.number < 0:
-            raise ValueError(f'image {image.name!r} has no class: a label split needs those of all')
+            raise ValueError(f'image {image.name!r} has no class: a label split needs all classes')
         classes.setdefault(image.number, []).append(image)
     if per_class is not None:
         each, asked = per_class, f'per_class={per_class}'
@@ -94,7 +94,7 @@ def draw_label_split(
     for number, images in sorted(classes.items()):
         if len(images) < each:
             raise ValueError(
-                f'{asked}: {each} images a class, but class {images[0].label!r} has only '
+                f'{asked} needs {each} images per class, but class {images[0].label!r} has only '
                 f'{len(images)}: ask for fewer'
             )
         order = np.random.default_rng([seed, number]).permutation(len(images))[:each]
@@ -104,21 +104,21 @@ def draw_label_split(
 
 
 def format_label_split(drawn: Sequence[LabelledImage], remark: str) -> str:
-    """The text of a list.
+    """Format a list as text.
 
     Args:
         drawn (Sequence[LabelledImage]): From :func:`draw_label_split`.
-        remark (str): A line for its top.
+        remark (str): A comment for the first line.
 
     Returns:
         str: The text.
 
     Raises:
-        ValueError: If a name has a tab or a line break in it.
+        ValueError: If a name contains a tab or a line break.
     """
     for image in drawn:
         if any(sign in text for text in (image.name, image.label) for sign in '\t\n\r'):
-            raise ValueError(f'{image.name!r}: a list cannot hold names with tabs or line breaks')
+            raise ValueError(f'{image.name!r}: names in a list cannot contain tabs or line breaks')
     counts = Counter(image.number for image in drawn)
     head = [f'# {remark}', f'# {max(counts.values())} images of each of {len(counts)} classes']
     return '\n'.join([*head, *('\t'.join(map(str, image)) for image in drawn)]) + '\n'
@@ -131,16 +131,17 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
         path (str): The file.
 
     Returns:
-        dict[str, LabelledImage]: The images by name.
+        dict[str, LabelledImage]: The lines by image name.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a line is not as above, or an image is there twice.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If a line is malformed, an image is listed twice, or the list is
+            empty.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f'label split {path!r} (dataset.label_split, without_split) does not exist; write it '
-            f'once with {_TOOL} CONFIG --percent ... (or --per-class ...)'
+            f'label split {path!r} (dataset.label_split, without_split) does not exist; create it '
+            f'with {_TOOL} CONFIG --percent ... (or --per-class ...)'
         )
     with open(path, encoding='utf-8') as file:
         lines = file.read().split('\n')
@@ -151,15 +152,15 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
         parts = line.split('\t')
         if len(parts) != 3 or not parts[0] or not parts[1].isdecimal():
             raise ValueError(
-                f'{path}, line {place}: {line!r} is not an image, the number and the name of its '
-                'class, with tabs between'
+                f'{path}, line {place}: {line!r} must be an image, its class index and its class '
+                'name, separated by tabs'
             )
         image = LabelledImage(parts[0], int(parts[1]), parts[2])
         if image.name in split:
-            raise ValueError(f'{path}, line {place}: {image.name!r} is there twice')
+            raise ValueError(f'{path}, line {place}: {image.name!r} is listed twice')
         split[image.name] = image
     if not split:
-        raise ValueError(f'label split {path!r} names no image')
+        raise ValueError(f'label split {path!r} lists no images')
     return split
 
 
@@ -169,22 +170,22 @@ def _check_balance(path: str, split: dict[str, LabelledImage]) -> None:
     if high != low:
         raise ValueError(
             f'label split {path!r} is not balanced: {high} images of class {most}, {low} of class '
-            f'{least}; set dataset.balanced=False where that is meant'
+            f'{least}; if this is intended, set dataset.balanced=False'
         )
 
 
 class LabelSplit(Mixin):
-    """Mixin for data sets: only the images that a list names.
+    """Mixin for datasets: keep only the images of a list, or leave them out.
 
     Args:
         label_split (str, optional): The list, from
             ``tools/dataset_converters/make_label_split.py``. Defaults to None:
-            all images.
-        without_split (str, optional): Such a list of the images to leave out:
-            held-out ones, which ``label_split`` of another set names. Defaults
-            to None: none.
-        balanced (bool): The images of ``label_split`` must be as many in every
-            class, as those of low-shot training are. Defaults to True.
+            use all images.
+        without_split (str, optional): A list of the images to leave out, such as
+            held-out images that are the ``label_split`` of another dataset.
+            Defaults to None: leave out none.
+        balanced (bool): Whether ``label_split`` must have the same number of
+            images in every class, as in low-shot training. Defaults to True.
 
     Raises:
         ValueError: If both lists are given.
@@ -200,7 +201,8 @@ class LabelSplit(Mixin):
     ) -> None:
         if label_split is not None and without_split is not None:
             raise ValueError(
-                f'dataset.label_split={label_split!r} and without_split={without_split!r}: give one'
+                f'dataset.label_split={label_split!r} and without_split={without_split!r}: give '
+                'only one'
             )
         self.label_split = label_split
         self.without_split = without_split
@@ -208,12 +210,12 @@ class LabelSplit(Mixin):
         super().__init__(*args, **kwargs)
 
     def filter_data(self) -> list[dict]:
-        """The samples that the list names (or the others), in the data set's order.
+        """The samples in the list (or all others), in the dataset's order.
 
         Raises:
-            ValueError: If the list is not of this data set: an image of it is
-                not there or has a class of another name, or a class has no image; or if
-                it is not as balanced as it must be.
+            ValueError: If the list does not match this dataset: it has an image that
+                the dataset lacks or whose class differs, or a class has no image. Also
+                if the list must be balanced and is not.
         """
         samples = super().filter_data()
         folders = getattr(self, 'folder_to_idx', None) or {}
@@ -238,23 +240,23 @@ class LabelSplit(Mixin):
         missing = [name for name in split if name not in found]
         if missing:
             raise ValueError(
-                f'{where} names {len(missing)} images that the data set does not have: '
+                f'{where} lists {len(missing)} images that the dataset does not have: '
                 f'{", ".join(missing[:5])}'
             )
-        # Without names, compare numbers: the list may belong to a folder with more
-        # classes, or to one with another order.
+        # Compare names if there are any: the list may come from a folder with more
+        # classes or in another order.
         named = any(image.label != str(image.number) for image in split.values())
         key = 'label' if self.CLASSES and named else 'number'
         for name, ours in found.items():
             theirs = split[name]
             if getattr(ours, key) != getattr(theirs, key):
                 raise ValueError(
-                    f'{where} says that {name!r} is of class {theirs.number} ({theirs.label}), '
-                    f'the data set says {ours.number} ({ours.label})'
+                    f'{where} gives {name!r} class {theirs.number} ({theirs.label}), but the '
+                    f'dataset gives it class {ours.number} ({ours.label})'
                 )
         there = {image.number for image in found.values()}
         without = [c for i, c in enumerate(self.CLASSES or ()) if i not in there]
         if without:
             raise ValueError(
-                f'{where} has no image of {len(without)} classes: {", ".join(without[:5])}'
+                f'{where} has no images of {len(without)} classes: {", ".join(without[:5])}'
             )

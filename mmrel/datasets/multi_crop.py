@@ -1,4 +1,4 @@
-"""K-NN multi-crop: crops of an image's neighbours as further views."""
+"""K-NN multi-crop: crops of an image's neighbors as additional views."""
 
 from typing import Any
 
@@ -15,28 +15,30 @@ from .seeding import seeded_draws
 
 @DATASETS.register_module()
 class KNNMultiCropDataset(Dataset):
-    """A data set whose samples also have crops of the image's nearest neighbours.
+    """Add crops of an image's nearest neighbors to each sample of a dataset.
 
-    For each of ``num_crops`` one of the image's K neighbours is drawn, all
-    different while there are enough, read by ``crop_pipeline``, and put behind
-    the sample's own views. Draws follow from (seed, epoch, index) as the views'
-    do, and come after them: the views are those of the data set inside.
+    Each of the ``num_crops`` crops is read by ``crop_pipeline`` from one of the
+    image's K neighbors, drawn without repetition as long as possible, and is
+    appended to the sample's own views. Like the views, the draws depend on
+    (seed, epoch, index). They are made after those of the views, so the views are
+    the same as without this wrapper.
 
-    The neighbours are a table that :class:`KNNMultiCropHook` refreshes. Until
-    then an image is its own neighbour (an ordinary multi-crop). The table lies
-    in shared memory, so that workers that live on see it change.
+    :class:`KNNMultiCropHook` refreshes the table of neighbors. Before that, each
+    image is its own neighbor (an ordinary multi-crop). The table is in shared
+    memory, so that persistent workers see its changes.
     Source: WCL (arXiv:2110.04770), K-NN multi-crop.
 
     Args:
-        dataset (dict | BaseDataset): The data set inside; its pipeline gives a list
+        dataset (dict | BaseDataset): The wrapped dataset; its pipeline gives a list
             of views (``MultiView``).
         num_neighbours (int): K.
-        num_crops (int): Further views of a sample.
-        crop_pipeline (list[dict]): From a sample to one packed view: load,
-            crop (its size is here), pack.
+        num_crops (int): Number of additional views per sample.
+        crop_pipeline (list[dict]): Turns a sample into one packed view: load,
+            crop (sets the size), pack.
 
     Raises:
-        ValueError: If a number is below 1, or the data set has no K + 1 images.
+        ValueError: If a number is below 1, or the dataset has fewer than K + 1
+            images.
     """
 
     def __init__(
@@ -49,8 +51,8 @@ class KNNMultiCropDataset(Dataset):
         self.dataset.full_init()
         if len(self) <= num_neighbours:
             raise ValueError(
-                f'dataset.num_neighbours={num_neighbours} needs {num_neighbours + 1} images or '
-                f'more, the data set has {len(self)}'
+                f'dataset.num_neighbours={num_neighbours} needs at least {num_neighbours + 1} '
+                f'images, but the dataset has {len(self)}'
             )
         self.num_crops = num_crops
         self.crop_pipeline = Compose(crop_pipeline)
@@ -59,38 +61,37 @@ class KNNMultiCropDataset(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """That of the data set inside."""
+        """The metainfo of the wrapped dataset."""
         return self.dataset.metainfo
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def set_neighbours(self, table: Tensor) -> None:
-        """Replace the neighbours, for workers that are running too.
+        """Replace the neighbors, also for running workers.
 
         Args:
-            table (Tensor): Images by index, (N, K).
+            table (Tensor): Indices of each image's neighbors, (N, K).
 
         Raises:
-            ValueError: If it is of another shape, or names images that are not
-                there.
+            ValueError: If the shape differs, or an index is out of range.
         """
         if table.shape != self.neighbours.shape:
             raise ValueError(
-                f'a table of neighbours of shape {tuple(table.shape)} does not fit '
+                f'a neighbor table of shape {tuple(table.shape)} does not match '
                 f'{len(self)} images with num_neighbours={self.neighbours.shape[1]}'
             )
         if table.min() < 0 or table.max() >= len(self):
-            raise ValueError(f'a table of neighbours names images outside 0 to {len(self) - 1}')
+            raise ValueError(f'the neighbor table has indices outside 0 to {len(self) - 1}')
         self.neighbours.copy_(table)
 
     def __getitem__(self, idx: int) -> Any:
         with seeded_draws(idx):
-            # By a plain index: with its own seed it would draw what the crops draw.
+            # With a SampleIndex, the dataset would seed itself and the crops repeat its draws.
             sample = self.dataset[int(idx)]
             if not isinstance(sample['inputs'], list):
                 raise ValueError(
-                    'KNNMultiCropDataset adds to a list of views, and its data set gives a single '
+                    'KNNMultiCropDataset needs a list of views, but its dataset gives a single '
                     'one: use MultiView in dataset.dataset.pipeline'
                 )
             choice = torch.randperm(self.neighbours.shape[1])

@@ -1,7 +1,7 @@
-"""A sample's random draws follow from (seed, epoch, index) alone.
+"""Make a sample's random draws depend only on (seed, epoch, index).
 
-Not from the number of workers, nor from how often the run was interrupted.
-Persistent workers never see the sampler's epoch, so it travels with the index.
+They do not depend on the number of workers or on interruptions of the run.
+Persistent workers never see the sampler's epoch, so the index carries it.
 """
 
 import random
@@ -20,10 +20,10 @@ from mmrel.utils.mixin import Mixin
 
 
 class SampleIndex(int):
-    """A sample's index that knows the seed and the epoch it is drawn in.
+    """A sample's index that carries the seed and the epoch.
 
     Args:
-        index (int): The index in the data set.
+        index (int): The index in the dataset.
         seed (int): The run's seed.
         epoch (int): The epoch, from 0.
     """
@@ -32,7 +32,7 @@ class SampleIndex(int):
     epoch: int
 
     def __new__(cls, index: int, seed: int, epoch: int) -> 'SampleIndex':
-        """An int with two more attributes."""
+        """Create an int with two more attributes."""
         self = super().__new__(cls, index)
         self.seed = seed
         self.epoch = epoch
@@ -58,12 +58,12 @@ def kept_generators() -> Iterator[None]:
 def seeded_draws(index: int) -> Iterator[None]:
     """Seed ``random``, NumPy and torch's CPU generator for one sample.
 
-    The generators are put back afterwards: without workers the draws of the
-    data would otherwise change those of the model.
+    Their states are restored afterwards. Otherwise, without workers, the draws of
+    the data would change those of the model.
 
     Args:
-        index (int): Does something for a :class:`SampleIndex` only; with a
-            plain index the generators run on as they are.
+        index (int): The sample's index. Only a :class:`SampleIndex` has a seed;
+            with a plain index, nothing is seeded or restored.
     """
     if not isinstance(index, SampleIndex):
         yield
@@ -78,7 +78,7 @@ def seeded_draws(index: int) -> Iterator[None]:
 
 
 class SeededDraws(Mixin):
-    """Mixin for data sets: ``__getitem__`` draws from the index's own seed."""
+    """Mixin for datasets: ``__getitem__`` draws with the seed of the index."""
 
     def __getitem__(self, idx: int) -> Any:
         with seeded_draws(idx):
@@ -87,18 +87,20 @@ class SeededDraws(Mixin):
 
 @DATA_SAMPLERS.register_module()
 class EpochSampler(DefaultSampler):
-    """mmengine's ``DefaultSampler`` whose indices carry seed and epoch.
+    """mmengine's ``DefaultSampler`` with indices that carry the seed and the epoch.
 
-    Args: as ``DefaultSampler``; the Runner fills in data set and seed.
+    It takes the arguments of ``DefaultSampler``; the Runner fills in the dataset and
+    the seed.
     """
 
     _start = 0
 
     def start_at(self, num_samples: int) -> None:
-        """Skip the first samples of the next pass, and only of that one.
+        """Skip the first samples of the next pass only.
 
         Args:
-            num_samples (int): Number of this rank's samples that the interrupted epoch has seen.
+            num_samples (int): Number of this rank's samples that the interrupted
+                epoch has already used.
         """
         self._start = num_samples
 
@@ -110,13 +112,13 @@ class EpochSampler(DefaultSampler):
 
 @DATA_SAMPLERS.register_module()
 class WholeSetSampler(Sampler):
-    """Every rank reads all images, each once, in the same order.
+    """Every rank reads every image once, in the same order.
 
     Args:
-        dataset (Dataset): The data set.
-        shuffle (bool): A random order, that of the seed, instead of the data
-            set's. Defaults to False.
-        seed (int, optional): Of the order. Defaults to None: 0.
+        dataset (Dataset): The dataset.
+        shuffle (bool): Use a random order, which depends on the seed, instead of
+            the dataset's. Defaults to False.
+        seed (int, optional): The seed of the order. Defaults to None: 0.
     """
 
     def __init__(self, dataset: Sized, shuffle: bool = False, seed: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Labeled and unlabeled images in one batch."""
+"""Batches of labeled and unlabeled images."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,22 +17,21 @@ from .seeding import SampleIndex, seeded_draws
 
 @DATASETS.register_module()
 class SemiSupervisedDataset(Dataset):
-    """A labeled data set and, behind it, an unlabeled one.
+    """A labeled dataset, followed by an unlabeled one.
 
-    Any data sets of mmrel do. The labeled one usually has a ``label_split``; its
-    samples carry their index in it as ``sample_idx``. The unlabeled one is
-    usually the whole training set. Where it has classes they are only for the
-    log: how many pseudo-labels are right.
+    Both can be any datasets of mmrel. The labeled set usually has a ``label_split``;
+    its samples carry their index in this set as ``sample_idx``. The unlabeled set is
+    usually the whole training set. If it has classes, they are used only to log the
+    accuracy of the pseudo-labels. Classes in another order are renumbered.
 
     Args:
         labeled (dict | BaseDataset): Its pipeline gives one view.
-        unlabeled (dict | BaseDataset): Its pipeline gives two, the strong one
+        unlabeled (dict | BaseDataset): Its pipeline gives two views, the strong one
             first (``MultiView``).
 
     Raises:
         ValueError: If a labeled image has no class, a class has no labeled image,
-            or the unlabeled set has classes that the labeled one lacks. Classes in
-            another order are renumbered.
+            or the unlabeled set has classes that the labeled one lacks.
     """
 
     def __init__(self, labeled: dict | BaseDataset, unlabeled: dict | BaseDataset) -> None:
@@ -50,15 +49,15 @@ class SemiSupervisedDataset(Dataset):
         ]
         if min(labels, default=-1) < 0:
             raise ValueError(
-                'dataset.labeled has an image without a class, or no image at all: give it a data '
-                'set with classes'
+                'dataset.labeled has an image without a class, or no images at all: use a dataset '
+                'with classes'
             )
         classes = self.metainfo.get('classes') or range(max(labels) + 1)
         there = set(labels)
         without = [str(name) for i, name in enumerate(classes) if i not in there]
         if without:
             raise ValueError(
-                f'dataset.labeled has no image of {len(without)} of {len(classes)} classes: '
+                f'dataset.labeled has no images of {len(without)} of {len(classes)} classes: '
                 f'{", ".join(without[:5])}; every class needs a labeled image'
             )
         names = class_names(self.labeled)
@@ -68,12 +67,12 @@ class SemiSupervisedDataset(Dataset):
             match_classes(self.unlabeled, names, 'dataset.unlabeled', 'dataset.labeled')
         except ValueError as error:
             raise ValueError(
-                f'{error}; to ignore its classes, set dataset.unlabeled.with_label=False'
+                f'{error}; to ignore the unlabeled classes, set dataset.unlabeled.with_label=False'
             ) from None
 
     @property
     def metainfo(self) -> dict:
-        """That of the labeled set."""
+        """The metainfo of the labeled set."""
         return self.labeled.metainfo
 
     def __len__(self) -> int:
@@ -82,7 +81,7 @@ class SemiSupervisedDataset(Dataset):
     def __getitem__(self, idx: int) -> Any:
         first = len(self.labeled)
         with seeded_draws(idx):
-            # By a plain index: both sets would draw alike from their own.
+            # With a SampleIndex, the same row of both sets would get the same draws.
             if idx < first:
                 sample = self.labeled[int(idx)]
                 wanted, fits = 'one view', isinstance(sample['inputs'], Tensor)
@@ -98,28 +97,30 @@ class SemiSupervisedDataset(Dataset):
 
 @DATA_SAMPLERS.register_module()
 class SemiSupervisedSampler(Sampler):
-    """In each batch B labeled images, then ``mu * B`` unlabeled ones.
+    """Fill each batch with B labeled images, followed by ``mu * B`` unlabeled ones.
 
-    An epoch is one pass through the set that gives more batches; the other one
-    comes round again as often as it takes, in a new order each time. The orders
-    follow from seed and epoch, the global batches not from the number of ranks.
-    Indices carry seed and epoch (:class:`SampleIndex`): an image that comes
-    twice in an epoch has other views then.
+    An epoch is one pass through the set that gives more batches. The other set is
+    repeated as often as needed, each time in a new order. The orders depend on the
+    seed and the epoch; the global batches do not depend on the number of ranks.
+    Indices carry the seed and the number of the pass through the set
+    (:class:`SampleIndex`), so an image that is used twice in an epoch gets different
+    views.
 
     The loader's ``batch_size`` must be :attr:`batch_size`, ``(1 + mu) * B``
     (:class:`LabeledSetHook` checks it).
 
     Args:
         dataset (SemiSupervisedDataset): Filled in by the Runner.
-        labeled_batch (int): B, on each rank.
-        mu (int): Unlabeled images to a labeled one.
-        seed (int, optional): Filled in by the Runner. Defaults to None: drawn,
-            the same on all ranks.
-        infinite (bool): Go on with the next epoch without end, for runs by
-            iteration; such a run resumes by :meth:`skip`. Defaults to False.
-        allow_repeats (bool): A set may be smaller than its part of the global
-            batch; an image is then in a batch several times (40 labels in
-            batches of 64). Defaults to False.
+        labeled_batch (int): B, per rank.
+        mu (int): Number of unlabeled images per labeled image.
+        seed (int, optional): Filled in by the Runner. Defaults to None: drawn at
+            random, the same on all ranks.
+        infinite (bool): Continue with the next epoch endlessly, for
+            iteration-based runs; these resume with :meth:`skip`. Defaults to
+            False.
+        allow_repeats (bool): Whether a set may be smaller than its part of the
+            global batch, so that a batch contains an image several times (such as
+            40 labels in batches of 64). Defaults to False.
 
     Raises:
         ValueError: If ``labeled_batch`` or ``mu`` is below 1, or a set is
@@ -148,20 +149,20 @@ class SemiSupervisedSampler(Sampler):
         for name, size, part in zip(('labeled', 'unlabeled'), self.sizes, self.parts, strict=True):
             if size < part * self.world_size and not (allow_repeats and size > 0):
                 raise ValueError(
-                    f'the {name} set has {size} images, fewer than the {part * self.world_size} of '
+                    f'the {name} set has {size} images, fewer than the {part * self.world_size} in '
                     f'a global batch: lower train_dataloader.sampler.labeled_batch (now '
                     f'{labeled_batch}, mu {mu}), or set train_dataloader.sampler.'
-                    'allow_repeats=True, and a batch has the same image several times'
+                    'allow_repeats=True to allow an image several times in a batch'
                 )
 
     @property
     def batch_size(self) -> int:
-        """Images of a batch on each rank."""
+        """Images per batch on each rank."""
         return sum(self.parts)
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch."""
+        """Batches per epoch."""
         whole = [
             size // (part * self.world_size)
             for size, part in zip(self.sizes, self.parts, strict=True)
@@ -172,7 +173,7 @@ class SemiSupervisedSampler(Sampler):
         return self.num_batches * self.batch_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next.
+        """Set the epoch that comes next.
 
         Args:
             epoch (int): From 0.
@@ -180,15 +181,15 @@ class SemiSupervisedSampler(Sampler):
         self.epoch = epoch
 
     def skip(self, num_samples: int) -> None:
-        """Leave out what an interrupted run has seen (mmengine's loop calls it).
+        """Skip the samples that an interrupted run has used (mmengine's loop calls this).
 
         Args:
-            num_samples (int): Of this rank.
+            num_samples (int): Number of this rank's samples.
         """
         self._skipped += num_samples
 
     def _stream(self, which: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """This rank's images of an epoch and how often each was seen before, (batches, part)."""
+        """This rank's images in an epoch, and the pass that each is from, (batches, part)."""
         size, part = self.sizes[which], self.parts[which]
         total = self.num_batches * part * self.world_size
         passes = -(-total // size)
@@ -221,7 +222,7 @@ class SemiSupervisedSampler(Sampler):
 
 @FUNCTIONS.register_module()
 def semi_supervised_collate(batch: Sequence[dict]) -> dict[str, list]:
-    """Put the samples of :class:`SemiSupervisedDataset` together.
+    """Collate samples of :class:`SemiSupervisedDataset`.
 
     Args:
         batch (Sequence[dict]): Labeled samples with one view and unlabeled
@@ -229,8 +230,8 @@ def semi_supervised_collate(batch: Sequence[dict]) -> dict[str, list]:
 
     Returns:
         dict[str, list]: ``inputs``: the labeled, the strong and the weak views,
-        (B, 3, H, W) and twice (mu * B, 3, H, W); ``data_samples``: of the
-        labeled images, then of the unlabeled ones.
+        (B, 3, H, W) and twice (mu * B, 3, H, W); ``data_samples``: those of the
+        labeled images, then those of the unlabeled ones.
     """
     labeled = [sample for sample in batch if isinstance(sample['inputs'], Tensor)]
     unlabeled = [sample for sample in batch if not isinstance(sample['inputs'], Tensor)]

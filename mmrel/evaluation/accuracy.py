@@ -14,10 +14,9 @@ from mmrel.registry import METRICS
 class Accuracy(mmpretrain_evaluation.Accuracy):
     """mmpretrain's ``Accuracy`` for any number of classes.
 
-    With no more than k classes each of them is among the top k: the accuracy
-    is 100, where mmpretrain's raises an error. Otherwise as mmpretrain's: a
-    class whose score is 0 is not predicted at any rank (in kNN, one without a
-    vote).
+    With at most k classes, every class is in the top k, so the accuracy is 100;
+    mmpretrain's metric raises an error there. Otherwise both agree: a class with
+    score 0 (in kNN, a class without votes) does not count as predicted at any rank.
     """
 
     @staticmethod
@@ -27,7 +26,7 @@ class Accuracy(mmpretrain_evaluation.Accuracy):
         topk: Sequence[int] = (1,),
         thrs: Sequence[float | None] = (0.0,),
     ) -> Any:
-        """As mmpretrain's: in percent, a list over ``topk`` of a list over ``thrs``."""
+        """Accuracies in percent, as nested lists over ``topk`` and ``thrs``, as in mmpretrain."""
         pred = to_tensor(pred)
         calculate = mmpretrain_evaluation.Accuracy.calculate
         if pred.ndim == 1:

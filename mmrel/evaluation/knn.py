@@ -1,8 +1,8 @@
 """Weighted kNN classification on frozen features.
 
-Protocol: features L2-normalised, the k nearest of the bank by cosine, votes
-weighted by exp(similarity / temperature) (InstDisc, arXiv:1805.01978,
-Sec. 3.4; DINO and ReSSL use it with k = 200 and temperature 0.07).
+Protocol: features are L2-normalized; the k nearest bank features by cosine
+similarity vote with weight exp(similarity / temperature) (InstDisc,
+arXiv:1805.01978, Sec. 3.4; DINO and ReSSL use k = 200 and temperature 0.07).
 """
 
 from collections.abc import Sequence
@@ -30,16 +30,16 @@ def nearest(
     Args:
         queries (Tensor): Unit vectors, (Q, D).
         bank (Tensor): Unit vectors, (N, D).
-        k (int): At most N are found.
-        query_block (int): Rows of a block. Defaults to 1024.
-        bank_block (int): Columns of a block. Defaults to 65536.
+        k (int): Number of rows to find; at most N are found.
+        query_block (int): Queries per block. Defaults to 1024.
+        bank_block (int): Bank rows per block. Defaults to 65536.
 
     Returns:
         tuple[Tensor, Tensor]: Similarities and indices into the bank, both
         (Q, min(k, N)), best first.
 
     Raises:
-        ValueError: If the shapes do not fit each other, or k is below 1.
+        ValueError: If the shapes do not match, or k is below 1.
     """
     check_features(queries, bank)
     if k < 1:
@@ -67,19 +67,20 @@ def nearest(
 def vote(
     similarities: Tensor, labels: Tensor, num_classes: int, k: int, temperature: float
 ) -> Tensor:
-    """Class scores from the k nearest neighbours.
+    """Class scores from the k nearest neighbors.
 
     Args:
-        similarities (Tensor): Best first, (Q, >= k or fewer if the bank is
-            small); -inf marks a place without neighbour.
-        labels (Tensor): The neighbours' classes, same shape.
+        similarities (Tensor): Similarities, best first, (Q, M). Only the first k
+            count; M may be smaller than k if the bank is small. -inf marks a
+            missing neighbor.
+        labels (Tensor): The neighbors' classes, (Q, M).
         num_classes (int): C.
-        k (int): Neighbours that vote.
-        temperature (float): Of the vote's weight.
+        k (int): Number of neighbors that vote.
+        temperature (float): Temperature of the votes' weights.
 
     Returns:
-        Tensor: Scores (Q, C), 0 for a class without a neighbor; rows sum to 1,
-        or to 0 if there is no neighbor at all.
+        Tensor: Scores (Q, C), 0 for a class without a neighbor; each row sums to
+        1, or to 0 if it has no neighbor at all.
 
     Raises:
         ValueError: If the shapes differ, or a neighbor's label is not one of
@@ -98,9 +99,9 @@ def vote(
 def _vote(
     similarities: Tensor, labels: Tensor, k: int, temperature: float, num_classes: int
 ) -> Tensor:
-    """Like :func:`vote`, for labels that are already checked."""
+    """:func:`vote` for labels that are already checked."""
     similarities, labels = similarities[:, :k], labels[:, :k]
-    # The softmax scales all of a row's weights alike, and cannot overflow.
+    # The softmax only rescales each row's weights, and cannot overflow.
     weights = F.softmax(similarities / temperature, dim=1)
     weights = weights.masked_fill(similarities.isneginf(), 0)
     scores = weights.new_zeros(len(weights), num_classes)
@@ -117,25 +118,25 @@ def knn_scores(
 ) -> dict[int, Tensor]:
     """KNN class scores; the ranks share the bank and the work.
 
-    Each rank holds a part of the bank and its own queries. Every rank compares
-    all queries with its part; the k best of all parts are merged.
+    Each rank has a part of the bank and its own queries. It compares the queries of
+    all ranks with its part; then the k best of all parts are merged.
 
     Args:
         queries (Tensor): This rank's features, (Q, D), Q equal on all ranks.
-        bank (Tensor): This rank's part of the bank, (N, D), N may differ.
+        bank (Tensor): This rank's part of the bank, (N, D); N may differ.
         bank_labels (Tensor): Its classes, (N,).
         num_classes (int): C.
-        k (Sequence[int]): Numbers of neighbours. One larger than the whole
-            bank means all of it. Defaults to (200,).
-        temperature (float): Defaults to 0.07.
+        k (Sequence[int]): Numbers of neighbors. A k larger than the whole bank
+            means the whole bank. Defaults to (200,).
+        temperature (float): Temperature of the votes. Defaults to 0.07.
 
     Returns:
-        dict[int, Tensor]: For each k the scores of this rank's queries, (Q, C).
+        dict[int, Tensor]: For each k, the scores of this rank's queries, (Q, C).
 
     Raises:
-        ValueError: On all ranks, if the bank is empty on all of them, shapes do
-            not match, a feature is not finite, a label is not one of the classes,
-            or a k, the temperature or C is not positive.
+        ValueError: On all ranks, if the whole bank is empty, shapes do not match, a
+            feature is not finite, a label is not one of the classes, or a k, the
+            temperature or C is not positive.
     """
     check_settings(k, temperature)
     total = check_inputs(queries, bank, bank_labels, num_classes)
@@ -146,7 +147,7 @@ def knn_scores(
     value, index = nearest(everyone, bank, most)
     label = check_integers(bank_labels, 'bank_labels')[index]
     if value.shape[1] < most:
-        # This rank's part is smaller than k; -inf never wins a place.
+        # This rank's part is smaller than k; -inf never ranks among the k best.
         missing = most - value.shape[1]
         value = F.pad(value, (0, missing), value=-torch.inf)
         label = F.pad(label, (0, missing))
@@ -159,27 +160,31 @@ def knn_scores(
 
 
 def neighbour_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tensor:
-    """The k nearest other images of every image of a set; the ranks share the work.
+    """The k nearest other images of every image in a set; the ranks share the work.
 
-    Each rank holds a part of the features and finds the neighbours of that
-    part: the parts go round, one at a time, so that no rank ever holds more
-    than two, nor a similarity matrix larger than a block.
+    Each rank has a part of the features and finds the neighbors of that part. The
+    parts are broadcast one at a time, so no rank ever holds more than two parts, or a
+    similarity matrix larger than a block.
 
     Args:
-        features (Tensor): This rank's features, (n, D), n may differ.
-        rows (Tensor): Which images they are, (n,), each image on one rank.
+        features (Tensor): This rank's features, (n, D); n may differ.
+        rows (Tensor): Indices of their images, (n,); each image is on one rank.
         total (int): N, the number of images.
-        k (int): Neighbours.
+        k (int): Number of neighbors.
 
     Returns:
-        Tensor: Most similar first by cosine, (N, k) int32, equal on all ranks.
+        Tensor: Indices of the neighbors by cosine similarity, best first, (N, k)
+        int32, equal on all ranks.
 
     Raises:
         ValueError: If there are fewer than k other images, a feature is not
-            finite, or the rows do not name each image once.
+            finite, or the rows do not contain each image exactly once.
     """
     if not 1 <= k < total:
-        raise ValueError(f'{total} images have no {k} neighbours each')
+        raise ValueError(
+            f'{total} images cannot have k={k} neighbors each: k must be at least 1 and less than '
+            'the number of images'
+        )
     check_rows(features, rows, total)
     features = F.normalize(features.float(), dim=1)
     sizes = [int(size) for size in all_gather(rows.new_tensor([len(rows)]))]
@@ -191,7 +196,7 @@ def neighbour_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tenso
         names = rows if mine else rows.new_empty(sizes[rank])
         broadcast(part, rank)
         broadcast(names, rank)
-        # One more: the image itself is among them, unless others equal it.
+        # One more, because the image itself is usually among them.
         value, index = nearest(features, part, k + 1)
         name = names[index]
         value = value.masked_fill(name == rows[:, None], -torch.inf)

@@ -1,4 +1,4 @@
-"""Check the inputs of kNN, once and alike on all ranks."""
+"""Check the inputs of kNN, with the same result on all ranks."""
 
 import math
 from collections.abc import Sequence
@@ -9,25 +9,26 @@ from torch import Tensor
 
 
 def check_settings(k: Sequence[int], temperature: float) -> None:
-    """Check numbers of neighbours and the temperature.
+    """Check the numbers of neighbors and the temperature.
 
     Args:
-        k (Sequence[int]): Numbers of neighbours.
+        k (Sequence[int]): Numbers of neighbors.
         temperature (float): Temperature of the votes.
 
     Raises:
-        ValueError: If there is no k, a k is not a positive integer, or the
+        ValueError: If ``k`` is empty, a k is not a positive integer, or the
             temperature is not positive and finite.
     """
     whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in k)
     if not k or not whole or not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(
-            f'k={tuple(k)} must be positive integers and temperature={temperature} positive'
+            f'k={tuple(k)} must be positive integers, and temperature={temperature} must be '
+            'positive and finite'
         )
 
 
 def check_features(queries: Tensor, bank: Tensor) -> None:
-    """Check the shapes of features.
+    """Check the shapes of the features.
 
     Args:
         queries (Tensor): Should be (Q, D).
@@ -39,7 +40,7 @@ def check_features(queries: Tensor, bank: Tensor) -> None:
     if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
         raise ValueError(
             f'features of the queries, {tuple(queries.shape)}, and of the bank, '
-            f'{tuple(bank.shape)}, must be (Q, D) and (N, D)'
+            f'{tuple(bank.shape)}, must have shapes (Q, D) and (N, D)'
         )
 
 
@@ -48,7 +49,7 @@ def check_integers(labels: Tensor, what: str) -> Tensor:
 
     Args:
         labels (Tensor): Labels of any integer type.
-        what (str): Their name in a message.
+        what (str): Their name in messages.
 
     Returns:
         Tensor: The labels.
@@ -66,17 +67,17 @@ def _outside(labels: Tensor, num_classes: int) -> Tensor:
 
 
 def check_labels(labels: Tensor, num_classes: int, what: str, together: bool = False) -> None:
-    """Check that labels are classes.
+    """Check that labels are class indices.
 
     Args:
         labels (Tensor): Any shape.
         num_classes (int): C.
-        what (str): Their name in a message.
-        together (bool): All ranks call it, and all raise if one does. Defaults
-            to False.
+        what (str): Their name in messages.
+        together (bool): Whether all ranks call this; then all raise an error if
+            one does. Defaults to False.
 
     Raises:
-        ValueError: If a label is not in 0 to C - 1.
+        ValueError: If a label is not in the range 0 to C - 1.
     """
     outside = _outside(check_integers(labels, what), num_classes)
     if together:
@@ -89,12 +90,12 @@ def check_labels(labels: Tensor, num_classes: int, what: str, together: bool = F
 
 
 def _not_finite(features: Tensor) -> Tensor:
-    """Number of rows without a direction: NaN, infinite, or with an overflowing norm."""
+    """Number of rows that cannot be normalized: NaN, infinite, or with an overflowing norm."""
     return (~features.float().norm(dim=1).isfinite()).sum()
 
 
 def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int) -> int:
-    """Check what kNN compares; every rank comes to the same result.
+    """Check the inputs of kNN; every rank gets the same result.
 
     Args:
         queries (Tensor): This rank's features, (Q, D).
@@ -106,7 +107,7 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
         int: Size of the whole bank.
 
     Raises:
-        ValueError: If something does not fit.
+        ValueError: If an input is invalid.
     """
     check_features(queries, bank)
     if num_classes < 1:
@@ -122,7 +123,7 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
     found = torch.stack(
         [_outside(labels, num_classes), _not_finite(bank).to(device), _not_finite(queries)]
     )
-    # The only wait for the device and for the other ranks.
+    # The only synchronization with the device and the other ranks.
     ranks = torch.stack(all_gather(torch.cat([sizes, found]))).T.tolist()
     total, outside, bad_bank, bad_queries = (sum(ranks[i]) for i in (0, 3, 4, 5))
     if total == 0:
@@ -142,7 +143,7 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
     if bad_bank or bad_queries:
         raise ValueError(
             f'features of {bad_bank} of {total} bank images and of {bad_queries} of '
-            f"{sum(ranks[1])} queries are not finite (NaN): the network's weights are broken, or "
+            f"{sum(ranks[1])} queries are not finite: the network's weights are not finite, or "
             'its activations overflow'
         )
     return total
@@ -153,11 +154,11 @@ def check_rows(features: Tensor, rows: Tensor, total: int) -> None:
 
     Args:
         features (Tensor): This rank's features, (n, D).
-        rows (Tensor): Which images they are, (n,).
+        rows (Tensor): Indices of their images, (n,).
         total (int): Number of images in the set.
 
     Raises:
-        ValueError: If they do not, or a feature is not finite.
+        ValueError: If they do not, or if a feature is not finite.
     """
     if features.ndim != 2 or rows.shape != features.shape[:1]:
         raise ValueError(
@@ -171,11 +172,11 @@ def check_rows(features: Tensor, rows: Tensor, total: int) -> None:
     outside, broken, wrong = torch.cat([flaws, (times != 1).sum()[None]]).tolist()
     if outside or wrong:
         raise ValueError(
-            f'rows must name each of {total} images exactly once over all ranks: {outside} rows '
-            f'are not in 0 to {total - 1}, {wrong} images are missing or named twice'
+            f'rows must contain each of {total} images exactly once over all ranks: {outside} rows '
+            f'are not in 0 to {total - 1}, {wrong} images are missing or repeated'
         )
     if broken:
         raise ValueError(
-            f"features of {broken} of {total} images are not finite (NaN): the network's weights "
-            'are broken, or its activations overflow'
+            f"features of {broken} of {total} images are not finite: the network's weights are "
+            'not finite, or its activations overflow'
         )

@@ -1,4 +1,4 @@
-"""Accuracy of a path that is run on several sides."""
+"""Accuracy of a path that runs on several sides."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +16,9 @@ class SideAccuracy(BaseMetric):
     """Top-k accuracy of each side of a supernet's path, averaged over the sides.
 
     Args:
-        topk (int | Sequence[int]): Defaults to (1, 5).
-        collect_device (str): As mmengine's. Defaults to 'cpu'.
-        prefix (str, optional): Of the names. Defaults to None: 'accuracy'.
+        topk (int | Sequence[int]): The values of k. Defaults to (1, 5).
+        collect_device (str): As for mmengine's ``BaseMetric``. Defaults to 'cpu'.
+        prefix (str, optional): Prefix of the names. Defaults to None: 'accuracy'.
     """
 
     default_prefix = 'accuracy'
@@ -33,7 +33,7 @@ class SideAccuracy(BaseMetric):
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep scores (S, C) and label of each sample."""
+        """Store the scores (S, C) and the label of each sample."""
         for sample in data_samples:
             self.results.append((sample['side_scores'].cpu(), sample['gt_label'].cpu()))
 
@@ -41,6 +41,6 @@ class SideAccuracy(BaseMetric):
         """``top1`` and so on, in percent."""
         scores = torch.stack([scores for scores, _ in results], dim=1)
         labels = torch.cat([label for _, label in results])
-        # As many samples a side: the mean over all is the mean of the sides'.
+        # Every side has all samples, so the mean over all rows is the mean over the sides.
         values = Accuracy.calculate(scores.flatten(0, 1), labels.repeat(len(scores)), self.topk)
         return {f'top{k}': value[0].item() for k, value in zip(self.topk, values, strict=True)}

@@ -146,7 +146,7 @@ def test_a_built_model_is_not_changed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'error', 'message'),
     [
-        (dict(out='net.pt'), ValueError, 'the ending must be .onnx or .pt2'),
+        (dict(out='net.pt'), ValueError, 'the file extension must be .onnx or .pt2'),
         (dict(out='net.pt2', size=[8, 8, 8]), ValueError, r'size=\[8, 8, 8\] must be'),
         (dict(out='net.pt2', size=0), ValueError, 'size=0 must be'),
         (dict(out='net.pt2', what='logits'), ValueError, "what='logits' must be one of features"),

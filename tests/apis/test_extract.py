@@ -76,7 +76,7 @@ def test_command_keeps_what_is_done(
     common += ['--no-progress', '--out', out]
     output = call(*common, fails=True)
     partial = tmp_path / f'features.partial.{ending}'
-    assert f'the 7 finished images are in {partial}' in output
+    assert f'the results of the 7 finished images are in {partial}' in output
     assert f'error: image {with_broken[6]!r} cannot be decoded' in output
     assert 'Traceback' not in output
     assert out.read_text() == 'of an earlier run'
@@ -90,7 +90,7 @@ def test_command_keeps_what_is_done(
     np.testing.assert_allclose(features, extractor(paths[:7]), rtol=1e-4, atol=1e-5)
 
     output = call(*common, '--skip-broken')
-    assert 'left out 2 broken of 23 images' in output
+    assert 'skipped 2 of 23 images because they cannot be decoded' in output
     assert _report(output)[1] == '21'
 
 
@@ -112,11 +112,11 @@ def test_command_that_cannot_write_puts_the_features_elsewhere(
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(out='features.csv'), 'the ending must be .npy or .parquet'),
-        (dict(out='.'), 'the ending must be'),
+        (dict(out='features.csv'), 'the file extension must be .npy or .parquet'),
+        (dict(out='.'), 'the file extension must be'),
         (dict(out='empty/../folder.npy'), "'empty/../folder.npy' is a folder"),
         (dict(inputs=['nowhere']), "1 path(s) do not exist: 'nowhere'"),
-        (dict(inputs=['empty']), "no image in folder 'empty"),
+        (dict(inputs=['empty']), "no images in folder 'empty"),
         (dict(model='ressl_demo_digit'), 'did you mean ressl_demo_digits'),
         (dict(pretrained='none.pth'), "checkpoint 'none.pth' does not exist"),
         (dict(pretrained=None), 'give the path of the checkpoint'),
@@ -148,7 +148,7 @@ def test_command_ends_with_one_clear_error(images: Path, tmp_path: Path) -> None
     output = run(
         EXTRACT, 'ressl_demo_digit', images, '--out', 'features.npy', fails=True, cwd=tmp_path
     )
-    assert re.search(r"^error: no model is called 'ressl_demo_digit'; did", output, re.MULTILINE)
+    assert re.search(r"^error: no model is named 'ressl_demo_digit'; did", output, re.MULTILINE)
     assert 'Traceback' not in output
 
 
@@ -174,9 +174,9 @@ def test_command_without_pyarrow(images: Path, checkpoint: Path, tmp_path: Path)
 def test_paths_that_a_file_cannot_hold() -> None:
     check_paths('f.parquet', ['a\nb.jpg', 'ä.jpg'])
     check_paths('f.npy', ['a\udcff.jpg', 'ä.jpg'])
-    with pytest.raises(ValueError, match=r'line break: rename it, or write \.parquet'):
+    with pytest.raises(ValueError, match=r'line break: rename it, or write a \.parquet file'):
         check_paths('f.npy', ['a.jpg', 'a\nb.jpg'])
-    with pytest.raises(ValueError, match=r'not UTF-8: rename it, or write \.npy'):
+    with pytest.raises(ValueError, match=r'not UTF-8: rename it, or write a \.npy file'):
         check_paths('f.parquet', ['a.jpg', 'a\udcff.jpg'])
 
 

@@ -134,12 +134,12 @@ def test_a_model_that_is_there_already(checkpoint: Path, paths: list[str]) -> No
         FeatureExtractor(other, checkpoint, progress=False)(paths), expected
     )
     del model._config
-    with pytest.raises(ValueError, match=r'built without a config; give pipeline='):
+    with pytest.raises(ValueError, match=r'built without a config; pass pipeline='):
         FeatureExtractor(model)
     pipeline = [dict(type='LoadImage'), dict(type='CentralView', size=32), dict(type='PackInputs')]
     own = FeatureExtractor(model, pipeline=pipeline, progress=False)
     np.testing.assert_array_equal(own(paths), expected)
-    with pytest.raises(ValueError, match='begins with LoadImage'):
+    with pytest.raises(ValueError, match='starts with LoadImage'):
         FeatureExtractor(model, pipeline=pipeline[1:])(np.zeros((1, 32, 32, 3), np.uint8))
 
 
@@ -204,7 +204,7 @@ def test_broken_images_are_left_out(
     assert result.rows == [i for i in range(23) if i not in (6, 13)]
     assert result.broken == [with_broken[6], with_broken[13]]
     np.testing.assert_allclose(result.features, skipping(paths), rtol=1e-4, atol=1e-5)
-    with pytest.raises(BrokenImageError, match='none of 2 images'):
+    with pytest.raises(BrokenImageError, match='none of the 2 images'):
         skipping(result.broken)
 
 
@@ -257,7 +257,7 @@ def test_bad_inputs_are_refused_before_any_work(
 
 def test_an_empty_folder(extractor: FeatureExtractor, tmp_path: Path) -> None:
     (tmp_path / 'notes.txt').write_text('no image')
-    with pytest.raises(ValueError, match=rf"no image in folder '{re.escape(str(tmp_path))}"):
+    with pytest.raises(ValueError, match=rf"no images in folder '{re.escape(str(tmp_path))}"):
         extractor(tmp_path)
 
 
@@ -267,7 +267,7 @@ def test_an_empty_folder(extractor: FeatureExtractor, tmp_path: Path) -> None:
         (dict(batch_size=0), 'batch_size=0'),
         (dict(num_workers=-1), 'num_workers=-1'),
         (dict(device='gpu9'), "device='gpu9' cannot be used"),
-        (dict(cfg_options={'a': 1}), 'this model is built already'),
+        (dict(cfg_options={'a': 1}), 'this model is already built'),
     ],
 )
 def test_bad_settings(model: nn.Module, arguments: dict, message: str) -> None:

@@ -88,11 +88,11 @@ def test_keys_that_are_read_are_set(word: str, value: object) -> None:
         ('batch_size=1', 'nearest: train_dataloader.batch_size, val_dataloader.batch_size'),
         ('modle.backbone.depth=18', "no section 'modle'; nearest: model.backbone.depth"),
         ('train_pipeline.1.num_views=[1]',
-         "nothing reads 'train_pipeline' once the config file is read; change "
+         "nothing reads 'train_pipeline' after the config file is loaded; change "
          'train_dataloader.dataset.pipeline.1.num_views'),
         ('val_pipeline=[]', 'change val_dataloader.dataset.pipeline'),
         ('collate_fn.type=x', 'change train_dataloader.collate_fn.type, val_dataloader.'),
-        ('launcher=pytorch', 'use the switch --launcher instead'),
+        ('launcher=pytorch', 'use the option --launcher instead'),
         ('train_cfg.max_epoch=3',
          'train_cfg.max_epoch is not a setting of MidEpochTrainLoop; did you mean max_epochs'),
         ('model.backbon.depth=3', 'model.backbon is not a setting of ReSSL; did you mean backbone'),
@@ -128,8 +128,8 @@ def test_keys_that_are_read_are_set(word: str, value: object) -> None:
         ('env_cfg.cudnn_benchmarc=1', 'did you mean cudnn_benchmark'),
         ('auto_scale_lr.base_batch=64', 'did you mean base_batch_size'),
         ('data_preprocessor.means=1', 'of SelfSupDataPreprocessor; did you mean mean'),
-        ('resume.x=1', "'x' cannot be set, 'False' is not a section"),
-        ('model..depth=1', 'not a dotted key'),
+        ('resume.x=1', "'x' cannot be set: 'False' is not a section"),
+        ('model..depth=1', 'a key must be names separated by dots'),
     ],
 )  # fmt: skip
 def test_keys_that_nothing_reads_are_refused(word: str, message: str) -> None:

@@ -72,19 +72,19 @@ def test_command_keeps_what_is_done(
     common += ['--no-progress', '--num-workers', 0, '--out', out]
     output = call(*common, fails=True)
     partial = tmp_path / 'table.partial.csv'
-    assert f'the 7 finished images are in {partial}' in output
+    assert f'the results of the 7 finished images are in {partial}' in output
     assert f'error: image {with_broken[6]!r} cannot be decoded' in output
     assert out.read_text() == 'of an earlier run'
     assert [row['path'] for row in _rows(partial)] == paths[:7]
     output = call(*common, '--skip-broken')
-    assert 'left out 2 broken of 23 images' in output
+    assert 'skipped 2 of 23 images because they cannot be decoded' in output
     assert [row['path'] for row in _rows(out)] == paths
 
 
 @pytest.mark.parametrize(
     ('model', 'more', 'message'),
     [
-        (TINY_LINEAR, ['--out', 'table.npy'], 'the ending must be .csv or .parquet'),
+        (TINY_LINEAR, ['--out', 'table.npy'], 'the file extension must be .csv or .parquet'),
         (TINY, ['--out', 't.csv', '--cfg-options', 'model.memory.size=8'], 'does not fit'),
         (TINY_LINEAR, ['--out', 't.csv', '--teacher'], 'LinearClassifier has no teacher'),
     ],
@@ -114,5 +114,5 @@ def test_tables_keep_odd_paths(tmp_path: Path) -> None:
         rows = list(csv.reader(file))
     assert rows[0] == ['path', 'class']
     assert [row[0] for row in rows[1:]] == names
-    with pytest.raises(ValueError, match='columns of different lengths'):
+    with pytest.raises(ValueError, match='columns must have equal lengths'):
         write_table(str(tmp_path / 't.csv'), {'path': names, 'class': [1]})

@@ -137,10 +137,10 @@ def test_class_names_come_from_the_checkpoint_if_they_fit(
         checkpoint = _saved(linear, tmp_path / 'linear.pth', classes)
         assert ImagePredictor(TINY_LINEAR, checkpoint, progress=False).classes == expected
     assert len(said) == 1
-    assert 'do not fit its classifier (2 names for 3 outputs)' in said[0]
+    assert 'do not match its classifier (2 names for 3 outputs)' in said[0]
     given = ImagePredictor(TINY_LINEAR, checkpoint, classes=['x', 'y', 'z'], progress=False)
     assert given.classes == ('x', 'y', 'z')
-    with pytest.raises(ValueError, match='classes do not fit the classifier: 1 names for 3'):
+    with pytest.raises(ValueError, match='classes do not match the classifier: 1 names for 3'):
         ImagePredictor(linear, classes=['x'])
 
 
@@ -166,7 +166,7 @@ def test_models_without_a_classifier_of_their_own(config: Path, message: str) ->
 def test_several_labels_an_image_are_refused() -> None:
     head = dict(type='MultiLabelLinearClsHead', num_classes=3, _delete_=True)
     options = {'model.head': head}
-    with pytest.raises(ValueError, match='MultiLabelLinearClsHead does not choose one class'):
+    with pytest.raises(ValueError, match='MultiLabelLinearClsHead does not predict one class'):
         ImagePredictor(TINY_LINEAR, pretrained=False, cfg_options=options)
 
 

@@ -200,7 +200,7 @@ def test_a_checkpoint_with_code_does_not_run_it(tmp_path: Path) -> None:
         (['ressl_demo_digits', 'none.pth'], FileNotFoundError, "'none.pth' does not exist"),
         (['ressl_demo_digits', False, 'gpu9'], ValueError, "device='gpu9' cannot be used"),
         (['nowhere/config.py'], FileNotFoundError, "'nowhere/config.py' does not exist"),
-        ([TINY, True], ValueError, 'not one of the zoo and has no load_from'),
+        ([TINY, True], ValueError, 'not in the zoo and has no load_from'),
         ([3], TypeError, 'not int'),
     ],
 )

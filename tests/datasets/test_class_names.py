@@ -104,7 +104,7 @@ def test_a_part_is_refused_where_all_are_needed(root: Path) -> None:
 
 
 def test_the_same_name_twice_has_no_number(root: Path) -> None:
-    with pytest.raises(ValueError, match='some classes have the same name'):
+    with pytest.raises(ValueError, match='some classes share a name'):
         _match(_folder(root, classes=('a', 'a', 'b')), ('b', 'a'))
 
 
@@ -112,7 +112,7 @@ def test_a_data_set_that_cannot_be_numbered_is_refused() -> None:
     class Plain(Dataset):
         metainfo = dict(classes=('b', 'a'))
 
-    with pytest.raises(TypeError, match=r"Plain.*order 'a', 'b'"):
+    with pytest.raises(TypeError, match=r"Plain.*order its classes as 'a', 'b'"):
         _match(Plain(), ('a', 'b'))
 
 

@@ -70,7 +70,7 @@ def test_odd_images_folder_says_what_is_read_and_left_out(tmp_path: Path, lines:
     assert 'left out: 3 with other extensions (' in lines[0]
     assert all(part in lines[0] for part in ('1 .txt', '1 .heic', '1 without extension'))
     assert '6 hidden (.ipynb_checkpoints, __MACOSX, a/._1.jpg, a/.thumbnails, a/@e' in lines[0]
-    assert lines[0].endswith('1 images outside of the class folders')
+    assert lines[0].endswith('1 images outside the class folders')
     assert _names(_build(tmp_path, with_label=False))[-1] == 'stray.png'
 
 
@@ -131,7 +131,7 @@ def test_odd_images_links(tmp_path: Path, lines: list[str]) -> None:
     dataset = _build(root)
     assert _names(dataset) == ['a/1.jpg', 'a/2.jpg', 'b/sub/1.jpg', 'c/2.jpg']
     assert dataset.metainfo['classes'] == ('a', 'b', 'c')
-    assert '2 links in a circle (d, b/sub/up)' in lines[0]
+    assert '2 links to a parent folder (d, b/sub/up)' in lines[0]
     assert '1 without extension' in lines[0]
 
 
@@ -274,7 +274,7 @@ def test_odd_images_skip_broken_reads_as_the_pipeline(tmp_path: Path) -> None:
 
 def test_odd_images_folder_without_images(tmp_path: Path) -> None:
     _folder(tmp_path, 'a/1.heic', '.hidden/1.jpg')
-    message = r'no image in folder .*any format that Pillow reads; found only: 1 with other exte'
+    message = r'no images in folder .*any format that Pillow reads; found only: 1 with other exte'
     with pytest.raises(ValueError, match=message):
         _build(tmp_path)
     with pytest.raises(ValueError, match=message):

@@ -59,7 +59,7 @@ def test_skip_broken_leaves_it_out_and_counts_it(
     assert len(paths) == 23
     assert not any(p.endswith('class1/003.jpg') for p in paths)
     assert len(logged) == 1
-    assert logged[0].startswith('skipped 1 broken of 24 images: ')
+    assert logged[0].startswith('skipped 1 of 24 images because they cannot be decoded: ')
     assert logged[0].endswith('class1/003.jpg')
 
 
@@ -67,7 +67,7 @@ def test_all_broken(make_folder: Callable[..., Path]) -> None:
     root = make_folder(classes=1, each=2)
     for path in (root / 'class0').iterdir():
         _break(path, 'text')
-    with pytest.raises(BrokenImageError, match='none of 2 images'):
+    with pytest.raises(BrokenImageError, match='none of the 2 images'):
         _build(root, skip_broken=True)
 
 
@@ -78,7 +78,7 @@ def test_missing_and_empty_folders(tmp_path: Path) -> None:
         _build(tmp_path / 'nowhere')
     (tmp_path / 'empty' / 'class0').mkdir(parents=True)
     for with_label in (True, False):
-        with pytest.raises(ValueError, match=r"no image in folder .*empty/?'"):
+        with pytest.raises(ValueError, match=r"no images in folder .*empty/?'"):
             _build(tmp_path / 'empty', with_label=with_label)
 
 

@@ -48,10 +48,10 @@ def test_a_number_a_class(root: Path, each: int) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(), 'give one of percent=None and per_class=None'),
-        (dict(percent=10, per_class=1), 'give one of percent=10 and per_class=1'),
+        (dict(), 'give exactly one of percent=None and per_class=None'),
+        (dict(percent=10, per_class=1), 'give exactly one of percent=10 and per_class=1'),
         (dict(per_class=0), 'per_class=0 must be at least 1'),
-        (dict(per_class=11), "11 images a class, but class 'class0' has only 10"),
+        (dict(per_class=11), "11 images per class, but class 'class0' has only 10"),
     ],
 )
 def test_a_number_a_class_that_cannot_be_drawn(root: Path, arguments: dict, message: str) -> None:
@@ -109,7 +109,7 @@ def test_what_is_held_out_and_the_rest_are_all(root: Path, tmp_path: Path, build
     ]  # fmt: skip
     assert not (set(images[0]) & set(images[1])) or build is _digits  # digits may look alike
     assert Counter(images[0]) + Counter(images[1]) == Counter(images[2])
-    with pytest.raises(ValueError, match='give one'):
+    with pytest.raises(ValueError, match='give only one'):
         build(*arguments, label_split=str(path), without_split=str(path))
 
 
@@ -129,20 +129,23 @@ def test_a_list_reads_as_it_was_written(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('lines', 'message'),
     [
-        (['class0/000.jpg 0 class0'], r'line 1: .* is not an image, the number and the name'),
-        (['# x', 'class0/000.jpg\tzero\tclass0'], 'line 2: .* is not an image'),
-        (['class0/000.jpg\t0\tclass0'] * 2, "line 2: 'class0/000.jpg' is there twice"),
-        (['# only a remark'], 'names no image'),
+        (
+            ['class0/000.jpg 0 class0'],
+            r'line 1: .* must be an image, its class index and its class name',
+        ),
+        (['# x', 'class0/000.jpg\tzero\tclass0'], 'line 2: .* must be an image'),
+        (['class0/000.jpg\t0\tclass0'] * 2, "line 2: 'class0/000.jpg' is listed twice"),
+        (['# only a remark'], 'lists no images'),
         (
             ['class0/000.jpg\t0\tclass0', 'class0/001.jpg\t0\tclass0', 'class1/000.jpg\t1\tclass1'],
             'not balanced: 2 images of class 0, 1 of class 1',
         ),
-        (['class0/999.jpg\t0\tclass0'], 'names 1 images that the data set does not have: class0/9'),
+        (['class0/999.jpg\t0\tclass0'], 'lists 1 images that the dataset does not have: class0/9'),
         (
             [f'class{i}/000.jpg\t{2 - i}\tclass{2 - i}' for i in range(3)],
-            r"says that 'class0/000\.jpg' is of class 2 \(class2\), the data set says 0 \(class0\)",
+            r"gives 'class0/000\.jpg' class 2 \(class2\), but the dataset gives it class 0",
         ),
-        (['class0/000.jpg\t0\tclass0'], 'no image of 2 classes: class1, class2'),
+        (['class0/000.jpg\t0\tclass0'], 'no images of 2 classes: class1, class2'),
     ],
 )
 def test_a_list_that_is_wrong_is_named(
@@ -174,7 +177,9 @@ def test_a_list_of_a_folder_with_more_classes_is_read_by_names(root: Path, tmp_p
     path = _write(
         tmp_path / 'numbers.txt', *(f'class{i}/000.jpg\t{2 - i}\t{2 - i}' for i in range(3))
     )
-    with pytest.raises(ValueError, match=r'is of class 2 \(2\), the data set says 0 \(class0\)'):
+    with pytest.raises(
+        ValueError, match=r'class 2 \(2\), but the dataset gives it class 0 \(class0\)'
+    ):
         _folder(root, label_split=path)
 
 
@@ -192,7 +197,7 @@ def test_shares_out_of_range(root: Path, percent: float) -> None:
 def test_a_class_with_too_few_images(root: Path) -> None:
     for i in range(8):
         (root / 'class1' / f'{i:03}.jpg').unlink()
-    with pytest.raises(ValueError, match=r"4 images a class, but class 'class1' has only 2"):
+    with pytest.raises(ValueError, match=r"4 images per class, but class 'class1' has only 2"):
         draw_label_split(_folder(root), 50, seed=0)
 
 

@@ -128,7 +128,7 @@ def test_workers_that_live_on_see_the_new_neighbours(method: str) -> None:
     [
         (dict(num_crops=0), r'dataset\.num_crops=0'),
         (dict(num_neighbours=0), r'dataset\.num_neighbours=0'),
-        (dict(num_neighbours=N), rf'dataset\.num_neighbours={N} needs {N + 1} images'),
+        (dict(num_neighbours=N), rf'dataset\.num_neighbours={N} needs at least {N + 1} images'),
     ],
 )
 def test_config_errors(change: dict, message: str) -> None:
@@ -144,7 +144,7 @@ def test_a_single_view_is_refused() -> None:
 @pytest.mark.parametrize(
     ('table', 'message'),
     [
-        (torch.zeros(N, K + 1), r'shape \(30, 5\) does not fit 30 images with num_neighbours=4'),
+        (torch.zeros(N, K + 1), r'shape \(30, 5\) does not match 30 images with num_neighbours=4'),
         (torch.full((N, K), N), 'outside 0 to 29'),
         (torch.full((N, K), -1), 'outside 0 to 29'),
     ],

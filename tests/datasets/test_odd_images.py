@@ -177,7 +177,7 @@ NO_RANGE = {
 @pytest.mark.parametrize('kind', NO_RANGE)
 def test_odd_images_whose_range_only_the_user_knows(tmp_path: Path, kind: str) -> None:
     content, value_range, right = NO_RANGE[kind]
-    with pytest.raises(BrokenImageError, match=r'unknown range.*value_range=\(low, high\)'):
+    with pytest.raises(BrokenImageError, match=r'unknown range.*value_range=\(black, white\)'):
         _read(tmp_path / 'x.tif', content)
     pixels = _read(tmp_path / 'x.tif', content, value_range=value_range)
     np.testing.assert_array_equal(pixels.reshape(-1, 3), rgb_of([right])[0])
@@ -198,7 +198,7 @@ def test_odd_images_with_values_that_are_not_finite(tmp_path: Path) -> None:
 
 def test_odd_images_that_pillow_cannot_match(tmp_path: Path) -> None:
     content = png(SIZE, 16, 2, _big(RGB.astype(int) * 257), (b'tRNS', _big(np.array([1, 2, 3]))))
-    with pytest.raises(BrokenImageError, match='save it with an alpha channel'):
+    with pytest.raises(BrokenImageError, match='save the image with an alpha channel'):
         _read(tmp_path / 'x.png', content)
 
 

@@ -173,8 +173,8 @@ def test_without_end_it_is_one_epoch_after_the_other() -> None:
 
 def test_a_set_that_is_smaller_than_its_part_of_the_batch_is_refused() -> None:
     for sizes, message in (
-        ((3, 60), r'the labeled set has 3 images, fewer than the 4 of a global batch'),
-        ((10, 7), r'the unlabeled set has 7 images, fewer than the 8 of a global batch'),
+        ((3, 60), r'the labeled set has 3 images, fewer than the 4 in a global batch'),
+        ((10, 7), r'the unlabeled set has 7 images, fewer than the 8 in a global batch'),
     ):
         with pytest.raises(ValueError, match=rf'{message}.*sampler\.allow_repeats=True'):
             SemiSupervisedSampler(_sizes(*sizes), labeled_batch=4, mu=2, seed=0)
@@ -199,7 +199,7 @@ def test_a_class_without_a_label_is_named(make_folder: Callable[..., Path]) -> N
     root = make_folder(classes=3, each=2)
     for image in (root / 'class1').iterdir():
         image.unlink()
-    with pytest.raises(ValueError, match='no image of 1 of 3 classes: class1; every class needs'):
+    with pytest.raises(ValueError, match='no images of 1 of 3 classes: class1; every class needs'):
         _build(_folder(root, _ONE), _folder(root, _TWO))
 
 
@@ -214,7 +214,7 @@ def test_a_list_with_images_that_the_folder_lacks_is_refused(
 ) -> None:
     root = make_folder(classes=2, each=2)
     path = _split(tmp_path / 'split.txt', ['class0/000.jpg', 'class1/777.jpg'])
-    with pytest.raises(ValueError, match=r'names 1 images that the data set does not have: class1'):
+    with pytest.raises(ValueError, match=r'lists 1 images that the dataset does not have: class1'):
         _build(_folder(root, _ONE, label_split=path), _folder(root, _TWO))
 
 

@@ -93,10 +93,13 @@ def test_cutout_covers_one_square_around_a_centre_in_the_image() -> None:
     ('build', 'message'),
     [
         (lambda: PaddedCropView(size=0), 'size=0'),
-        (lambda: PaddedCropView(size=8, padding=8), 'padding=8 must be from 0 to below size=8'),
+        (
+            lambda: PaddedCropView(size=8, padding=8),
+            'padding=8 must be at least 0 and less than size=8',
+        ),
         (lambda: PaddedCropView(size=8, flip_prob=2), 'flip_prob=2'),
         (lambda: RandAugmentView(num_ops=0), 'num_ops=0'),
-        (lambda: RandAugmentView(magnitude=31), 'magnitude=31 must be from 0 to levels=30'),
+        (lambda: RandAugmentView(magnitude=31), 'magnitude=31 must be between 0 and levels=30'),
         (lambda: CutoutView(size=0), r'CutoutView\.size=0'),
     ],
 )

@@ -184,7 +184,7 @@ def test_two_ranks_share_a_table(k: int) -> None:
 
 @pytest.mark.parametrize('k', [0, 5])
 def test_too_few_images_for_a_table(k: int) -> None:
-    with pytest.raises(ValueError, match=f'5 images have no {k} neighbours'):
+    with pytest.raises(ValueError, match=f'5 images cannot have k={k} neighbors'):
         neighbour_table(torch.randn(5, 2), torch.arange(5), 5, k)
 
 
@@ -192,7 +192,7 @@ def test_too_few_images_for_a_table(k: int) -> None:
     ('change', 'message'),
     [
         (dict(rows=torch.tensor([0, 1, 2, 3, 9])), '1 rows are not in 0 to 4'),
-        (dict(rows=torch.tensor([0, 1, 2, 3, 3])), '2 images are missing or named twice'),
+        (dict(rows=torch.tensor([0, 1, 2, 3, 3])), '2 images are missing or repeated'),
         (dict(rows=torch.arange(4)), r'features \(5, 2\) and rows \(4,\)'),
         (dict(rows=torch.arange(5.0)), r'rows are torch\.float32'),
         (dict(features=torch.full((5, 2), torch.inf)), '5 of 5 images are not finite'),

@@ -61,7 +61,7 @@ def test_a_list_of_other_images_is_refused(images: Path, checkpoint: Path, tmp_p
         f'train_dataloader.dataset.label_split={path}',
         f'model.backbone.init_cfg.checkpoint={checkpoint}', fails=True,
     )  # fmt: skip
-    assert 'names 3 images that the data set does not have: class0/none.jpg' in output
+    assert 'lists 3 images that the dataset does not have: class0/none.jpg' in output
 
 
 def test_without_a_list_the_tool_is_named(images: Path, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_bad_input_is_named(images: Path, tmp_path: Path, change: list, message:
 def test_one_image_only(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
     root = make_folder(classes=1, each=1)
     output = call('train.py', TINY, '--work-dir', tmp_path / 'w', *folders(root), fails=True)
-    assert 'the training set has 1 image(s), fewer than a batch of 8' in output
+    assert 'the training set has 1 image(s), too few for a batch of 8' in output
 
 
 def test_a_broken_image_stops_the_run_or_is_left_out(
@@ -189,7 +189,7 @@ def test_a_broken_image_stops_the_run_or_is_left_out(
     assert 'class1/005.jpg' in output
     assert 'skip_broken=True' in output
     skip = [f'{part}_dataloader.dataset.skip_broken=True' for part in ('train', 'val')]
-    assert 'skipped 1 broken of 16 images' in call(*arguments, short, *skip)
+    assert 'skipped 1 of 16 images because they cannot be decoded' in call(*arguments, short, *skip)
 
 
 def test_a_checkpoint_that_does_not_fit(images: Path, trained: Path, tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: P
         ('train_dataloader.batch_size=13', 'set train_dataloader.batch_size=12'),
         (
             'train_dataloader.sampler.labeled_batch=16',
-            'the labeled set has 12 images, fewer than the 16 of a global batch',
+            'the labeled set has 12 images, fewer than the 16 in a global batch',
         ),
         (
             'train_dataloader.sampler.infinite=True',

@@ -105,7 +105,7 @@ def test_a_checkpoint_without_a_table_is_refused(
     torch.save(dict(content, knn_multi_crop=dict(neighbours=table[1:])), tmp_path / 'other-set.pth')
     for name, message in (
         ('plain.pth', "the checkpoint has no 'knn_multi_crop'"),
-        ('other-set.pth', 'does not fit 48 images with num_neighbours=3'),
+        ('other-set.pth', 'does not match 48 images with num_neighbours=3'),
     ):
         output = call(
             'train.py', TINY_WCL, '--work-dir', tmp_path / 'w', '--resume', tmp_path / name,

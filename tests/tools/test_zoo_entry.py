@@ -145,7 +145,7 @@ def test_only_knn_takes_a_backbone_alone(
     ('arguments', 'error', 'message'),
     [
         (('--keys', 'neck.=backbone.'), RuntimeError, 'does not fit the backbone'),
-        (('--keys', 'bakcbone.='), KeyError, "no key begins with 'bakcbone.'"),
+        (('--keys', 'bakcbone.='), KeyError, "no key starts with 'bakcbone.'"),
         (('--keys', 'backbone.=', 'teacher.backbone.='), KeyError, 'two keys would become'),
         (('--work-dir', '/'), FileNotFoundError, 'scalars.json'),
     ],
@@ -185,7 +185,7 @@ def test_the_zoo_stays_small(root: Path, trained: Path, monkeypatch: pytest.Monk
     other.parent.mkdir(parents=True)
     other.write_bytes(bytes(1000))
     monkeypatch.setattr(zoo_files, 'MAX_TOTAL_BYTES', 10**5)
-    with pytest.raises(ValueError, match=r'would have 0\.\d MB of weights, more than 0 MB'):
+    with pytest.raises(ValueError, match=r'would contain 0\.\d MB of weights, more than 0 MB'):
         _add(root, trained)
     assert [p.name for p in (root / 'zoo').iterdir()] == ['other']
     monkeypatch.setattr(zoo_files, 'MAX_TOTAL_BYTES', 10**6)
@@ -212,7 +212,7 @@ def test_what_is_too_large_is_halved_or_refused(
     with pytest.raises(RuntimeError, match='in float16 has NaN or infinite'):
         write_shipped({'backbone.w': torch.full((1000,), 1e6)}, {}, path)
     monkeypatch.setattr(zoo_files, 'MAX_BYTES', 1000)
-    with pytest.raises(ValueError, match='MB in float16; the zoo ships at most'):
+    with pytest.raises(ValueError, match='MB in float16, but the zoo ships at most'):
         write_shipped(state, {}, path)
 
 

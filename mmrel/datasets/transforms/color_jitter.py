@@ -1,4 +1,4 @@
-"""mmpretrain's colour jitter, right on NumPy 2."""
+"""mmpretrain's color jitter, fixed for NumPy 2."""
 
 import mmcv
 import numpy as np
@@ -18,14 +18,14 @@ def _adjust_hue(img: np.ndarray, shift: float, backend: str) -> np.ndarray:
 class ColorJitter(_ColorJitter):
     """mmpretrain's ``ColorJitter`` (BGR arrays) with torchvision's hue shift.
 
-    The hue shift of the original mmcv overflows on NumPy 2. Configs written
-    for mmpretrain so run on both families of packages.
+    The hue shift of the original mmcv overflows on NumPy 2. With this transform,
+    configs written for mmpretrain run with the original packages and the forks.
 
-    Args: as mmpretrain's.
+    It takes the arguments of mmpretrain's ``ColorJitter``.
     """
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img``, (H, W, 3) uint8."""
+        """Replace ``img``, (H, W, 3) uint8, with its jittered version."""
         order, brightness, contrast, saturation, hue = self._rand_params()
         steps = (
             (mmcv.adjust_brightness, brightness),

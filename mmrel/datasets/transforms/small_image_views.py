@@ -1,6 +1,6 @@
-"""Views of small images: shifted by some pixels, RandAugment, Cutout.
+"""Views of small images: padded crops, RandAugment, Cutout.
 
-Like the other views on Pillow images, with draws from torch's generator.
+Like the other views, they take Pillow images and draw from torch's generator.
 """
 
 from collections.abc import Sequence
@@ -17,32 +17,32 @@ from .views import _check_probability, _happens
 
 @TRANSFORMS.register_module()
 class PaddedCropView(BaseTransform):
-    """FixMatch's weak view: a shift by some pixels and a horizontal flip.
+    """FixMatch's weak view: a shift by a few pixels and a horizontal flip.
 
-    The image is padded by reflection and cropped. One of another size is first
-    resized by its short side and cropped at its centre.
+    The image is padded by reflection and cropped. If its size differs from the
+    view's, its short side is first resized and its center cropped.
     Source: FixMatch (arXiv:2001.07685).
 
     Args:
         size (int): Side of the view in pixels.
-        padding (int): The farthest shift in pixels. Defaults to 4.
-        flip_prob (float): Defaults to 0.5.
+        padding (int): Largest shift in pixels. Defaults to 4.
+        flip_prob (float): Probability of the flip. Defaults to 0.5.
 
     Raises:
-        ValueError: If a value is outside its range.
+        ValueError: If a value is out of range.
     """
 
     def __init__(self, size: int, padding: int = 4, flip_prob: float = 0.5) -> None:
         if size < 1:
             raise ValueError(f'size={size} must be a positive number of pixels')
         if not 0 <= padding < size:
-            raise ValueError(f'padding={padding} must be from 0 to below size={size}')
+            raise ValueError(f'padding={padding} must be at least 0 and less than size={size}')
         self.size = size
         self.padding = padding
         self.flip_prob = _check_probability('flip_prob', flip_prob)
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by a view of it."""
+        """Replace ``img`` with a view of it."""
         img = results['img']
         if img.size != (self.size, self.size):
             img = tvf.center_crop(tvf.resize(img, self.size), self.size)
@@ -54,23 +54,23 @@ class PaddedCropView(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandAugmentView(BaseTransform):
-    """RandAugment on a view: some random operations (torchvision's).
+    """RandAugment: apply random operations (torchvision's) to a view.
 
-    Put it behind a crop. Source: RandAugment (arXiv:1909.13719); with
-    ``random_magnitude`` as FixMatch (arXiv:2001.07685) uses it.
+    Use it after a crop. Source: RandAugment (arXiv:1909.13719); with
+    ``random_magnitude`` as in FixMatch (arXiv:2001.07685).
 
     Args:
-        num_ops (int): Operations one after the other, n. Defaults to 2.
-        magnitude (int): Their strength, m. Defaults to 10.
-        levels (int): The greatest strength there is (torchvision counts to 30,
-            FixMatch to 10). Defaults to 30.
-        random_magnitude (bool): Draw each operation's strength from 0 to
+        num_ops (int): Number of successive operations, n. Defaults to 2.
+        magnitude (int): Their magnitude, m. Defaults to 10.
+        levels (int): The largest possible magnitude (30 in torchvision, 10 in
+            FixMatch). Defaults to 30.
+        random_magnitude (bool): Draw each operation's magnitude from 0 to
             ``magnitude``. Defaults to False.
-        fill (Sequence[int], optional): Colour of the pixels that an operation
-            leaves open. Defaults to None: black.
+        fill (Sequence[int], optional): Color of the pixels that an operation
+            leaves empty. Defaults to None: black.
 
     Raises:
-        ValueError: If a value is outside its range.
+        ValueError: If a value is out of range.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class RandAugmentView(BaseTransform):
         if num_ops < 1:
             raise ValueError(f'num_ops={num_ops} must be at least 1')
         if not 0 <= magnitude <= levels:
-            raise ValueError(f'magnitude={magnitude} must be from 0 to levels={levels}')
+            raise ValueError(f'magnitude={magnitude} must be between 0 and levels={levels}')
         self.num_ops = num_ops
         lowest = 0 if random_magnitude else magnitude
         self.operations = [
@@ -93,7 +93,7 @@ class RandAugmentView(BaseTransform):
         ]
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by a view of it."""
+        """Replace ``img`` with a view of it."""
         for _ in range(self.num_ops):
             draw = int(torch.randint(len(self.operations), ()))
             results['img'] = self.operations[draw](results['img'])
@@ -102,14 +102,14 @@ class RandAugmentView(BaseTransform):
 
 @TRANSFORMS.register_module()
 class CutoutView(BaseTransform):
-    """Cover a square whose centre is anywhere in the image.
+    """Cover a square whose center is anywhere in the image.
 
-    At the border a part of the square falls outside.
+    Near the border, part of the square is outside the image.
     Source: Cutout (arXiv:1708.04552).
 
     Args:
         size (int): Side of the square in pixels. Defaults to 16.
-        fill (Sequence[int]): Its colour. Defaults to (127, 127, 127).
+        fill (Sequence[int]): Its color. Defaults to (127, 127, 127).
 
     Raises:
         ValueError: If ``size`` is below 1.
@@ -122,10 +122,10 @@ class CutoutView(BaseTransform):
         self.fill = tuple(fill)
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by a view of it."""
+        """Replace ``img`` with a view of it."""
         img = results['img'].copy()
         left, top = (torch.randint(side, ()).item() - self.size // 2 for side in img.size)
-        # Pillow cuts off what is outside.
+        # Pillow clips the part outside the image.
         img.paste(self.fill, (left, top, left + self.size, top + self.size))
         results['img'] = img
         return results

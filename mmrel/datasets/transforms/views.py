@@ -1,8 +1,8 @@
-"""Views of an image, on Pillow images from decoding to packing.
+"""Views of an image, which stays a Pillow image from decoding to packing.
 
-Pillow and torchvision do the work, so the views do not depend on NumPy's
-integer rules (mmcv's original hue jitter overflows on NumPy 2). All draws come
-from torch's generator, which the data set seeds for each sample.
+Pillow and torchvision do the work, so the views do not depend on NumPy's integer
+rules (the hue jitter of the original mmcv overflows on NumPy 2). All draws come
+from torch's generator, which the dataset seeds for each sample.
 """
 
 from collections.abc import Sequence
@@ -30,22 +30,22 @@ def _check_probability(name: str, value: float) -> float:
 
 @TRANSFORMS.register_module()
 class LoadImage(BaseTransform):
-    """Give the image as an upright Pillow image in 8-bit RGB.
+    """Load an image as an upright Pillow image in 8-bit RGB.
 
-    Reads ``img_path``, or takes ``img``, an array or a Pillow image. A file that
-    cannot be read stops the run with an error that names it. See docs/images.md
-    for how each kind of image is read.
+    The image is read from ``img_path``, or taken from ``img``, an array or a Pillow
+    image. A file that cannot be read stops the run with an error that names it. For
+    how each kind of image is read, see docs/images.md.
 
     Args:
-        background (str | Sequence[int]): As :class:`.ImageReader`. Defaults to
+        background (str | Sequence[int]): As for :class:`.ImageReader`. Defaults to
             'white'.
-        value_range (Sequence[float], optional): As :class:`.ImageReader`. Defaults
-            to None.
-        max_pixels (int): As :class:`.ImageReader`. Defaults to 89,478,485.
+        value_range (Sequence[float], optional): As for :class:`.ImageReader`.
+            Defaults to None.
+        max_pixels (int): As for :class:`.ImageReader`. Defaults to 89,478,485.
         backend_args (dict, optional): mmengine's storage backend.
 
     Raises:
-        ValueError: If a setting is not valid.
+        ValueError: If a setting is invalid.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LoadImage(BaseTransform):
         self.reader = ImageReader(background, value_range, max_pixels, backend_args)
 
     def transform(self, results: dict) -> dict:
-        """Fill in ``img`` (Pillow, RGB) and ``ori_shape`` (H, W)."""
+        """Set ``img`` (Pillow, RGB) and ``ori_shape`` (H, W)."""
         if 'img' in results:
             img = self.reader.from_memory(results['img'])
         else:
@@ -72,18 +72,18 @@ class LoadImage(BaseTransform):
 class WeakView(BaseTransform):
     """ReSSL's weak view: random resized crop and horizontal flip.
 
-    Source: arXiv:2107.09282, Sec. 3.2. Also the training view of linear
-    evaluation.
+    It is also the training view of linear evaluation. Source: arXiv:2107.09282,
+    Sec. 3.2.
 
     Args:
         size (int): Side of the view in pixels.
-        scale (Sequence[float]): Range of the crop's share of the image's area.
+        scale (Sequence[float]): Range of the crop's area as a fraction of the image.
             Defaults to (0.2, 1.0).
-        flip_prob (float): Defaults to 0.5.
+        flip_prob (float): Probability of the flip. Defaults to 0.5.
         interpolation (str): 'bilinear' or 'bicubic'. Defaults to 'bilinear'.
 
     Raises:
-        ValueError: If a value is outside its range.
+        ValueError: If a value is out of range.
     """
 
     RATIO = (3 / 4, 4 / 3)
@@ -98,7 +98,9 @@ class WeakView(BaseTransform):
         if size < 1:
             raise ValueError(f'size={size} must be a positive number of pixels')
         if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
-            raise ValueError(f'scale={scale} must be two shares of the area, 0 < low <= high <= 1')
+            raise ValueError(
+                f'scale={scale} must be two fractions of the area, 0 < low <= high <= 1'
+            )
         self.size = [size, size]
         self.scale = tuple(scale)
         self.flip_prob = _check_probability('flip_prob', flip_prob)
@@ -110,11 +112,11 @@ class WeakView(BaseTransform):
         return tvf.resized_crop(img, *box, self.size, self.interpolation)
 
     def flip(self, img: Image.Image) -> Image.Image:
-        """The image or, with ``flip_prob``, its mirror image."""
+        """The image, or with probability ``flip_prob`` its mirror image."""
         return tvf.hflip(img) if _happens(self.flip_prob) else img
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by a view of it."""
+        """Replace ``img`` with a view of it."""
         results['img'] = self.flip(self.crop(results['img']))
         return results
 
@@ -123,19 +125,20 @@ class WeakView(BaseTransform):
 class ContrastiveView(WeakView):
     """The strong view of ReSSL and MoCo v2.
 
-    Crop, colour jitter, greyscale, blur, flip. Source: arXiv:2107.09282,
+    Crop, color jitter, grayscale, blur, flip. Source: arXiv:2107.09282,
     Sec. 3.2.
 
     Args:
         size (int): Side of the view in pixels.
-        scale (Sequence[float]): As :class:`WeakView`.
-        flip_prob (float): Defaults to 0.5.
-        interpolation (str): As :class:`WeakView`.
+        scale (Sequence[float]): As for :class:`WeakView`.
+        flip_prob (float): Probability of the flip. Defaults to 0.5.
+        interpolation (str): As for :class:`WeakView`.
         jitter (Sequence[float]): Strengths of brightness, contrast, saturation
             and hue. Defaults to (0.4, 0.4, 0.4, 0.1).
-        jitter_prob (float): Defaults to 0.8.
-        grey_prob (float): Defaults to 0.2.
-        blur_prob (float): 0 for small images. Defaults to 0.5.
+        jitter_prob (float): Probability of the jitter. Defaults to 0.8.
+        grey_prob (float): Probability of grayscale. Defaults to 0.2.
+        blur_prob (float): Probability of the blur; use 0 for small images.
+            Defaults to 0.5.
         blur_sigma (Sequence[float]): Range of the blur's standard deviation in
             pixels. Defaults to (0.1, 2.0).
     """
@@ -154,7 +157,9 @@ class ContrastiveView(WeakView):
     ) -> None:
         super().__init__(size, scale, flip_prob, interpolation)
         if len(jitter) != 4:
-            raise ValueError(f'jitter={jitter} must be brightness, contrast, saturation and hue')
+            raise ValueError(
+                f'jitter={jitter} must be four numbers: brightness, contrast, saturation, hue'
+            )
         self.jitter = tv.ColorJitter(*jitter)
         self.jitter_prob = _check_probability('jitter_prob', jitter_prob)
         self.grey_prob = _check_probability('grey_prob', grey_prob)
@@ -162,7 +167,7 @@ class ContrastiveView(WeakView):
         self.blur_sigma = tuple(blur_sigma)
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by a view of it."""
+        """Replace ``img`` with a view of it."""
         img = self.crop(results['img'])
         if _happens(self.jitter_prob):
             img = self.jitter(img)
@@ -177,12 +182,12 @@ class ContrastiveView(WeakView):
 
 @TRANSFORMS.register_module()
 class CentralView(BaseTransform):
-    """The view for evaluation: resize the short side, crop the centre.
+    """The view for evaluation: resize the short side, crop the center.
 
     Args:
         size (int): Side of the crop in pixels.
-        resize (int, optional): Length of the short side before it (256 for a
-            crop of 224). Defaults to None: equal to ``size``.
+        resize (int, optional): Length of the short side before the crop (such as
+            256 for a crop of 224). Defaults to None: equal to ``size``.
         interpolation (str): 'bilinear' or 'bicubic'. Defaults to 'bilinear'.
 
     Raises:
@@ -200,7 +205,7 @@ class CentralView(BaseTransform):
         self.interpolation = tv.InterpolationMode(interpolation)
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by its central view."""
+        """Replace ``img`` with its central view."""
         img = results['img']
         if min(img.size) != self.resize:
             img = tvf.resize(img, self.resize, self.interpolation)
@@ -212,25 +217,27 @@ class CentralView(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ArrayTransforms(BaseTransform):
-    """mmpretrain's transforms of arrays (RandAugment, RandomErasing) on a Pillow image.
+    """Apply mmpretrain's array transforms (RandAugment, RandomErasing) to a Pillow image.
 
-    They get the image as a BGR array, which is what they expect, and their result
-    becomes a Pillow RGB image again. Colours in their settings are BGR.
+    They get the image as the BGR array that they expect, and their result is
+    converted back to a Pillow RGB image. Colors in their settings are BGR.
 
     Args:
         transforms (Sequence[dict]): Their configs, in order.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If ``transforms`` is empty.
     """
 
     def __init__(self, transforms: Sequence[dict]) -> None:
         if not transforms:
-            raise ValueError('ArrayTransforms.transforms is empty: leave the transform out')
+            raise ValueError(
+                'ArrayTransforms.transforms is empty: add a transform, or leave ArrayTransforms out'
+            )
         self.transforms = [TRANSFORMS.build(transform) for transform in transforms]
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` by what the transforms make of it."""
+        """Replace ``img`` with the result of the transforms."""
         results['img'] = np.ascontiguousarray(np.asarray(results['img'])[..., ::-1])
         for transform in self.transforms:
             results = transform(results)
