@@ -19,5 +19,5 @@ test_cfg = dict(
     population=20,
     generations=10,
     budget=dict(cost=dict(type='FLOPsCost'), min=5e6, max=8e6),
-    retrain=dict(base='configs/kshot/retrain/kshot-cell-c16_1xb64-coslr-10e_cifar10.py'),
+    retrain=dict(base='configs/kshot/retrain/kshot-cell-c8_1xb64-coslr-10e_cifar10.py'),
 )
