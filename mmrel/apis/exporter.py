@@ -208,7 +208,7 @@ def export_model(
         ImportError: If an ONNX file is requested, but onnx or onnxscript is missing.
         RuntimeError: If torch cannot export the network, or the exported network
             gives a different output.
-        Also the errors of :func:`.get_model`.
+        Exception: Any error of :func:`.get_model`.
     """
     path = os.fspath(out)
     check_writable(path, ENDINGS, 'a network')

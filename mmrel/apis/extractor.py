@@ -38,7 +38,7 @@ class FeatureExtractor(ImageModel):
     Raises:
         ValueError: As for :class:`.ImageModel`, for example if a number is out of
             range, the model has no backbone or no teacher, or there is no pipeline.
-        Also the errors of :func:`.get_model`.
+        Exception: Any error of :func:`.get_model`.
 
     Example:
         >>> import numpy as np

@@ -146,7 +146,7 @@ class ImageModel:
     Raises:
         ValueError: If a number is out of range, the model does not have the
             output, the device does not support ``dtype``, or there is no pipeline.
-        Also the errors of :func:`.get_model`.
+        Exception: Any error of :func:`.get_model`.
     """
 
     # A name that :func:`.output_network` accepts.

@@ -126,7 +126,7 @@ class ImagePredictor(ImageModel):
         ValueError: If the model has no classifier or is a supernet, the checkpoint
             has only a backbone, or the number of ``classes`` is wrong; also as for
             :class:`.ImageModel`.
-        Also the errors of :func:`.get_model`.
+        Exception: Any error of :func:`.get_model`.
 
     Example:
         >>> import numpy as np

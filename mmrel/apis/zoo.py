@@ -94,7 +94,7 @@ def checkpoint_file(checkpoint: str | os.PathLike) -> str:
 
     Raises:
         ValueError: If the model has no released weights.
-        As for :func:`.released_weights`, if they cannot be downloaded.
+        Exception: As for :func:`.released_weights`, if they cannot be downloaded.
     """
     given = os.fspath(checkpoint)
     if given in zoo_entries() and not os.path.exists(given):
@@ -114,7 +114,7 @@ def weights_of_config(cfg: Config) -> str:
 
     Raises:
         ValueError: If there are no such weights.
-        As for :func:`.released_weights`, if they cannot be downloaded.
+        Exception: As for :func:`.released_weights`, if they cannot be downloaded.
     """
     if cfg.get('load_from'):
         return cfg.load_from
