@@ -159,7 +159,7 @@ def load_from_zoo(filename: str, map_location: Any = None) -> Any:
         map_location: Same as in :func:`torch.load`.
 
     Raises:
-        See :func:`released_weights`.
+        Exception: As for :func:`released_weights`.
     """
     path = released_weights(filename.removeprefix(PREFIX))
     return CheckpointLoader.load_checkpoint(path, map_location, logger='silent')
