@@ -29,7 +29,7 @@ def _same_batch(old: Mapping, runner: Runner) -> str:
     images, world = batch_of(old).iteration, runner.world_size
     size, rest = divmod(images, world)
     if rest:
-        return f'run it in {old["world_size"]} process(es) with batch_size={old["batch_size"]}'
+        return f'use {old["world_size"]} process(es) with batch_size={old["batch_size"]}'
     text = f'set train_dataloader.batch_size={size}'
     parts = getattr(runner.train_loop.dataloader.sampler, 'parts', None)
     if parts is not None:
@@ -51,7 +51,7 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
     """
     old, new = meta['run'], run_record(runner)
     check_record(old, new)
-    anew = 'or start a new run from its weights, with load_from instead of --resume'
+    anew = 'or start a new run from its weights (load_from without --resume)'
     if old['by_epoch'] != new['by_epoch']:
         raise ValueError(
             f'train_cfg.by_epoch={new["by_epoch"]}, but the run to resume has '
@@ -60,7 +60,7 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
     seed = runner._randomness_cfg.get('seed')
     if seed is not None and seed != old['seed']:
         raise ValueError(
-            f'randomness.seed={seed}, but the run to resume has the seed {old["seed"]}: set '
+            f'randomness.seed={seed}, but the run to resume has seed {old["seed"]}: set '
             f'randomness.seed={old["seed"]}, {anew}'
         )
     for name in {*old['optimizers'], *new['optimizers']}:
@@ -68,37 +68,37 @@ def check_resume(runner: Runner, meta: Mapping) -> None:
         if then != now:
             key = f'{name}.optimizer.type' if name not in ('', 'weights') else 'optimizer.type'
             raise ValueError(
-                f'optim_wrapper.{key}={now}, but the checkpoint has the state of {then}: set '
+                f'optim_wrapper.{key}={now}, but the checkpoint holds the state of {then}: set '
                 f'optim_wrapper.{key}={then}, {anew}'
             )
     if old['groups'] != new['groups']:
         number = sum(map(len, new['groups'].values()))
         raise ValueError(
-            f'the {number} parameter group(s) of the optimizer are not those of the run to resume: '
-            f'restore optim_wrapper.paramwise_cfg, {anew}'
+            f'the {number} parameter group(s) of the optimizer differ from those of the run to '
+            f'resume: restore its optim_wrapper.paramwise_cfg, {anew}'
         )
     if not new['by_epoch']:
         then, now = batch_of(old), batch_of(new)
         if then.iteration != now.iteration:
             raise ValueError(
-                f'an iteration has {now.iteration} images, in the run to resume {then.iteration}, '
-                f'and the run is by iteration: {_same_batch(old, runner)}, {anew}'
+                f'an iteration has {now.iteration} images, but {then.iteration} in the run to '
+                f'resume, which counts iterations: {_same_batch(old, runner)}, {anew}'
             )
     elif old['epoch_length'] != new['epoch_length'] and (
         meta['iter'] != meta['epoch'] * old['epoch_length']
     ):
         raise ValueError(
-            f'an epoch has {new["epoch_length"]} iterations, in the run to resume '
-            f'{old["epoch_length"]}, and its checkpoint is from the middle of an epoch: '
-            f'{_same_batch(old, runner)} and use the same images, or resume from the end of an '
-            'epoch'
+            f'an epoch has {new["epoch_length"]} iterations, but {old["epoch_length"]} in the run '
+            'to resume, whose checkpoint is from the middle of an epoch: '
+            f'{_same_batch(old, runner)} and use the same images, or resume from a checkpoint at '
+            'the end of an epoch'
         )
     if old['schedule'] != new['schedule'] and any(
         getattr(s, 'need_val_args', False) for part in schedulers_of(runner).values() for s in part
     ):
         raise ValueError(
-            'a schedule that follows the validation (ReduceOnPlateau) cannot be changed on '
-            f'resume: restore param_scheduler, {anew}'
+            'a schedule that depends on validation results (ReduceOnPlateau) cannot be changed '
+            f'on resume: restore its param_scheduler, {anew}'
         )
 
 
@@ -266,15 +266,15 @@ def _say(
     if not changed:
         return
     then, now = batch_of(old), batch_of(new)
-    same = 'the same' if then.size == now.size else f'{then.size} before'
+    same = 'unchanged' if then.size == now.size else f'was {then.size}'
     group = next(iter(wrappers_of(runner.optim_wrapper).values())).param_groups[-1]
     place_said = f'iteration {runner.iter}'
     if runner.iter != meta['iter']:
-        place_said += f' (as iteration {meta["iter"]} before)'
+        place_said += f' (was iteration {meta["iter"]})'
     if new['by_epoch']:
         place_said = f'epoch {runner.epoch}, {place_said}'
     runner.logger.warning(
-        f'resumed under other conditions: {", ".join(changed)}. The run continues at {place_said}, '
-        f"with the rate {group['lr']:.4g} of the config's schedule and a global batch of {now} "
-        f'({same})'
+        f'resumed with changes: {", ".join(changed)}. The run continues at {place_said} with '
+        f"learning rate {group['lr']:.4g}, from the config's schedule, and a global batch size of "
+        f'{now} ({same})'
     )

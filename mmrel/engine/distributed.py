@@ -94,7 +94,7 @@ def init_cpu_processes(launcher: str, timeout: float | None = None) -> None:
     """
     if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
         raise ValueError(
-            f'env_cfg.dist_cfg.timeout={timeout!r} is not a positive number of seconds'
+            f'env_cfg.dist_cfg.timeout={timeout!r} must be a positive number of seconds'
         )
     if launcher == 'none' or get_device() != 'cpu' or is_distributed():
         return

@@ -48,7 +48,7 @@ class GlobalBatch:
 
     def __str__(self) -> str:
         processes = f'{self.world_size} process' + 'es' * (self.world_size > 1)
-        steps = f', {self.accumulation} iterations a step' * (self.accumulation > 1)
+        steps = f', {self.accumulation} iterations per step' * (self.accumulation > 1)
         return f'{self.size} ({self.batch_size} on {processes}{steps})'
 
 
@@ -91,13 +91,13 @@ def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping |
         return
     rule = settings.get('rule', 'linear')
     if rule not in RULES:
-        raise ValueError(f"auto_scale_lr.rule={rule!r} is neither 'linear' nor 'sqrt'")
+        raise ValueError(f"auto_scale_lr.rule={rule!r} must be 'linear' or 'sqrt'")
     ratio = batch.size / base if rule == 'linear' else math.sqrt(batch.size / base)
     if not settings.get('enable'):
         if batch.size != base:
             runner.logger.warning(
-                f'the rate is meant for a batch of {base}, this run has {batch}: it is not scaled '
-                f'(--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
+                f'the learning rate is for a batch size of {base}, but this run has {batch}: it is '
+                f'not scaled (--auto-scale-lr would multiply it by {ratio:.4g}, rule {rule!r})'
             )
         return
     rates = []
@@ -108,8 +108,8 @@ def scale_rates(runner: Runner, optim_wrapper: OptimWrapper, settings: Mapping |
             group['lr'] *= ratio
         rates.append(f'{before:.4g} -> {wrapper.param_groups[-1]["lr"]:.4g}')
     runner.logger.info(
-        f'auto_scale_lr: the rate is meant for a batch of {base}, this run has {batch.size}: it is '
-        f'multiplied by {ratio:.4g}, rule {rule!r}: {", ".join(rates)} for {batch}'
+        f'auto_scale_lr: the learning rate is for a batch size of {base}, but this run has '
+        f'{batch.size}: multiplied by {ratio:.4g}, rule {rule!r}: {", ".join(rates)} for {batch}'
     )
 
 
@@ -119,5 +119,5 @@ def _check_accumulation(runner: Runner, batch: GlobalBatch) -> None:
     if by_epoch and length % counts:
         runner.logger.warning(
             f'optim_wrapper.accumulative_counts={counts} does not divide the {length} iterations '
-            'of an epoch: some steps take images from two epochs'
+            'of an epoch: some steps use images from two epochs'
         )

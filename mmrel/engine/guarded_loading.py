@@ -24,7 +24,7 @@ def read_pointer(work_dir: str) -> str | None:
         RuntimeError: If the file does not contain the path of a local file.
     """
     pointer = os.path.join(work_dir, _POINTER)
-    remedy = 'give the checkpoint, --resume FILE'
+    remedy = 'name the checkpoint with --resume FILE'
     if not os.path.lexists(pointer):
         return None
     try:
@@ -66,14 +66,14 @@ def _check_position(runner: Any, checkpoint: dict) -> None:
     by_epoch = isinstance(epochs, int) and epochs > 1
     if by_epoch and meta['epoch'] > epochs:
         raise RuntimeError(
-            f'the checkpoint is of epoch {meta["epoch"]}, but this run ends after {epochs}: set '
+            f'the checkpoint is from epoch {meta["epoch"]}, but this run ends after {epochs}: set '
             f'train_cfg.max_epochs above {meta["epoch"]}, or use an earlier checkpoint'
         )
     # Iteration counts are not comparable across batch sizes; `run` records the batch size.
     if not by_epoch and 'run' not in meta and isinstance(iters, int) and meta['iter'] > iters:
         raise RuntimeError(
-            f'the checkpoint is of iteration {meta["iter"]}, but this run ends after {iters}: set '
-            f'train_cfg.max_iters above {meta["iter"]}, or use an earlier checkpoint'
+            f'the checkpoint is from iteration {meta["iter"]}, but this run ends after {iters}: '
+            f'set train_cfg.max_iters above {meta["iter"]}, or use an earlier checkpoint'
         )
 
 

@@ -140,7 +140,7 @@ class Heartbeat:
         if silent:
             rank = silent[0]
             sign = self._signs[rank]
-            what = f'rank {rank} {sign.text} has not answered for {now - sign.at:.0f} s'
+            what = f'rank {rank} {sign.text} has not responded for {now - sign.at:.0f} s'
         else:
             others = [
                 f'rank {rank} {sign.text}'
@@ -149,7 +149,7 @@ class Heartbeat:
             ]
             what, ours = '; '.join(others), ours.replace(' for it', '')
         return (
-            f'{what}; {ours} (env_cfg.dist_cfg.timeout={self.timeout:g} s): the job ends; '
+            f'{what}; {ours} (env_cfg.dist_cfg.timeout={self.timeout:g} s): ending the job; '
             'continue with --resume'
         )
 
@@ -173,7 +173,7 @@ def _place(trace: Any) -> str:
 
 
 def _name(stack: list[tuple[str, int, str]]) -> str:
-    """The collective and the line of mmrel that called it. The stack starts innermost."""
+    """The collective and the mmrel line that called it. The stack starts at the innermost."""
     name = None
     for file, line, function in stack:
         file = file.replace(os.sep, '/')
@@ -184,4 +184,4 @@ def _name(stack: list[tuple[str, int, str]]) -> str:
             name = function
         if '/mmrel/' in file and 'heartbeat' not in file:
             return f'{name} (mmrel/{file.rpartition("/mmrel/")[2]}:{line})'
-    return name or 'an unknown place'
+    return name or 'an unknown location'

@@ -75,7 +75,7 @@ class HeldOutImages:
             raise ValueError(f"test_cfg.cache_images={cache!r} must be 'auto', True or False")
         dataset: BaseDataset = loader.dataset
         if len(dataset) == 0:
-            raise ValueError('the held-out set (test_dataloader.dataset) has no image')
+            raise ValueError('the held-out set (test_dataloader.dataset) has no images')
         self.loader, self.dataset = loader, dataset
         self.cache, self.limit = cache, limit_mb * _MB
         self._kept: list[tuple[Tensor, Tensor]] = []
@@ -104,8 +104,8 @@ class HeldOutImages:
             kept.append((self._pinned(images), self._pinned(labels)))
             if self.cache == 'auto' and size > self.limit:
                 print_log(
-                    f'the held-out images do not fit in {self.limit / _MB:g} MB: they are decoded '
-                    'for every path (test_cfg.cache_limit_mb, test_cfg.cache_images)',
+                    f'the held-out images do not fit in {self.limit / _MB:g} MB: decoding them '
+                    'for every path (see test_cfg.cache_limit_mb and test_cfg.cache_images)',
                     logger='current',
                     level=30,
                 )
@@ -121,7 +121,7 @@ class HeldOutImages:
     def _packed(batch: dict) -> tuple[Tensor, Tensor]:
         images, samples = batch['inputs'], batch['data_samples']
         if any('gt_label' not in sample for sample in samples):
-            raise ValueError('the held-out set gives no labels: use one with classes')
+            raise ValueError('the held-out set has no labels: use one with classes')
         if not isinstance(images, Tensor):
             images = torch.stack(list(images))
         return images, torch.cat([sample.gt_label for sample in samples])

@@ -28,11 +28,11 @@ def check_run_state(runner: Runner, checkpoint: Mapping[str, Any]) -> None:
     """
     wrapper, given = runner.optim_wrapper, checkpoint.get('optimizer')
     if given is None:
-        raise RuntimeError(f'the checkpoint has no optimizer to resume: {_REMEDY}')
+        raise RuntimeError(f'the checkpoint has no optimizer state to resume from: {_REMEDY}')
     if isinstance(wrapper, OptimWrapperDict):
         if not set(wrapper.keys()) == set(given):
             raise RuntimeError(
-                f'the checkpoint has the optimizers {sorted(map(str, given))[:6]}, this run has '
+                f'the checkpoint has optimizers {sorted(map(str, given))[:6]}, but this run has '
                 f'{sorted(wrapper.keys())}: {_REMEDY}'
             )
         for name, part in wrapper.items():
@@ -55,23 +55,25 @@ def _check_optimizer(wrapper: Any, given: Any, what: str) -> None:
     theirs = [len(group['params']) for group in groups]
     if ours != theirs:
         raise RuntimeError(
-            f"the checkpoint's {what} has {len(theirs)} groups of {sum(theirs)} parameters, this "
-            f"run's has {len(ours)} of {sum(ours)}: {_REMEDY}"
+            f"the checkpoint's {what} has {len(theirs)} groups of {sum(theirs)} parameters, but "
+            f"this run's has {len(ours)} of {sum(ours)}: {_REMEDY}"
         )
     settings = [_KIND & set(group) for group in wrapper.optimizer.param_groups]
     lacking = [sorted(need - set(group)) for need, group in zip(settings, groups, strict=True)]
     if any(lacking):
         raise RuntimeError(
-            f"the checkpoint's {what} is of another type, without {max(lacking)[:6]}: {_REMEDY}"
+            f"the checkpoint's {what} is of another type: it has no {max(lacking)[:6]}: {_REMEDY}"
         )
 
 
 def _check_schedulers(ours: Any, given: Any) -> None:
     if given is None:
-        raise RuntimeError(f'the checkpoint has no param_schedulers to resume: {_REMEDY}')
+        raise RuntimeError(f'the checkpoint has no param_schedulers to resume from: {_REMEDY}')
     if isinstance(ours, dict):
         if not isinstance(given, dict) or not set(ours) <= set(given):
-            raise RuntimeError(f"the checkpoint's schedulers are not of {sorted(ours)}: {_REMEDY}")
+            raise RuntimeError(
+                f"the checkpoint's param_schedulers are not for {sorted(ours)}: {_REMEDY}"
+            )
         pairs = [(ours[name], given[name]) for name in ours]
     else:
         pairs = [(ours, given)]

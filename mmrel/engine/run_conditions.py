@@ -82,8 +82,8 @@ class RunConditions(Mixin):
         meta = self._resumed['meta']
         if 'run' not in meta:
             self.logger.warning(
-                f'{filename} has no record of its run (an older version wrote it): schedule and '
-                "rate continue as they were, whatever the config's are"
+                f'{filename} has no record of its run (it is from an older version): schedule and '
+                'learning rate continue as before and ignore the config'
             )
         elif resume_param_scheduler:
             continue_run(self, meta, fresh, self._resumed['schedulers'])

@@ -67,7 +67,7 @@ def check_record(old: Any, new: Mapping) -> None:
     """Reject a record that mmrel did not write."""
     if not isinstance(old, Mapping):
         raise ValueError(
-            f"meta['run'] of the checkpoint must be a dict, not {type(old).__name__}: it is damaged"
+            f"the checkpoint is damaged: its meta['run'] must be a dict, not {type(old).__name__}"
         )
     numbers = ('max_iters', 'epoch_length', 'dataset_size', 'batch_size', 'world_size',
                'accumulative_counts', 'seed')  # fmt: skip
@@ -77,7 +77,7 @@ def check_record(old: Any, new: Mapping) -> None:
               if key in old and not isinstance(old[key], Mapping)]  # fmt: skip
     if wrong:
         raise ValueError(
-            f"meta['run'] of the checkpoint has no valid {', '.join(wrong)}: it is damaged"
+            f"the checkpoint is damaged: its meta['run'] has no valid {', '.join(wrong)}"
         )
 
 

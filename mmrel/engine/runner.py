@@ -54,7 +54,7 @@ class Runner(
                 checkpoint = read_pointer(self.work_dir)
             number = complete_count(model, checkpoint, self._training_count)
             if number is not None:
-                self.logger.info(f'the classifier gets {number} classes')
+                self.logger.info(f'the classifier has {number} classes')
                 # The config in the work dir can then be tested without the training set.
                 self.cfg.model = copy.deepcopy(model)
         return super().build_model(model)

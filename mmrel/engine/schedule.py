@@ -128,9 +128,9 @@ def spans(cfg: Mapping, epoch_length: int | None = None) -> list[Span]:
         converted = config.get('convert_to_iter_based') and 'end' in config
         if by_epoch and not run_by_epoch and not converted:
             raise ValueError(
-                f'{name} ({config["type"]}) counts epochs, but train_cfg is by iteration '
-                f'(max_iters={length}): set {name}.by_epoch=False, and begin, end and T_max in '
-                'iterations'
+                f'{name} ({config["type"]}) counts epochs, but train_cfg counts iterations '
+                f'(max_iters={length}): set {name}.by_epoch=False, and give begin, end and T_max '
+                'in iterations'
             )
         if by_epoch == run_by_epoch:
             unit: float = 1
@@ -170,8 +170,8 @@ def check_warmups(found: list[Span], length: tuple[str, int]) -> None:
         if span.warms_up and span.end > run:
             raise ValueError(
                 f'{span.key}.end={span.config["end"]} ({span.kind}): the warm-up is '
-                f'longer than the run, train_cfg.{key}={run}: {remedy}, and the begin of '
-                'the next schedule'
+                f'longer than the run, train_cfg.{key}={run}: {remedy}, and adjust begin '
+                'of the next schedule'
             )
 
 
@@ -230,7 +230,7 @@ def check_length_option(cfg: Mapping, cfg_options: Mapping | None) -> None:
         fitting = ' '.join(f'{key}={value}' for key, (_, value) in wrong.items())
         raise ValueError(
             f'train_cfg.{length[0]}={length[1]} changes only the length, not the schedule '
-            f'({now}): leave these keys out of the config and they follow the length, or add '
+            f'({now}): remove these keys from the config so that they follow the length, or add '
             f'{fitting}'
         )
 
@@ -280,9 +280,9 @@ def check_run(runner: Runner) -> None:
     fixed = [f'{s.key}.end={s.config["end"]}' for s in found if s.warms_up and 'end' in s.config]
     for name, value, limit in (*_model_warmups(runner), *_hook_warmups(runner)):
         if value > limit:
-            by_iter = ' (a run by iteration is one epoch)' if key == 'max_iters' else ''
+            by_iter = ' (an iteration-based run is one epoch)' if key == 'max_iters' else ''
             raise ValueError(
-                f'{name}={value} is longer than the run of {limit}{by_iter}, and what follows '
+                f'{name}={value} is longer than the run of {limit}{by_iter}, so what follows '
                 f'would never begin: lower it or raise train_cfg.{key}={run}'
             )
         fixed.append(f'{name}={value:g}')
@@ -294,7 +294,7 @@ def check_run(runner: Runner) -> None:
         now = ', '.join(f'{name}={value}' for name, (value, _) in wrong.items())
         say.warning(
             f'the schedule does not end with the run, train_cfg.{key}={run}: {now}; leave these '
-            'keys out and they follow it'
+            'keys out to let them follow it'
         )
     _check_validation(runner, key, run)
 

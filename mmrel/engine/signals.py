@@ -77,7 +77,7 @@ class StopSignals:
             name = signal.Signals(number).name
             # The signal may have interrupted a print().
             os.write(
-                2, f'{name}: saving a checkpoint after this step; repeat to end at once\n'.encode()
+                2, f'{name}: saving a checkpoint after this step; repeat to exit now\n'.encode()
             )
         elif time.monotonic() - self._at > _SAME_SECONDS:
             self._end(number)

@@ -35,7 +35,9 @@ class Budget:
         max_draws: int = 100_000,
     ) -> None:
         if (min is None and max is None) or (min is not None and max is not None and min > max):
-            raise ValueError(f'budget.min={min}, budget.max={max}: give one, and min below max')
+            raise ValueError(
+                f'budget.min={min}, budget.max={max}: set at least one, with min <= max'
+            )
         if max_draws < 1:
             raise ValueError(f'budget.max_draws={max_draws} must be at least 1')
         self.cost: Cost = SEARCH_COSTS.build(cost)
@@ -118,8 +120,8 @@ def draw_paths(
         path = draw_path(space, budget, generator, paths)
         if path is None:
             raise ValueError(
-                f'{n} different paths were asked for, and only {len(paths)} were found'
-                + (f' inside the budget {budget}' if budget else '')
+                f'{n} different paths were requested, but only {len(paths)} were found'
+                + (f' within the budget {budget}' if budget else '')
             )
         paths[space.key(path)] = path
     return list(paths.values())

@@ -35,7 +35,7 @@ class CodedSpace(SearchSpace):
     ) -> None:
         for name, options in widths.items():
             if list(options) != sorted(options) or not all(0 < o <= 1 for o in options):
-                raise ValueError(f'{name}={list(options)} must rise and lie in (0, 1]')
+                raise ValueError(f'{name}={list(options)} must be ascending and in (0, 1]')
         super().__init__({**architecture, **widths})
         self.width_choices = tuple(widths)
         self._shares = [np.array(self.choices[name], dtype=np.float64) for name in widths]

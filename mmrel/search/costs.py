@@ -112,9 +112,7 @@ class LatencyCost:
         """
         size = self.image_size or getattr(space, 'image_size', None)
         if size is None:
-            raise ValueError(
-                f'{type(space).__name__} does not tell its image size: set cost.image_size'
-            )
+            raise ValueError(f'{type(space).__name__} has no known image size: set cost.image_size')
         setting = (
             f'space {space.fingerprint()}, {_device_name(self.device)}, batch {self.batch_size}, '
             f'{size} px, {torch.get_num_threads()} threads'
@@ -141,7 +139,7 @@ class LatencyCost:
                 kept.update({key: float(value) for key, value in values.items()})
         except (ValueError, AttributeError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(
-                f'cost.file={self.file!r} is not a latency cache ({error}): delete it, or give '
+                f'cost.file={self.file!r} is not a latency cache ({error}): delete it, or use '
                 'another file'
             ) from error
 

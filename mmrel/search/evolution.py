@@ -67,7 +67,7 @@ class Evolution:
         )
         for name, value in probabilities.items():
             if value is not None and not 0 <= value <= 1:
-                raise ValueError(f'sampler.{name}={value} must be from 0 to 1')
+                raise ValueError(f'sampler.{name}={value} must be in [0, 1]')
         if seed < 0:
             raise ValueError(f'test_cfg.seed={seed} must not be negative')
         self._settings: dict[str, Any] = dict(probabilities, population_size=population)

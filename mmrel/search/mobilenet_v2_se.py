@@ -104,7 +104,8 @@ class MobileNetV2SESpace(CodedSpace):
         if not len(channels) == len(layers) == len(strides) - 1:
             raise ValueError(
                 f'space.channels={list(channels)}, layers={list(layers)} and strides='
-                f'{list(strides)} must name the same stages; strides begins with the stem'
+                f'{list(strides)} must have one entry per stage, and strides '
+                'one more at the start, for the stem'
             )
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f'space.kernels={list(kernels)} must be odd')

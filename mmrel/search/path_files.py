@@ -23,7 +23,7 @@ def read_rows(file: str, half_line: bool = False) -> list[dict]:
         ValueError: If a line is not a JSON object. The message has its number.
     """
     if not os.path.isfile(file):
-        raise FileNotFoundError(f'file of paths {file!r} does not exist')
+        raise FileNotFoundError(f'the file of paths {file!r} does not exist')
     try:
         with open(file, encoding='utf-8') as lines:
             # Not splitlines: JSON strings may contain other line separators.
@@ -57,7 +57,7 @@ def read_paths(file: str, space: SearchSpace) -> list[Path]:
     """
     rows = read_rows(file)
     if not rows:
-        raise ValueError(f'{file} holds no path')
+        raise ValueError(f'{file} contains no paths')
     paths = []
     for number, row in enumerate(rows, 1):
         path = row.get('path', row)

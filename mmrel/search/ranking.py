@@ -40,12 +40,14 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
     from scipy.stats import kendalltau, spearmanr
 
     if len(x) != len(y) or len(x) < 3:
-        raise ValueError(f'a rank correlation needs 3 pairs or more, and got {len(x)} and {len(y)}')
+        raise ValueError(
+            f'a rank correlation needs at least 3 pairs, not {len(x)} and {len(y)} scores'
+        )
     for name, values in (('first', x), ('second', y)):
         if not all(map(math.isfinite, values)):
             raise ValueError(f'the {name} scores are not all finite numbers')
         if len(set(values)) == 1:
-            raise ValueError(f'the {name} scores are all {values[0]}: they have no order')
+            raise ValueError(f'the {name} scores are all {values[0]}: they cannot be ranked')
     tau, rho = kendalltau(x, y), spearmanr(x, y)
     return RankCorrelation(
         float(tau.statistic), float(tau.pvalue), float(rho.statistic), float(rho.pvalue), len(x)

@@ -28,7 +28,7 @@ def find_base(base: str) -> str:
         if place.is_file():
             return str(place.resolve())
     raise FileNotFoundError(
-        f'retrain.base={base!r} of the config is neither here nor in {package_root()}'
+        f'retrain.base={base!r} exists neither in the working directory nor in {package_root()}'
     )
 
 
@@ -77,7 +77,7 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
     )
     got = Config._merge_a_into_b(ConfigDict(model=model), cfg._cfg_dict)['model']
     if not _holds(got, wanted):
-        raise ValueError(f'{base} cannot be changed to the network of {path}: it gives {got}')
+        raise ValueError(f'{base} cannot be adapted to the network of {path}: it builds {got}')
     return text
 
 

@@ -31,10 +31,10 @@ class SearchSpace(ABC):
 
     def __init__(self, choices: Mapping[str, Sequence[Option]]) -> None:
         if not choices:
-            raise ValueError(f'{type(self).__name__} has no choice')
+            raise ValueError(f'{type(self).__name__} has no choices')
         for name, options in choices.items():
             if not options or len(set(options)) != len(options):
-                raise ValueError(f'{name}={options} must hold options, none of them twice')
+                raise ValueError(f'{name}={options} must be a non-empty list of different options')
         self.choices = {name: tuple(options) for name, options in choices.items()}
         self._sizes = np.array([len(options) for options in self.choices.values()])
         self._places = {
@@ -80,10 +80,10 @@ class SearchSpace(ABC):
             ValueError: If not. The message has the choice, its value and the options.
         """
         if not isinstance(path, Mapping):
-            raise ValueError(f'a path is a dict of choices, not {path!r}')
+            raise ValueError(f'a path must be a dict of choices, not {path!r}')
         for name, options in self.choices.items():
             if name not in path:
-                raise ValueError(f'the path lacks {name!r}, one of {list(options)}')
+                raise ValueError(f'the path lacks {name!r}, which must be one of {list(options)}')
             # True and 1.0 would pass as 1.
             place = self._places[name].get(path[name]) if _hashable(path[name]) else None
             if place is None or type(options[place]) is not type(path[name]):
@@ -138,7 +138,7 @@ class SearchSpace(ABC):
         codes = np.asarray(codes)
         width = int(self._sizes.sum())
         if codes.ndim != 2 or codes.shape[1] != width:
-            raise ValueError(f'codes of shape {codes.shape} should have shape (N, {width})')
+            raise ValueError(f'codes of shape {codes.shape} must have shape (N, {width})')
         parts = np.split(codes, np.cumsum(self._sizes)[:-1], axis=1)
         for name, part in zip(self.choices, parts, strict=True):
             if not (np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all()):

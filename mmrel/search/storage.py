@@ -45,8 +45,8 @@ def _open_database(url: str) -> BaseStorage:
     except (ArgumentError, NoSuchModuleError) as error:
         hidden = re.sub(r'//([^:/@]*):[^@]*@', r'//\1:***@', url)
         raise ValueError(
-            f'search storage {hidden!r} is not the address of a database ({error}): such as '
-            'postgresql://user@host/name, mysql://user@host/name, sqlite:///file.db'
+            f'search storage {hidden!r} is not a valid database URL ({error}): use one such as '
+            'postgresql://user@host/name, mysql://user@host/name or sqlite:///file.db'
         ) from error
     name = parsed.render_as_string(hide_password=True)
     # For SQLite, the timeout is how long a writer waits for other writers.
@@ -71,7 +71,7 @@ def _open_database(url: str) -> BaseStorage:
                 continue
             reason = str(error.__cause__ or error).splitlines()[0]
             raise ConnectionError(f'search storage {name!r} cannot be reached: {reason}') from error
-    raise AssertionError('the last attempt returns or raises')
+    raise AssertionError('the last attempt must return or raise')
 
 
 def _lock_before_reading(engine: Engine) -> None:
@@ -123,7 +123,7 @@ def _check_journal(path: str) -> None:
     with open(path, 'rb') as file:
         head = file.read(len(start))
     if not start.startswith(head):
-        raise ValueError('it does not begin as one; a database is given as sqlite:///FILE')
+        raise ValueError('it does not start like one; for an SQLite database use sqlite:///FILE')
 
 
 def _cut_torn_line(path: str, lock: JournalFileSymlinkLock) -> None:

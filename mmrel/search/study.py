@@ -128,7 +128,7 @@ class SearchStudy:
         )
         if fresh and self._slots():
             raise FileExistsError(
-                f'the study {name!r} has paths already: go on with --resume, or take another '
+                f'the study {name!r} already has paths: continue with --resume, or use another '
                 '--work-dir'
             )
         settings = dict(
@@ -158,14 +158,14 @@ class SearchStudy:
         # Read after the paths: the identity is written before them.
         theirs = self._rows.check_identity(self._study.user_attrs.get('identity'))
         differing = [
-            f'{key}: the study has {theirs.get(key)!r}, this search {identity.get(key)!r}'
+            f'{key}: the study has {theirs.get(key)!r}, this search has {identity.get(key)!r}'
             for key in {**theirs, **identity}
             if theirs.get(key) != identity.get(key)
         ]
         if differing:
             raise ValueError(
-                f'the study {name!r} is of another search:\n  {"; ".join(differing)}\n'
-                '  Take the same settings, or another --work-dir (in a shared storage: another '
+                f'the study {name!r} belongs to another search:\n  {"; ".join(differing)}\n'
+                '  Use the same settings, or another --work-dir (in a shared storage: another '
                 'test_cfg.study_name)'
             )
 
@@ -262,8 +262,8 @@ class SearchStudy:
             gone = [trial for trial in running if self._is_gone(trial)]
             for trial in gone:
                 print_log(
-                    f'path {trial.user_attrs["slot"]} was not finished by its process: it is '
-                    'scored again',
+                    f'path {trial.user_attrs["slot"]} was not finished by its process: '
+                    'scoring it again',
                     logger='current',
                 )
                 self._finish(trial, TrialState.FAIL)
@@ -375,12 +375,12 @@ class SearchStudy:
     def _limits(self) -> str:
         if self.budget is None:
             return ''
-        return f' in {self.budget.max_draws:,} draws inside the budget (test_cfg.budget.max_draws)'
+        return f' in {self.budget.max_draws:,} draws within the budget (test_cfg.budget.max_draws)'
 
     def _exhausted(self, slot: int) -> None:
         self._study.set_user_attr('paths', slot)
         print_log(
-            f'no further path was found{self._limits}: the search '
+            f'no new path was found{self._limits}: the search '
             f'ends after {slot} instead of {self.population * self.generations} paths',
             logger='current',
             level=30,
@@ -422,7 +422,7 @@ def check_settings(
     if population < 2 or generations < 1:
         raise ValueError(
             f'test_cfg.population={population} must be at least 2, '
-            f'generations={generations} at least 1'
+            f'and generations={generations} at least 1'
         )
     if tuple(objectives) not in (('accuracy',), ('accuracy', 'cost')):
         raise ValueError(
@@ -430,13 +430,14 @@ def check_settings(
         )
     if 'cost' in objectives and budget is None and cost is None:
         raise ValueError(
-            "test_cfg.objectives has 'cost': say which, by test_cfg.cost=dict(type=...) or by the "
-            "budget's"
+            "test_cfg.objectives has 'cost', but no cost is set: set test_cfg.cost=dict(type=...) "
+            'or test_cfg.budget'
         )
     if budget is None or cost is None or budget.cost.name != cost.name:
         return
     if not same_cost(budget.cost, cost):
         raise ValueError(
-            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, with other settings: '
-            'a path has one cost of a name; leave test_cfg.cost out, or give both the same'
+            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, but with different '
+            'settings, and a path has one cost per name: leave test_cfg.cost out, or give both the '
+            'same settings'
         )

@@ -71,7 +71,9 @@ class RowChecker:
             ValueError: If it is not a possible number of paths in this search.
         """
         if not _is_count(value, self.planned + 1):
-            self._refuse('its end', 'paths', value, f'a whole number from 0 to {self.planned}')
+            self._refuse(
+                'its end record', 'paths', value, f'a whole number from 0 to {self.planned}'
+            )
         return value
 
     def check_identity(self, value: Any) -> Mapping:
@@ -81,7 +83,7 @@ class RowChecker:
             ValueError: If there is none, so that the origin of the paths is unknown.
         """
         if not isinstance(value, dict):
-            self._refuse('its head', 'identity', value, 'the settings of the search')
+            self._refuse('its header', 'identity', value, 'the settings of the search')
         return value
 
     def _refuse(self, row: str, key: str, value: Any, must: str) -> NoReturn:
@@ -112,7 +114,7 @@ class RowChecker:
             self._refuse(row, 'costs', costs, f'a dict with {sorted(self._costs)}')
         for name, cost in costs.items():
             if not _is_number(cost) or cost < 0:
-                self._refuse(row, f'costs.{name}', cost, 'a number that is not negative')
+                self._refuse(row, f'costs.{name}', cost, 'a non-negative number')
         # Other costs are measured and differ between machines.
         for name, cost in path_costs(self._space, trial.params).items():
             if costs[name] != cost:

@@ -1,4 +1,4 @@
-"""A resume under other conditions: what is kept, what follows the config, what is refused."""
+"""Resuming with changed settings: what is kept, what follows the config, what is refused."""
 
 import math
 from pathlib import Path
@@ -22,7 +22,7 @@ _WARM = [
 
 
 def _go(folder: Path, resume: Path | None = None, stop: int | None = None, **changes: Any) -> Watch:
-    """Run, or resume; the rates and images, and what was logged as ``said``."""
+    """Run or resume. Returns the rates and images, and the log as ``said``."""
     watch = Watch(stop)
     if resume is not None:
         changes.update(resume=True, load_from=str(resume))
@@ -39,7 +39,7 @@ def _go(folder: Path, resume: Path | None = None, stop: int | None = None, **cha
 
 
 def _line(watch: Watch) -> str:
-    lines = [text for text in watch.said if 'other conditions' in text]
+    lines = [text for text in watch.said if 'resumed with changes' in text]
     assert len(lines) <= 1
     return lines[0] if lines else ''
 
@@ -94,7 +94,7 @@ def test_another_length_is_that_run_at_the_same_place(
         ]
         assert [rate for (rate,) in rest.rates] == pytest.approx(expected)
     assert f'train_cfg.max_epochs 4 -> {epochs}' in _line(rest)
-    # And resumed once more, now under the same conditions.
+    # Resume once more, now without changes.
     if epochs == 8:
         again = _go(tmp_path / 'd', tmp_path / 'b' / 'epoch_5.pth', **length)
         assert again.rates == rest.rates[18:]
@@ -131,7 +131,7 @@ def test_other_settings_of_the_optimizer_are_the_configs(
     assert (group['momentum'], group['weight_decay']) == (0.8, 0.01)
     assert rest.rates == unbroken[0].rates[12:18]
     assert 'momentum 0.9 -> 0.8, weight_decay 0.0001 -> 0.01' in _line(rest)
-    # The state is the old one.
+    # The optimizer keeps its state.
     saved = load_checkpoint_file(unbroken[1] / 'epoch_2.pth')['optimizer']['state']
     assert saved[0]['momentum_buffer'].abs().sum() > 0
 
@@ -152,14 +152,14 @@ def test_the_place_is_kept_in_epochs(
     whole = _go(tmp_path / 'whole', **changes)
     assert rest.rates == whole.rates[2 * length :]
     assert rest.images == whole.images[2 * length :]
-    assert f'epoch 2, iteration {2 * length} (as iteration 12 before)' in _line(rest)
+    assert f'epoch 2, iteration {2 * length} (was iteration 12)' in _line(rest)
     assert said in _line(rest)
     meta = load_checkpoint_file(tmp_path / 'rest' / 'epoch_4.pth')['meta']
     assert (meta['epoch'], meta['iter']) == (4, 4 * length)
 
 
 def _edited(source: Path, target: Path, drop: bool = False, **run: Any) -> Path:
-    """A checkpoint whose run was another one."""
+    """A checkpoint with a changed record of its run."""
     content = load_checkpoint_file(source)
     content['meta']['run'].update(run)
     if drop:
@@ -170,14 +170,14 @@ def _edited(source: Path, target: Path, drop: bool = False, **run: Any) -> Path:
 
 
 def test_two_processes_resumed_as_one(unbroken: tuple[Watch, Path], tmp_path: Path) -> None:
-    """The global batch is the same: so is all else."""
+    """The global batch is the same, and so is everything else."""
     whole, folder = unbroken
     source = _edited(folder / 'epoch_2.pth', tmp_path / 'two.pth', world_size=2, batch_size=2)
     rest = _go(tmp_path, source)
     assert (rest.rates, rest.images) == (whole.rates[12:], whole.images[12:])
     line = _line(rest)
     assert 'train_dataloader.batch_size 2 -> 4, processes 2 -> 1' in line
-    assert 'a global batch of 4 (4 on 1 process) (the same)' in line
+    assert 'a global batch size of 4 (4 on 1 process) (unchanged)' in line
 
 
 def test_accumulation_for_a_smaller_batch_keeps_the_place(
@@ -190,11 +190,11 @@ def test_accumulation_for_a_smaller_batch_keeps_the_place(
     )  # fmt: skip
     rest = _go(tmp_path, unbroken[1] / 'epoch_2.pth', **changes)
     assert len(rest.rates) == 24
-    # A step's two iterations have the images of one iteration before.
+    # The two iterations of a step have the images of one earlier iteration.
     pairs = [a + b for a, b in zip(rest.images[::2], rest.images[1::2], strict=True)]
     assert pairs == unbroken[0].images[12:]
     assert 'accumulative_counts 1 -> 2' in _line(rest)
-    assert '2 iterations a step) (the same)' in _line(rest)
+    assert '2 iterations per step) (unchanged)' in _line(rest)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_accumulation_for_a_smaller_batch_keeps_the_place(
                 )
             ),
             {},
-            r'the 4 parameter group\(s\) .* restore optim_wrapper\.paramwise_cfg',
+            r'the 4 parameter group\(s\) .* restore its optim_wrapper\.paramwise_cfg',
         ),
-        ({}, dict(seed='3'), r"meta\['run'\] of the checkpoint has no valid seed"),
+        ({}, dict(seed='3'), r"the checkpoint is damaged: its meta\['run'\] has no valid seed"),
         (
             dict(train_cfg=dict(by_epoch=False, max_epochs=None, max_iters=24),
                  param_scheduler=[dict(type='CosineAnnealingLR', by_epoch=False)]),
@@ -230,7 +230,7 @@ def test_accumulation_for_a_smaller_batch_keeps_the_place(
         (
             dict(train_dataloader=dict(batch_size=2)),
             dict(iter=9),
-            r'12 iterations, .* 6, .*middle of an epoch: set train_dataloader\.batch_size=4 and',
+            r'12 iterations, but 6 .*middle of an epoch: set train_dataloader\.batch_size=4 and',
         ),
     ],
     ids=['seed', 'optimizer', 'groups', 'damaged', 'loop', 'middle of an epoch'],
@@ -263,7 +263,7 @@ def test_by_iteration_an_iteration_keeps_its_images(tmp_path: Path) -> None:
     assert [rate for (rate,) in rest.rates] == pytest.approx(expected)
     assert 'train_cfg.max_iters 12 -> 30' in _line(rest)
     own['train_dataloader']['batch_size'] = 8
-    with pytest.raises(ValueError, match=r'has 8 images, .* 4, .*train_dataloader\.batch_size=4'):
+    with pytest.raises(ValueError, match=r'has 8 images, but 4 .*train_dataloader\.batch_size=4'):
         _go(tmp_path / 'other', middle, **own)
     source = _edited(middle, tmp_path / 'odd.pth', batch_size=5)
     own['train_dataloader']['batch_size'] = 5

@@ -19,7 +19,7 @@ class Killed(BaseException):
 
 
 def _interrupt(at: int):
-    """A function that is killed when it is called for the ``at``-th time."""
+    """A function that raises ``Killed`` at its ``at``-th call."""
     calls = []
 
     def interrupt() -> None:
@@ -44,7 +44,7 @@ def _rows(work_dir: Path) -> list[int]:
 
 @pytest.fixture(scope='module')
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
-    """Work dirs of a run by epoch and of one by iteration."""
+    """Work dirs of an epoch-based and an iteration-based run."""
     root = tmp_path_factory.mktemp('unbroken')
     for by_iter in (False, True):
         toy_runner(root / str(by_iter), by_iter=by_iter, length=5).train()
@@ -74,7 +74,7 @@ def test_a_complete_run_is_not_validated_again(tmp_path: Path) -> None:
     before = _rows(tmp_path)
     toy_runner(tmp_path, resume=True).train()
     assert _rows(tmp_path) == before == [2, 4]
-    # From the middle of the run nothing is missing at the start either.
+    # Resuming from the middle of the run finds nothing missing either.
     toy_runner(tmp_path / 'all', hooks=dict(checkpoint=dict(max_keep_ckpts=-1))).train()
     second = str(tmp_path / 'all' / 'epoch_2.pth')
     toy_runner(tmp_path / 'all', resume=True, load_from=second).train()
@@ -102,7 +102,7 @@ def test_a_kill_between_the_record_and_the_best_checkpoint(tmp_path: Path) -> No
     with pytest.raises(Killed):
         runner.train()
     assert _rows(tmp_path) == [2]
-    # Not at the next one only: the second of these is no better.
+    # It is saved now, not at the next validation: the second of these is not better.
     toy_runner(tmp_path, hooks=hooks, resume=True, length=2).train()
     assert (tmp_path / 'best_score_epoch_2.pth').is_file()
     assert [step for step, _ in _records(tmp_path)] == [2]
@@ -129,7 +129,7 @@ def test_generators_go_on_as_without_it(tmp_path: Path) -> None:
         runner = toy_runner(
             tmp_path, interrupt=interrupt, resume=True, length=3, val_interval=2,
             load_from=str(tmp_path / 'epoch_2.pth'),
-            # Nothing seeds the steps.
+            # Without StepSeedHook, so nothing seeds the steps.
             hooks=dict(
                 step_seed=dict(type='IterTimerHook'),
                 checkpoint=dict(save_last=False, interval=9),
@@ -158,7 +158,7 @@ def test_checkpoints_by_iteration_of_a_run_by_epoch(unbroken: dict, tmp_path: Pa
         work_dir = tmp_path / str(done)
         first = str(tmp_path / 'whole' / f'iter_{done}.pth')
         toy_runner(work_dir, length=5, hooks=keep, resume=True, load_from=first).train()
-        # Its folder is a new one: what it cannot know of is validated again.
+        # Its folder is new and has no records, so these validations run again.
         assert _records(work_dir) == [(s, v) for s, v in whole if 3 * s >= done]
         if done < 15:
             ours = load_checkpoint_file(work_dir / 'iter_15.pth')
@@ -167,7 +167,7 @@ def test_checkpoints_by_iteration_of_a_run_by_epoch(unbroken: dict, tmp_path: Pa
 
 
 class _AtValidation(Hook):
-    """Note the epochs of validations, or be killed at the first one."""
+    """Record the epochs of validations, or raise ``Killed`` at the first one."""
 
     def __init__(self, kill: bool = False) -> None:
         self.kill, self.epochs = kill, []

@@ -33,7 +33,7 @@ class _Model(nn.Module):
 def _equalised(rank: int) -> dict:
     model = _Model(rank)
     if rank == 1:
-        model.memory.queue.add_(1)  # not equal by accident: the checkpoint's counts
+        model.memory.queue.add_(1)  # unequal by accident: the checkpoint's value counts
     make_buffers_equal(model)
     return dict(model.state_dict(), own=model.own)
 
@@ -54,12 +54,12 @@ def test_two_ranks() -> None:
 def test_only_running_statistics_are_averaged() -> None:
     statistics, others = split_buffers(_Model(0))
     assert [len(part) for part in statistics] == [2, 2, 3, 3]
-    assert len(others) == 4  # two counts, queue and pointer; `own` is in no checkpoint
+    assert len(others) == 4  # two counts, queue and pointer; `own` is not in checkpoints
 
 
 @pytest.mark.slow
 def test_what_is_logged_is_what_the_checkpoint_gives(images: Path, tmp_path: Path) -> None:
-    # Classes without a look of their own: the votes hang on small differences of features.
+    # The classes look alike, so the votes depend on small feature differences.
     for i, image in enumerate(sorted(images.rglob('*.*'))):
         place = tmp_path / ('train', 'val')[i // 3 % 2] / f'class{i % 3}'
         place.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def test_what_is_logged_is_what_the_checkpoint_gives(images: Path, tmp_path: Pat
         for row in rows
         if 'knn3/top1' in row
     ]
-    assert len(logged) == 3  # the first one is of the untrained network
+    assert len(logged) == 3  # the first is the untrained network's
     assert all(row['knn3/top1'] < 90 for row in logged)
     (best,) = tmp_path.glob('best_*.pth')
     highest = max(logged, key=lambda row: row['knn3/top1'])

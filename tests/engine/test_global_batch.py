@@ -1,4 +1,4 @@
-"""The rate and the global batch: processes and accumulated gradients counted."""
+"""The learning rate and the global batch, with processes and accumulation counted."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _ADAM = dict(type='SGD', lr=0.1)
 def _start(
     folder: Path, monkeypatch: pytest.MonkeyPatch, world: int = 1, counts: int = 1, **scale: object
 ) -> tuple[Runner, list[str]]:
-    """A runner with its optimizer built and scaled, and what it said."""
+    """A runner with its optimizer built and scaled, and what it logged."""
     wrapper = dict(accumulative_counts=counts, optimizer=_ADAM)
     wrapper['paramwise_cfg'] = dict(custom_keys=dict(second=dict(lr_mult=3.0)))
     runner = toy_runner(folder, optim_wrapper=wrapper, auto_scale_lr=dict(scale) or None)
@@ -27,7 +27,7 @@ def _start(
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner._world_size = world
     runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
-    return runner, [text for text in said if 'meant for' in text]
+    return runner, [text for text in said if 'is for a batch size' in text]
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_the_rate_scales_with_the_batch_of_a_step(
     runner, said = _start(tmp_path, monkeypatch, world, counts, **settings)
     groups = runner.optim_wrapper.param_groups
     assert {round(g['lr'], 9) for g in groups} == {round(r * factor, 9) for r in (0.1, 0.3)}
-    # What the log shows as the base rate is scaled too.
+    # The base rate in the log is scaled too.
     assert runner.optim_wrapper.get_lr()['base_lr'] == [pytest.approx(0.1 * factor)]
     (line,) = said
-    assert f'meant for a batch of 16, this run has {4 * world * counts}: ' in line
+    assert f'is for a batch size of 16, but this run has {4 * world * counts}: ' in line
     assert f'0.1 -> {0.1 * factor:.4g}' in line
 
 
@@ -57,8 +57,8 @@ def test_without_the_switch_another_batch_is_said(
     assert {round(g['lr'], 9) for g in runner.optim_wrapper.param_groups} == {0.1, 0.3}
     (line,) = said
     assert line.startswith(
-        'the rate is meant for a batch of 16, this run has 32 (4 on 2 processes, 4 iterations a '
-        'step): it is not scaled (--auto-scale-lr would multiply it by 2,'
+        'the learning rate is for a batch size of 16, but this run has 32 (4 on 2 processes, '
+        '4 iterations per step): it is not scaled (--auto-scale-lr would multiply it by 2,'
     )
     assert _start(tmp_path, monkeypatch, 2, 2, base_batch_size=16)[1] == []
     assert _start(tmp_path, monkeypatch)[1] == []
@@ -67,7 +67,7 @@ def test_without_the_switch_another_batch_is_said(
 def test_settings_that_are_not_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyError, match='base_batch_size'):
         _start(tmp_path, monkeypatch, enable=True)
-    with pytest.raises(ValueError, match="'cubic' is neither"):
+    with pytest.raises(ValueError, match="'cubic' must be 'linear' or 'sqrt'"):
         _start(tmp_path, monkeypatch, base_batch_size=4, rule='cubic')
 
 
@@ -85,7 +85,7 @@ def test_accumulation_that_does_not_divide_an_epoch_is_said(
 
 
 def test_accumulated_batches_move_the_weights_as_one(tmp_path: Path) -> None:
-    """mmengine's steps, its place in the run and ours agree: 12 of 24 iterations."""
+    """mmengine's steps and position agree with ours: 12 of 24 iterations."""
     ends = []
     for batch, counts in ((4, 1), (2, 2)):
         folder = tmp_path / str(batch)
@@ -120,4 +120,4 @@ def test_k_shot_refuses_accumulated_gradients(mmrel_scope: None) -> None:
 
 def test_how_a_batch_reads() -> None:
     assert str(GlobalBatch(32, 2, 1)) == '64 (32 on 2 processes)'
-    assert str(GlobalBatch(32, 1, 2)) == '64 (32 on 1 process, 2 iterations a step)'
+    assert str(GlobalBatch(32, 1, 2)) == '64 (32 on 1 process, 2 iterations per step)'

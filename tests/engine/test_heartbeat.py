@@ -1,4 +1,4 @@
-"""A rank that stands still is named by the others, and the job ends."""
+"""The other ranks name a rank that hangs, and the job ends."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ with Heartbeat(lambda: iteration, {heartbeat}):
     while True:
         dist.all_reduce(torch.ones(1))
         iteration += 1
-        if iteration == 50:  # half a second, in which the ranks heard of each other
+        if iteration == 50:  # half a second, enough for the ranks to see each other
             print('running', flush=True)
         if dist.get_rank() == 1:
             time.sleep({sleep} if iteration == 10 else 0.01)
@@ -52,7 +52,7 @@ def _ranks(folder: Path, **settings: float) -> list[subprocess.Popen]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ('stopped', 'settings'),
-    # The watch alone ends it, as on GPUs; the collective's own timeout; rank 0 holds the store.
+    # Ended by the watch alone, as on GPUs; by the collective's timeout; rank 0 holds the store.
     [
         (1, dict(timeout=300, heartbeat=4, sleep=0)),
         (1, dict(timeout=4, heartbeat=4, sleep=0)),
@@ -70,7 +70,7 @@ def test_a_stopped_rank_is_named(stopped: int, settings: dict, tmp_path: Path) -
         error = waiting.communicate(timeout=60)[1]
         assert waiting.returncode == 1, error
         assert time.monotonic() - started < 40
-        (line,) = [line for line in error.splitlines() if 'has not answered for' in line]
+        (line,) = [line for line in error.splitlines() if 'has not responded for' in line]
         assert f'rank {stopped} (' in line
         assert f'process {ranks[stopped].pid}) at iteration' in line
         assert f'rank {1 - stopped} waited for it at iteration' in line
@@ -117,12 +117,12 @@ def _beats(ages: list[float], rank: int, left: tuple[int, ...] = ()) -> Heartbea
 def test_who_is_silent() -> None:
     assert _beats([0, 11, 1], 0)._silent(10) == [1]
     assert _beats([0, 11, 1], 0, left=(1,))._silent(10) == []
-    # Rank 0 holds the store: without it nobody hears of anybody.
+    # Rank 0 holds the store: without it no rank sees another.
     assert _beats([11, 11, 11], 2)._silent(10) == [0]
     assert _beats([0, 11, 1], 0)._describe('all_gather (mmrel/a.py:3)') == (
-        'rank 1 (node, process 1) at iteration 7, in x has not answered for 11 s; rank 0 waited '
+        'rank 1 (node, process 1) at iteration 7, in x has not responded for 11 s; rank 0 waited '
         'for it at iteration 7, in all_gather (mmrel/a.py:3) (env_cfg.dist_cfg.timeout=10 s): '
-        'the job ends; continue with --resume'
+        'ending the job; continue with --resume'
     )
 
 
@@ -138,5 +138,5 @@ def test_the_name_of_a_place() -> None:
 @pytest.mark.parametrize('timeout', [0, -1, '10'])
 def test_a_wrong_timeout(timeout: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('mmrel.engine.distributed.get_device', lambda: 'cpu')
-    with pytest.raises(ValueError, match=r'dist_cfg\.timeout=.* is not a positive number'):
+    with pytest.raises(ValueError, match=r'dist_cfg\.timeout=.* must be a positive number'):
         init_cpu_processes('pytorch', timeout)

@@ -1,4 +1,4 @@
-"""Held-out images: decoded once where they fit, scored as a plain loop scores them."""
+"""Held-out images: decoded once if they fit in memory, scored as by a plain loop."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def _collate(samples: list) -> dict:
 
 
 class _Sides(nn.Module):
-    """Two linear classifiers of the pixels; a path says which pixel counts twice."""
+    """Two linear classifiers on the pixels; the path selects a pixel that counts twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def test_the_score_is_the_mean_of_the_sides_accuracies() -> None:
         (dict(), 20),
         (dict(cache=True, limit_mb=0), 20),
         (dict(cache=False), 60),
-        (dict(limit_mb=0.0005), 60),  # a third of the 960 bytes more than it holds
+        (dict(limit_mb=0.0005), 60),  # the 960 bytes do not fit
         (dict(limit_mb=0.001), 20),
     ],
 )

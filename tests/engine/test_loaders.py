@@ -30,7 +30,7 @@ def test_workers_outlive_the_signals_of_a_job() -> None:
     first = next(batches)
     (worker,) = batches._workers
     sender = os.fork()
-    if sender == 0:  # not the parent of the worker, as a launcher is not
+    if sender == 0:  # not the worker's parent, like a launcher
         for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
             os.kill(worker.pid, number)
         os._exit(0)

@@ -1,4 +1,4 @@
-"""A run that is stopped inside an epoch goes on as if nothing had been."""
+"""A run that is stopped inside an epoch resumes as if nothing had happened."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def _config(file: Path, images: Path, work_dir: Path, **changes: object) -> Conf
 
 
 def _train(cfg: Config, stop_after: int = 0, number: int = signal.SIGTERM) -> dict:
-    """Train, with a signal to this process in a step; the losses of each iteration."""
+    """Train, with a signal to this process in a step. Returns each iteration's losses."""
     runner = build_runner(cfg)
     losses = {}
     step = runner.train_loop.run_iter
@@ -67,7 +67,7 @@ def _equal(one: dict, other: dict) -> bool:
 
 
 def _records(work_dir: Path) -> list[dict]:
-    """What the logs say of each iteration and validation, without times."""
+    """The logged values of each iteration and validation, without times."""
     lines = [
         json.loads(line)
         for log in sorted(work_dir.glob('*/vis_data/scalars.json'))
@@ -133,7 +133,7 @@ def test_remaining_batches(workers: int) -> None:
     whole = [batch.tolist() for batch in loader]
     assert [batch.tolist() for batch in remaining_batches(loader, 2)] == whole[2:]
     assert list(remaining_batches(loader, len(whole))) == []
-    # The next pass is a whole one.
+    # The next pass is complete.
     assert [batch.tolist() for batch in loader] == whole
 
 
@@ -153,7 +153,7 @@ def _loader(sampler: Sampler, workers: int) -> DataLoader:
         (dict(epoch=1, iter=5), 2),
         (dict(epoch=1, iter=9, batches_in_epoch=0, batches_per_epoch=9, samples_in_epoch=0), 0),
         (dict(batches_in_epoch=2, batches_per_epoch=3, samples_in_epoch=8), 2),
-        # Twice the batch now, and half of it.
+        # Twice the batch size, and half of it.
         (dict(batches_in_epoch=3, batches_per_epoch=5, samples_in_epoch=6), 1),
         (dict(batches_in_epoch=1, batches_per_epoch=2, samples_in_epoch=8), 2),
         (dict(batches_in_epoch=5, batches_per_epoch=5, samples_in_epoch=10), 3),

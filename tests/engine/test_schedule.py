@@ -1,4 +1,4 @@
-"""Which schedules follow a run's length, and what is refused or said where they do not."""
+"""Which schedules follow a run's length, and what is refused or logged if they do not."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ from tests.commands import TINY, TINY_SIMMATCH, TINY_SIMMATCH_ITER
 from tests.configs import CONFIGS, ROOT
 from tests.engine.toy_run import toy_runner
 
-# As published: warm-up, length, what the cosine ends at; the first pattern that fits holds.
+# As published: warm-up, length, final value of the cosine. The first match applies.
 SCHEDULES = {
     'kshot/retrain/*in1k': '5:1e-3 120',
     'kshot/retrain/*cifar10': '0 10',
@@ -99,7 +99,7 @@ def test_published_schedules_and_batches(mmrel_scope: None) -> None:
             assert last.cycles == 7 / 16
         elif rest[:1] != ['by']:
             assert last.eta_min == (float(rest[0]) if rest else 0), config
-        # The rate's batch is the name's: processes times the images of a process's batch.
+        # The learning rate is for the batch in the name: processes times batch size.
         processes = re.search(r'_(\d+)xb\d', config.stem)
         if processes:
             base = cfg.auto_scale_lr.base_batch_size
@@ -160,7 +160,7 @@ def test_a_length_that_the_schedule_does_not_follow_is_refused(tmp_path: Path) -
         assert '\n' not in text
     remedy = {'param_scheduler.0.T_max': 10, 'param_scheduler.0.end': 10}
     assert load_config(config, {**option, **remedy}).train_cfg.max_epochs == 10
-    # On purpose: said with the schedule's own key.
+    # Intended: the schedule's own key is set.
     assert load_config(config, {**option, 'param_scheduler.0.end': 4})
     assert load_config(config, {'train_cfg.val_interval': 2})
 
@@ -180,7 +180,7 @@ def test_a_length_that_the_schedule_does_not_follow_is_refused(tmp_path: Path) -
             "[dict(type='MultiStepLR', milestones=[3, 12])]",
             {'param_scheduler.0.milestones': ([3, 12], 'below 10')},
         ),
-        # Rate and momentum have an end each, as have two optimizers.
+        # Learning rate and momentum each have an end, and so do two optimizers.
         (
             "[dict(type='CosineAnnealingLR'), dict(type='CosineAnnealingMomentum', end=6)]",
             {'param_scheduler.1.end': (6, '10')},
@@ -189,7 +189,7 @@ def test_a_length_that_the_schedule_does_not_follow_is_refused(tmp_path: Path) -
             "dict(weights=[dict(type='PolyLR')], simplex_net=[dict(type='PolyLR', end=20)])",
             {'param_scheduler.simplex_net.0.end': (20, '10')},
         ),
-        # In iterations, of which an epoch has 6.
+        # In iterations; an epoch has 6.
         (
             "[dict(type='CosineAnnealingLR', by_epoch=False, T_max=50, end=60)]",
             {'param_scheduler.0.T_max': (50, '60')},
@@ -202,7 +202,7 @@ def test_keys_that_do_not_fit_the_length(schedule: str, wrong: dict) -> None:
 
 
 def _said(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a run says before and while it trains."""
+    """What a run logs before and during training."""
     said: list[str] = []
     for level in ('info', 'warning'):
         monkeypatch.setattr(runner.logger, level, lambda text, *_, **__: said.append(text))

@@ -1,4 +1,4 @@
-"""The first signal is noted, a later one ends the process."""
+"""The first signal is recorded, a later one ends the process."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def test_it_is_noted(number: signal.Signals, capfd: pytest.CaptureFixture) -> No
         assert stop.received == number
     assert signal.getsignal(number) == before
     assert capfd.readouterr().err == (
-        f'{number.name}: saving a checkpoint after this step; repeat to end at once\n'
+        f'{number.name}: saving a checkpoint after this step; repeat to exit now\n'
     )
 
 
@@ -32,7 +32,7 @@ def test_a_later_one_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     if child == 0:
         with StopSignals():
             os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGUSR1)  # at once: of the same burst
+            os.kill(os.getpid(), signal.SIGUSR1)  # immediately, so part of the same burst
             time.sleep(0.2)
             os.kill(os.getpid(), signal.SIGTERM)
         os._exit(0)
@@ -45,7 +45,7 @@ def test_a_process_forked_meanwhile_dies_of_it() -> None:
     with StopSignals() as stop:
         child = os.fork()
         if child == 0:
-            os.write(started, b'.')  # Python forgets what comes before
+            os.write(started, b'.')  # Python drops signals that arrive before this
             for _ in range(300):
                 time.sleep(0.01)
             os._exit(0)

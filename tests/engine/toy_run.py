@@ -16,7 +16,7 @@ _names = itertools.count()
 
 
 class ToySet(Dataset):
-    """Numbered points of a line."""
+    """Numbered points on a line."""
 
     def __init__(self, size: int = 24) -> None:
         self.size = size
@@ -30,7 +30,7 @@ class ToySet(Dataset):
 
 
 class ToyModel(BaseModel):
-    """Two linear layers, which an optimizer may have in groups."""
+    """Two linear layers, which an optimizer may put in separate groups."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class ToyModel(BaseModel):
 
 
 class Watch(Hook):
-    """Notes rates and images of each iteration; may end the run as a kill would."""
+    """Records rates and images of each iteration; may end the run like a kill."""
 
     def __init__(self, stop: int | None = None) -> None:
         self.stop, self.rates, self.images = stop, [], []
@@ -60,7 +60,7 @@ class Watch(Hook):
 
 
 def toy_runner(work_dir: Path, watch: Watch | None = None, **changes: Any) -> Runner:
-    """A run of 4 epochs of 6 iterations of 4 points.
+    """A run of 4 epochs with 6 iterations of 4 points each.
 
     Args:
         work_dir (Path): Its folder.

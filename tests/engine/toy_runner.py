@@ -86,7 +86,7 @@ def toy_runner(
             checkpoint.update(settings)
         else:
             default_hooks[name] = settings
-    # By iteration mmengine waits two seconds at the end of a set.
+    # mmengine's iteration-based loop waits two seconds at the end of a dataset.
     batches = [dict(inputs=torch.tensor([i / 8])) for i in range(99 if by_iter else BATCHES)]
     optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.125))
     return _Runner(

@@ -1,4 +1,4 @@
-"""A study whose rows others wrote is refused, or its rows stay what they are: data."""
+"""Rows that others wrote to a study are refused, or stay plain data."""
 
 import ast
 import json
@@ -28,7 +28,7 @@ def _study(where: Path) -> SearchStudy:
 
 @pytest.fixture(scope='module')
 def journal(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
-    """The rows of a study with one scored path, and those that wait."""
+    """The rows of a study with one scored path and waiting ones."""
     file = tmp_path_factory.mktemp('study') / 's'
     study = _study(file)
     claim = study.claim()
@@ -56,7 +56,7 @@ def _score(value: object) -> Callable[[list[dict]], None]:
 
 
 def _of_study(key: str, value: object) -> Callable[[list[dict]], None]:
-    """The study's own attribute, written after all else; None removes it."""
+    """An attribute of the study, written last; None removes it."""
 
     def change(rows: list[dict]) -> None:
         old = next(row for row in rows if 'identity' in (row.get('user_attr') or {}))
@@ -86,9 +86,9 @@ def _distribution(rows: list[dict]) -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (_of_study('identity', None), 'its head has identity=None'),
-        (_of_study('identity', 'x'), "its head has identity='x'"),
-        (_of_study('identity', {}), 'is of another search'),
+        (_of_study('identity', None), 'its header has identity=None'),
+        (_of_study('identity', 'x'), "its header has identity='x'"),
+        (_of_study('identity', {}), 'belongs to another search'),
         (_of_study('paths', -5), 'paths=-5'),
         (_of_study('paths', 31), 'paths=31'),
         (_of_study('paths', '3'), "paths='3'"),

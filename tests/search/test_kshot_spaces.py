@@ -60,7 +60,7 @@ def test_costs_are_those_of_the_built_networks(cfg: dict) -> None:
 def test_the_imagenet_space_is_the_table() -> None:
     space = MobileNetV2SESpace()
     sizes = [len(space.choices[f'layer{i}.op']) for i in range(21)]
-    # The first layer of a stage changes the channels, so it must be there.
+    # The first layer of a stage changes the channels, so it cannot be the identity.
     assert sizes == [12 if i in (0, 4, 8, 12, 16, 20) else 13 for i in range(21)]
     assert len(space.choices) == 21
     assert len(MobileNetV2SESpace(widths=(0.2, 0.6, 1.0)).choices) == 42
@@ -73,7 +73,7 @@ def test_nas_bench_201_has_15625_cells() -> None:
 
 
 def _slow_key(cell: tuple[int, ...]) -> tuple:
-    """What a cell computes, by walking every way from input to output."""
+    """What a cell computes, by walking every path from input to output."""
     ends = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
     live = set()
 
@@ -145,8 +145,8 @@ def test_what_makes_another_space_changes_the_fingerprint() -> None:
 @pytest.mark.parametrize(
     ('cfg', 'message'),
     [
-        (dict(SMALL, widths=(0.5, 0.2)), 'must rise'),
-        (dict(SMALL, widths=(0.5, 1.2)), 'must rise'),
+        (dict(SMALL, widths=(0.5, 0.2)), 'must be ascending'),
+        (dict(SMALL, widths=(0.5, 1.2)), 'must be ascending'),
         (dict(SMALL, kernels=(3, 4)), 'space.kernels'),
         (dict(SMALL, strides=(2, 2)), 'space.channels'),
         (dict(CELLS, cells=0), 'space.cells=0'),

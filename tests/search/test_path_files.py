@@ -69,7 +69,9 @@ def test_results_are_the_best_and_all(tmp_path: Path) -> None:
     write_results(str(tmp_path), rows, PlainSpace(), 'flops', 10, None)
     assert read_rows(str(tmp_path / 'paths.jsonl')) == rows
     best = json.loads((tmp_path / 'best_path.json').read_text())
-    assert best == dict(rows[4], space=PlainSpace().fingerprint())  # the earlier of two equals
+    assert best == dict(
+        rows[4], space=PlainSpace().fingerprint()
+    )  # the earlier of two equal scores
     top = json.loads((tmp_path / 'top.json').read_text())
     assert [row['score'] for row in top] == sorted((r['score'] for r in rows), reverse=True)[:10]
     table = (tmp_path / 'top.md').read_text().splitlines()
@@ -139,7 +141,7 @@ def test_rank_correlation_equals_counting_pairs() -> None:
     assert found.tau == pytest.approx(np.mean(signs))
     distance = sum((a - b) ** 2 for a, b in zip(x, y, strict=True))
     assert found.rho == pytest.approx(1 - 6 * distance / (12 * 143))
-    for scores, message in (([1, 1, 1], 'no order'), ([1, 2, float('nan')], 'finite')):
+    for scores, message in (([1, 1, 1], 'cannot be ranked'), ([1, 2, float('nan')], 'finite')):
         with pytest.raises(ValueError, match=message):
             rank_correlation([1, 2, 3], scores)
     with pytest.raises(ValueError, match='3 pairs'):

@@ -1,4 +1,4 @@
-"""The base of the search spaces, on a space of three choices."""
+"""The base class of the search spaces, on a space with three choices."""
 
 import json
 
@@ -35,7 +35,7 @@ def space() -> _Space:
 
 @pytest.mark.parametrize('choices', [{}, dict(a=[]), dict(a=[1, 1])])
 def test_impossible_choices_are_refused(choices: dict) -> None:
-    with pytest.raises(ValueError, match=r'no choice|must hold options'):
+    with pytest.raises(ValueError, match=r'no choices|non-empty list of different options'):
         _Space(choices)
 
 
@@ -85,7 +85,7 @@ def test_codes_that_are_not_one_hot_are_refused(space: _Space, codes: list, mess
 @pytest.mark.parametrize(
     ('path', 'message'),
     [
-        ('a', 'a path is a dict'),
+        ('a', 'a path must be a dict'),
         (dict(kind='a', width=1), "lacks 'share'"),
         (dict(PATH, width=4), r'width=4 of the path must be one of \[1, 2, 3\]'),
         (dict(PATH, width=True), 'width=True'),

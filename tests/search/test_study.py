@@ -1,4 +1,4 @@
-"""A study's paths follow from the seed; processes share them, a kill changes none."""
+"""A study's paths depend on the seed alone: not on the number of processes, or on kills."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ def _study(where: Path | str, **settings: object) -> SearchStudy:
 
 
 def _work(study: SearchStudy, count: int = 10**6) -> list[int]:
-    """Score up to so many paths; the slots of those that this process scored."""
+    """Score up to ``count`` paths. Returns the slots that this process scored."""
     slots = []
     while len(slots) < count and (claim := study.claim()) is not None:
         assert study.tell(claim, accuracy(claim.path))
@@ -79,7 +79,7 @@ def test_a_path_that_was_given_up_keeps_its_place(tmp_path: Path) -> None:
     _work(study, 8)
     claim = study.claim()
     study.release(claim)
-    assert not study.tell(claim, 1.0), 'a score of a path given up must not count'
+    assert not study.tell(claim, 1.0), 'the score of an abandoned path must not count'
     again = study.claim()
     assert (again.slot, again.path) == (claim.slot, claim.path)
     assert study.tell(again, accuracy(again.path))
@@ -120,7 +120,7 @@ def test_three_processes_score_each_path_once(tmp_path: Path, url: str) -> None:
     assert len({pid for pid, _ in scored}) == 3
     alone = _study(tmp_path / 'alone')
     _work(alone)
-    # Not only as many paths, but the same ones.
+    # The same paths, not only the same number.
     assert _study(where).rows() == alone.rows()
 
 
@@ -159,7 +159,7 @@ def test_a_machine_that_falls_silent_loses_its_path(
     def sleep(_: float) -> None:
         clock[0] += 20
         beats.append(clock[0])
-        if len(beats) < 20:  # 400 seconds of signs of life
+        if len(beats) < 20:  # 400 seconds of heartbeats
             there._beaten = -1e9
             there.beat()
 
@@ -203,8 +203,11 @@ def test_two_objectives_find_a_front(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(seed=3), r'seed: the study has 0, this search 3'),
-        (dict(identity=dict(checkpoint='b')), r"checkpoint: the study has 'a', this search 'b'"),
+        (dict(seed=3), r'seed: the study has 0, this search has 3'),
+        (
+            dict(identity=dict(checkpoint='b')),
+            r"checkpoint: the study has 'a', this search has 'b'",
+        ),
         (dict(space=PlainSpace(options=11)), r'space: the study has'),
         (dict(budget=dict(BUDGET, max=310)), r'budget: .*flops <= 300.*flops <= 310'),
         (dict(population=7), r'population: the study has 6'),
@@ -230,8 +233,8 @@ def test_a_new_search_does_not_take_over_an_old_one(tmp_path: Path) -> None:
         (dict(seed=-1), 'seed=-1 must not be negative'),
         (dict(objectives=('cost',)), 'objectives='),
         (dict(sampler=dict(crossover_prob=2)), 'crossover_prob=2'),
-        (dict(budget=dict(cost=dict(type='PlainFLOPs'))), 'give one'),
-        (dict(budget=dict(cost=dict(type='PlainFLOPs'), min=5, max=4)), 'min below max'),
+        (dict(budget=dict(cost=dict(type='PlainFLOPs'))), 'set at least one'),
+        (dict(budget=dict(cost=dict(type='PlainFLOPs'), min=5, max=4)), 'min <= max'),
     ],
 )
 def test_wrong_settings(tmp_path: Path, settings: dict, message: str) -> None:
@@ -245,12 +248,12 @@ def test_a_budget_that_no_path_meets(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=r'flops <= 15.* 5000 random paths cost from \d+ to \d+'):
         study.claim()
-    # The study is as good as new.
+    # The study can still be used.
     assert _work(_study(tmp_path / 's'), 3) == [0, 1, 2]
 
 
 def test_a_path_is_known_so_the_budget_can_be_met(tmp_path: Path) -> None:
-    """Few draws find nothing new: the search ends, and does not say that none meets it."""
+    """If a few draws find nothing new, the error does not say that no path meets the budget."""
     budget = dict(cost=dict(type='PlainFLOPs'), min=200, max=300, max_draws=1)
     generator = np.random.default_rng(0)
     space = PlainSpace()
@@ -311,7 +314,7 @@ def test_costs_of_one_name_must_be_the_same(tmp_path: Path) -> None:
     budget = Budget(**BUDGET)
     budget.cost = _Measured(1)
     check_settings(6, 5, ('accuracy', 'cost'), budget, _Measured(1))
-    with pytest.raises(ValueError, match="are both 'flops', with other settings"):
+    with pytest.raises(ValueError, match="are both 'flops', but with different settings"):
         check_settings(6, 5, ('accuracy', 'cost'), budget, _Measured(32))
 
 

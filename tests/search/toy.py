@@ -1,4 +1,4 @@
-"""A space without a network, for tests of what a search does with any space."""
+"""A space without a network, for tests that do not depend on the space."""
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class PlainFLOPs:
 
 
 def accuracy(path: Path) -> float:
-    """A score of a path: early layers count more, an absent one does not."""
+    """The score of a path: early layers count more, an absent one does not count."""
     widths = [path[name] for name in path if name.startswith('width')]
     weights = range(len(widths), 0, -1)
     absent = 1 if path['second'] == 'no' else None

@@ -140,7 +140,7 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
         assert image.width > 1000
     changed = [2 if word == 1 and arguments[i - 1] == '--epochs' else word
                for i, word in enumerate(arguments)]  # fmt: skip
-    assert 'take another --work-dir' in call(*changed, '--paths', 2, fails=True)
+    assert 'use another --work-dir' in call(*changed, '--paths', 2, fails=True)
 
 
 @pytest.mark.slow
@@ -149,7 +149,7 @@ def test_a_longer_resume_has_the_rates_of_the_longer_run(images: Path, tmp_path:
     arguments = ['train.py', TINY_KSHOT, '--work-dir', tmp_path, *folders(images)]
     call(*arguments, 'train_cfg.max_epochs=2')
     output = call(*arguments, 'train_cfg.max_epochs=4', '--resume')
-    assert 'resumed under other conditions: train_cfg.max_epochs 2 -> 4.' in output
+    assert 'resumed with changes: train_cfg.max_epochs 2 -> 4.' in output
     lines = [line for line in _lines(tmp_path) if 'loss' in line and line['epoch'] > 2]
     for done, line in zip(range(13, 24, 2), lines, strict=True):
         rate = 0.05 * (1 + math.cos(math.pi * done / 24)) / 2

@@ -205,7 +205,7 @@ def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: P
         ),
         (
             'train_dataloader.sampler.infinite=True',
-            'train_dataloader.sampler.infinite=True, but train_cfg is by epoch',
+            'train_dataloader.sampler.infinite=True, but the run is epoch-based',
         ),
         ('val_cfg.networks=[pupil]', "val_cfg.networks=('pupil',) must be"),
     ],
@@ -227,11 +227,11 @@ def test_numbers_that_do_not_fit_stop_a_run_before_it_starts(
     [
         (
             ['train_dataloader.sampler.infinite=False'],
-            'train_dataloader.sampler.infinite=False, but train_cfg is by iteration',
+            'train_dataloader.sampler.infinite=False, but the run is iteration-based',
         ),
         (
             ['model.instance_head.warmup_epochs=1', 'model.instance_head.warmup_iters=None'],
-            'model.instance_head.warmup_epochs=1, but train_cfg is by iteration',
+            'model.instance_head.warmup_epochs=1, but the run is iteration-based',
         ),
     ],
 )

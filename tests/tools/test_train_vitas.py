@@ -73,7 +73,7 @@ def test_a_checkpoint_of_another_space_is_refused(
         'test.py', TINY_VITAS, trained / 'epoch_2.pth', '--work-dir', tmp_path, *folders(images),
         'model.space.mlp_dims=32', fails=True,
     )  # fmt: skip
-    assert 'another search space: mlp_dims is 16 there and 32 here' in output
+    assert 'another search space: mlp_dims is 16 in the checkpoint, but 32 in the config' in output
 
 
 @pytest.mark.slow

@@ -146,7 +146,7 @@ def test_the_rate_is_scaled_by_the_root_of_the_batch(images: Path, tmp_path: Pat
     output = call(
         'train.py', TINY_WCL, '--auto-scale-lr', '--work-dir', tmp_path, *_data(images), *short
     )
-    assert 'meant for a batch of 256, this run has 8: it is multiplied by 0.1768' in output
+    assert 'is for a batch size of 256, but this run has 8: multiplied by 0.1768' in output
     (scheduler,) = load_checkpoint_file(tmp_path / 'epoch_1.pth')['param_schedulers']
     assert scheduler['base_values'] == [pytest.approx(1.2 * (8 / 256) ** 0.5)]
     rule = 'auto_scale_lr.rule=cubic'
@@ -154,4 +154,4 @@ def test_the_rate_is_scaled_by_the_root_of_the_batch(images: Path, tmp_path: Pat
         'train.py', TINY_WCL, '--auto-scale-lr', '--work-dir', tmp_path, *_data(images), rule,
         fails=True,
     )  # fmt: skip
-    assert "auto_scale_lr.rule='cubic' is neither 'linear' nor 'sqrt'" in output
+    assert "auto_scale_lr.rule='cubic' must be 'linear' or 'sqrt'" in output

@@ -241,7 +241,7 @@ def _without(key: str) -> Callable[[dict], None]:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (_without('optimizer'), 'no optimizer to resume'),
+        (_without('optimizer'), 'no optimizer state to resume'),
         (_without('param_schedulers'), 'no param_schedulers to resume'),
         (_without('meta'), r'no meta\.epoch'),
         (_without('message_hub'), r'no message_hub\.log_scalars'),

@@ -50,7 +50,7 @@ class ChannelsLastHook(Hook):
         unsafe = _unsafe_convolutions(model) if get_device() == 'cpu' else []
         if unsafe:
             runner.logger.warning(
-                f'ChannelsLastHook does nothing here: {unsafe[0]} (1x1, strided, fewer than 8 '
+                f'ChannelsLastHook is disabled: {unsafe[0]} (1x1, strided, fewer than 8 '
                 'input channels) may crash in channels-last on CPUs'
             )
             return

@@ -95,9 +95,9 @@ class CheckpointHook(mmengine.hooks.CheckpointHook):
             self.doubtful = False
         except OSError as error:
             remedy = (
-                f'the last good checkpoint is {last_good!r}: mend this and run again with --resume'
+                f'the last good checkpoint is {last_good!r}: fix this and run again with --resume'
                 if last_good
-                else 'no checkpoint was written before'
+                else 'there is no earlier checkpoint'
             )
             raise RuntimeError(
                 f'a checkpoint could not be written to {self.out_dir!r} ({error}); {remedy}'

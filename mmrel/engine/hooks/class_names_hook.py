@@ -74,12 +74,12 @@ class ClassNamesHook(Hook):
             which = f' ({shorten(names)})' if names else ''
             raise ValueError(
                 f'{key}={number}, but {_TRAINING} has {there} classes{which}: set {key}={there}, '
-                'or leave it out (None) and it follows the data'
+                'or leave it out (None) to take it from the data'
             )
         if given not in (None, number):
             raise ValueError(
-                f'data_preprocessor.num_classes={given}, but {key}={number}: leave the first out '
-                'and it follows'
+                f'data_preprocessor.num_classes={given}, but {key}={number}: leave the first '
+                'out, and it follows the second'
             )
         if runner.val_loop is not None:
             self._match(runner.val_loop, 'val_dataloader.dataset', names, _TRAINING, number)
@@ -129,7 +129,7 @@ class ClassNamesHook(Hook):
             if len(names) > number:
                 raise ValueError(
                     f'{whose} names {len(names)} classes, but the network has {number} outputs: '
-                    'use a checkpoint of this config'
+                    'use a checkpoint trained with this config'
                 )
             if match_classes(dataset, names, what, whose):
                 for evaluator in _evaluators(loop):

@@ -43,8 +43,8 @@ class FiniteHook(Hook):
     def __init__(self, patience: int = 0) -> None:
         if not isinstance(patience, int) or patience < 0:
             raise ValueError(
-                f'patience={patience!r} of FiniteHook must be an integer of at least 0: the number '
-                'of log lines with values that are not finite to tolerate'
+                f'FiniteHook.patience={patience!r} must be an integer of at least 0: the number of '
+                'consecutive log lines with non-finite values to tolerate'
             )
         self.patience = patience
         self.interval = 50
@@ -107,7 +107,7 @@ class FiniteHook(Hook):
         )
         if not _on_any_rank(bool(bad)):
             return
-        what = f'{bad[0]} has values that are not finite' if bad else 'another process diverged'
+        what = f'{bad[0]} has non-finite values' if bad else 'another process diverged'
         if len(bad) > 1:
             what += f', and {len(bad) - 1} more tensors'
         raise RuntimeError(_message(runner, what, runner.iter))

@@ -48,7 +48,7 @@ class KNNMultiCropHook(Hook):
         if interval < 1 or begin < 0:
             raise ValueError(
                 f'KNNMultiCropHook.interval={interval} must be at least 1, '
-                f'KNNMultiCropHook.begin={begin} at least 0'
+                f'and KNNMultiCropHook.begin={begin} at least 0'
             )
         self.interval = interval
         self.begin = begin
@@ -83,8 +83,8 @@ class KNNMultiCropHook(Hook):
         self._loader = runner.build_dataloader(config, seed=runner.seed)
         if len(self._loader.dataset) != len(dataset):
             raise ValueError(
-                f'KNNMultiCropHook.dataloader reads {len(self._loader.dataset)} images, the '
-                f'training set has {len(dataset)}'
+                f'KNNMultiCropHook.dataloader reads {len(self._loader.dataset)} images, but '
+                f'the training set has {len(dataset)}'
             )
         if self.begin == 0 and runner.iter == 0:
             self.refresh(runner)
@@ -112,7 +112,7 @@ class KNNMultiCropHook(Hook):
         for i, batch in enumerate(self._loader, 1):
             features.append(batch_features(model, batch)[0])
             if i % 200 == 0:
-                runner.logger.info(f'features for the neighbours [{i}/{len(self._loader)}]')
+                runner.logger.info(f'features for the neighbors [{i}/{len(self._loader)}]')
         part = torch.cat(features)
         rows = torch.tensor(list(self._loader.sampler), device=part.device)
         before = dataset.neighbours.clone()
@@ -120,7 +120,7 @@ class KNNMultiCropHook(Hook):
         dataset.set_neighbours(table)
         kept = torch.stack([(table == column[:, None]).any(1) for column in before.T])
         runner.logger.info(
-            f'neighbours of {len(dataset)} images found in {time.monotonic() - start:.1f} s, '
+            f'found the neighbors of {len(dataset)} images in {time.monotonic() - start:.1f} s, '
             f'{1 - kept.float().mean().item():.1%} of them new'
         )
 
@@ -138,7 +138,7 @@ class KNNMultiCropHook(Hook):
             return
         if _KEY not in checkpoint:
             raise KeyError(
-                f'the checkpoint has no {_KEY!r}, the table of neighbours: it is of a run without '
-                'KNNMultiCropHook. Start from its weights with load_from instead of resuming'
+                f'the checkpoint has no {_KEY!r}, the table of neighbors: it is from a run without '
+                'KNNMultiCropHook. Start a new run from its weights (load_from without --resume)'
             )
         self._dataset(runner).set_neighbours(checkpoint[_KEY]['neighbours'].cpu())

@@ -47,7 +47,7 @@ class LabeledSetHook(Hook):
         if loader.batch_size != loader.sampler.batch_size:
             labeled, unlabeled = loader.sampler.parts
             raise ValueError(
-                f'train_dataloader.batch_size={loader.batch_size}, but the sampler gives batches '
+                f'train_dataloader.batch_size={loader.batch_size}, but the sampler yields batches '
                 f'of {labeled} labeled and {unlabeled} unlabeled images: set '
                 f'train_dataloader.batch_size={loader.sampler.batch_size}'
             )
@@ -60,13 +60,13 @@ class LabeledSetHook(Hook):
         if infinite != by_iter:
             # Epochs would never end, or a resumed run would lose its position.
             raise ValueError(
-                f'train_dataloader.sampler.infinite={infinite}, but train_cfg is by {loop}: set '
+                f'train_dataloader.sampler.infinite={infinite}, but the run is {loop}-based: set '
                 f'train_dataloader.sampler.infinite={by_iter}'
             )
         head = unwrap(runner.model).instance_head
         if by_iter and head is not None and head.warmup_epochs:
             raise ValueError(
-                f'model.instance_head.warmup_epochs={head.warmup_epochs}, but train_cfg is by '
-                'iteration, where the whole run is one epoch: set '
+                f'model.instance_head.warmup_epochs={head.warmup_epochs}, but the run is '
+                'iteration-based and counts as one epoch: set '
                 'model.instance_head.warmup_iters, and warmup_epochs=None'
             )

@@ -49,8 +49,8 @@ def evaluators_by_name(
     """
     if isinstance(evaluator, Evaluator):
         raise TypeError(
-            'val_evaluator is a built Evaluator, but each prediction needs one of its own: give '
-            'the configs of its metrics'
+            'val_evaluator is a built Evaluator, but each prediction needs a separate one: give '
+            'the configs of its metrics instead'
         )
     metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
     built = []

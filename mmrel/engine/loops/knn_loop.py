@@ -73,7 +73,7 @@ class _KNNLoop(BaseLoop):
         if not isinstance(bank_dataloader, DataLoader):
             if not isinstance(dataloader, dict) or not runner.cfg.get('train_dataloader'):
                 raise ValueError(
-                    'kNN needs bank_dataloader: there is no train_dataloader to make it from'
+                    'kNN needs bank_dataloader: there is no train_dataloader to derive it from'
                 )
             bank = plain_loader_config(runner.cfg, dataloader, bank_dataloader or {})
             bank_dataloader = runner.build_dataloader(bank, seed=runner.seed)
@@ -120,7 +120,7 @@ class _KNNLoop(BaseLoop):
     def _labels(self, samples: list[BaseDataElement], loader: DataLoader) -> Tensor:
         if any('gt_label' not in sample for sample in samples):
             raise ValueError(
-                f'kNN needs labels, but {type(loader.dataset).__name__} gives none: use a data '
+                f'kNN needs labels, but {type(loader.dataset).__name__} has none: use a data '
                 f'set with classes, or leave out {self.mode}_dataloader, _cfg and _evaluator'
             )
         return torch.cat([sample.gt_label for sample in samples])
@@ -150,7 +150,7 @@ class _KNNLoop(BaseLoop):
             query_samples += samples
             call(f'after_{self.mode}_iter', batch_idx=i, data_batch=batch, outputs=samples)
         if not queries:
-            raise ValueError(f'{self.mode}_dataloader.dataset has no image to classify by kNN')
+            raise ValueError(f'{self.mode}_dataloader.dataset has no images to classify with kNN')
         labels = torch.cat([torch.zeros(0, dtype=torch.long), *bank_labels])
         metrics = {}
         for i, name in enumerate(self.networks):

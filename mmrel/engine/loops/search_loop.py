@@ -64,7 +64,7 @@ class _PathScoringLoop(BaseLoop):
         for part in ('space', 'path_logits'):
             if not hasattr(self.model, part):
                 raise ValueError(
-                    f'{type(self.model).__name__} has no {part}: paths are scored with a supernet'
+                    f'{type(self.model).__name__} has no {part}: scoring paths needs a supernet'
                 )
         if log_interval < 1:
             raise ValueError(f'test_cfg.log_interval={log_interval} must be at least 1')
@@ -104,9 +104,9 @@ class _PathScoringLoop(BaseLoop):
         loader = whole_loader(self.runner, config, shuffle=True, seed=self.seed)
         if len(loader) < count:
             raise ValueError(
-                f'model.calibration_batches={count}, but the training set has {len(loader)} '
+                f'model.calibration_batches={count}, but the training set has only {len(loader)} '
                 f'batches of {loader.batch_size} (test_cfg.calibration_dataloader.batch_size, by '
-                "default test_dataloader's): lower one of them"
+                "default test_dataloader's): lower one of the two"
             )
         self._calibrated_on = dict(
             batches=count, batch_size=loader.batch_size, images=dataset_digest(loader.dataset)
@@ -190,14 +190,14 @@ class SearchLoop(_PathScoringLoop):
         unknown = set(sampler or {}) - {'crossover_prob', 'swapping_prob', 'mutation_prob'}
         if unknown:
             raise ValueError(
-                f'test_cfg.sampler has {sorted(unknown)}; it takes crossover_prob, '
+                f'test_cfg.sampler has unknown keys {sorted(unknown)}: it takes crossover_prob, '
                 'swapping_prob and mutation_prob'
             )
         if top < 1:
             raise ValueError(f'test_cfg.top={top} must be at least 1')
         if retrain and 'base' not in retrain:
             raise KeyError(
-                f'test_cfg.retrain={dict(retrain)} has no base: the config to retrain by'
+                f'test_cfg.retrain={dict(retrain)} has no base: set it to the config for retraining'
             )
         # A cost's name does not tell its settings. A latency's file path is not a setting.
         costs = [c and {k: str(v) for k, v in c.items() if k != 'file'}
@@ -248,8 +248,9 @@ class SearchLoop(_PathScoringLoop):
         others = [n for n in studies_with_paths(self._storage) if n != self.study_name]
         if self._own_journal and others:
             raise FileExistsError(
-                f'the work dir has the study {others[0]!r}, this search is {self.study_name!r}: '
-                'take another --work-dir, or go on with that one by test_cfg.study_name'
+                f'the work dir has the study {others[0]!r}, but this search is '
+                f'{self.study_name!r}: use another --work-dir, or continue that study by setting '
+                'test_cfg.study_name'
             )
         self.runner.call_hook('before_test')
         self._prepare()
@@ -270,7 +271,7 @@ class SearchLoop(_PathScoringLoop):
             barrier()
         started, before, written = time.monotonic(), len(study.rows()), None
         if before:
-            self.runner.logger.info(f'the study has {before} scored paths: going on')
+            self.runner.logger.info(f'the study has {before} scored paths: continuing')
         while (claim := study.claim()) is not None:
             if written is not None and claim.generation != written:
                 self._write(study)
@@ -305,7 +306,7 @@ class SearchLoop(_PathScoringLoop):
         self.runner.logger.info(
             f'scored {len(rows)} of {study.total} paths  last: {slot} {score:.2f}  best: '
             f'{best["slot"]} {best["score"]:.2f} ({self.cost_name} {best[self.cost_name]:,})  '
-            f'{seconds:.2f} s a path  eta: {left}'
+            f'{seconds:.2f} s per path  eta: {left}'
         )
 
     def _write(self, study: 'SearchStudy') -> None:
@@ -378,7 +379,7 @@ class ScorePathsLoop(_PathScoringLoop):
             if {key: row.get(key) for key in identity} != identity:
                 raise ValueError(
                     f'{self.out!r} holds scores of another checkpoint, space, held-out set or '
-                    'calibration: take another file'
+                    'calibration: use another file'
                 )
         done = {row['key'] for row in rows}
         by_key = {self.space.key(path): path for path in self.paths}

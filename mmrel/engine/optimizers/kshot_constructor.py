@@ -32,22 +32,22 @@ class KShotOptimWrapperConstructor:
         cfg = dict(optim_wrapper_cfg)
         if 'optimizer' not in cfg.get(_SIMPLEX, {}):
             raise KeyError(
-                'optim_wrapper.simplex_net.optimizer is missing: the simplex-net has an '
-                'optimiser of its own'
+                'optim_wrapper.simplex_net.optimizer is missing: the simplex-net '
+                'needs its own optimizer'
             )
         for key, part in (('', cfg), (f'{_SIMPLEX}.', cfg[_SIMPLEX])):
             counts = part.get('accumulative_counts', 1)
             if counts != 1:
                 raise ValueError(
                     f'optim_wrapper.{key}accumulative_counts={counts} does not work with KShotNAS, '
-                    'whose two optimizers step in turn: use more processes, or a smaller '
+                    'whose two optimizers alternate: use more processes, or a smaller '
                     'train_dataloader.batch_size with --auto-scale-lr'
                 )
         without = [key for key in _BY_LAYER if key in (paramwise_cfg or {})]
         if without:
             raise ValueError(
-                f'optim_wrapper.paramwise_cfg.{without[0]} does not know layers with K weights: '
-                'name the parameters, such as paramwise_cfg=dict(custom_keys=dict(norm=dict('
+                f'optim_wrapper.paramwise_cfg.{without[0]} has no effect on layers with K weights: '
+                'select parameters by name, such as paramwise_cfg=dict(custom_keys=dict(norm=dict('
                 'decay_mult=0)))'
             )
         changes = cfg.pop(_SIMPLEX)

@@ -40,8 +40,8 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
             raise ValueError(f'param_scheduler.T_max={T_max} must be at least 1')
         if not 0 < cycles <= 0.5:
             raise ValueError(
-                f'param_scheduler.cycles={cycles} must be over 0 and at most 0.5: beyond it the '
-                'rate would be negative'
+                f'param_scheduler.cycles={cycles} must be above 0 and at most 0.5: otherwise '
+                'the learning rate would become negative'
             )
         self.T_max = T_max
         self.cycles = cycles

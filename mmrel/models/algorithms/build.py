@@ -63,7 +63,7 @@ def build_predictor(predictor: dict | None, neck: nn.Module) -> nn.Module | None
         if width != neck.out_channels:
             raise ValueError(
                 f'model.predictor.{key}={width} differs from model.neck.out_channels='
-                f'{neck.out_channels}: leave it out, it follows the neck'
+                f'{neck.out_channels}: leave it out, and it follows the neck'
             )
     return MODELS.build(predictor)
 
@@ -87,12 +87,10 @@ def build_memory(memory: dict, neck: nn.Module) -> Any:
     width = getattr(neck, 'out_channels', None)
     dim = memory.setdefault('dim', width)
     if dim is None:
-        raise ValueError(
-            f'model.memory.dim is needed: {type(neck).__name__} does not tell its width'
-        )
+        raise ValueError(f'model.memory.dim must be set: {type(neck).__name__} has no out_channels')
     if width is not None and dim != width:
         raise ValueError(
             f'model.memory.dim={dim} differs from model.neck.out_channels={width}: '
-            'leave memory.dim out, it follows the neck'
+            'leave memory.dim out, and it follows the neck'
         )
     return MODELS.build(memory)

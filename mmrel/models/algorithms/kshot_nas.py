@@ -113,15 +113,15 @@ class KShotNAS(BaseModel):
         if regulariser is not None:
             if not self.space.width_choices:
                 raise ValueError(
-                    'model.regulariser compares widths, but the space has no choice of width: '
-                    'set model.regulariser=None or give model.space.widths'
+                    'model.regulariser compares widths, but the space has no width choices: '
+                    'set model.regulariser=None or model.space.widths'
                 )
             self.regulariser = MODELS.build(regulariser)
         self.val_path: Any = self.space.largest() if val_path == 'largest' else val_path
         try:
             self.space.validate(self.val_path)
         except ValueError as error:
-            raise ValueError(f"model.val_path is neither 'largest' nor a path: {error}") from error
+            raise ValueError(f"model.val_path must be 'largest' or a path: {error}") from error
         # State to resume from. The tensor is up to date only in a state dict: reading it
         # in every step would synchronize with the accelerator.
         self.steps, self.warm = 0, False
@@ -187,9 +187,9 @@ class KShotNAS(BaseModel):
         done, max_iters, max_epochs = run_position('model.warmup_epochs')
         if self.k > 1 and self.warmup_epochs >= max_epochs:
             raise ValueError(
-                f'model.warmup_epochs={self.warmup_epochs} is as long as the run of {max_epochs} '
-                'epochs (one by iteration counts as one): the simplex-net would never move; '
-                'shorten the warm-up'
+                f'model.warmup_epochs={self.warmup_epochs} is not shorter than the run of '
+                f'{max_epochs} epochs (iteration-based runs count as one): the simplex-net would '
+                'never be trained; shorten the warm-up'
             )
         return done * max_epochs < self.warmup_epochs * max_iters
 
@@ -249,7 +249,7 @@ class KShotNAS(BaseModel):
     def _check_parts(self, size: int) -> None:
         if size < self.parts:
             raise ValueError(
-                f'a batch of {size} cannot be cut into model.parts={self.parts} parts: '
+                f'a batch of {size} cannot be split into model.parts={self.parts} parts: '
                 'raise train_dataloader.batch_size or lower model.parts'
             )
 
@@ -288,7 +288,7 @@ class KShotNAS(BaseModel):
         """
         if not isinstance(optim_wrapper, OptimWrapperDict):
             raise TypeError(
-                'KShotNAS has two optimisers: set '
+                'KShotNAS needs two optimizers: set '
                 "optim_wrapper.constructor='KShotOptimWrapperConstructor'"
             )
         batch = self.data_preprocessor(data, True)

@@ -36,8 +36,8 @@ class LinearClassifier(ImageClassifier):
         head = dict(head)
         if head.setdefault('in_channels', width) != width:
             raise ValueError(
-                f'model.head.in_channels={head["in_channels"]}, but the backbone gives {width} '
-                'features: leave it out, it follows the backbone'
+                f'model.head.in_channels={head["in_channels"]}, but the backbone has {width} '
+                'features: leave it out, and it follows the backbone'
             )
         super().__init__(backbone=built.requires_grad_(False), head=head, **kwargs)
 

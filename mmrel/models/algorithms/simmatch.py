@@ -98,7 +98,7 @@ class SimMatch(BaseSelfSupervisor):
         if 0 < len(missing) < len(branch):
             raise ValueError(
                 f'{" and ".join(missing)} is None: the instance branch needs model.neck, '
-                'model.instance_head and model.memory; without it leave out all three'
+                'model.instance_head and model.memory; to disable it, leave out all three'
             )
         if predict_with not in NETWORKS:
             raise ValueError(f'model.predict_with={predict_with!r} must be one of {NETWORKS}')
@@ -118,8 +118,8 @@ class SimMatch(BaseSelfSupervisor):
         self.teacher = MomentumTeacher(self._student(), **(teacher or {}))
         if batch_shuffle and self.teacher.average_buffers:
             raise ValueError(
-                'model.batch_shuffle=True does nothing for model.teacher.average_buffers=True, '
-                'whose BN has no batch statistics: leave it out'
+                'model.batch_shuffle=True has no effect with model.teacher.average_buffers=True, '
+                'because that teacher uses no batch statistics: leave it out'
             )
         self.batch_shuffle = (
             not self.teacher.average_buffers if batch_shuffle is None else batch_shuffle
@@ -218,8 +218,8 @@ class SimMatch(BaseSelfSupervisor):
         sizes = [len(view) for view in inputs]
         if len(sizes) != 3 or sizes[1] != sizes[2] or len(data_samples) != sizes[0] + sizes[1]:
             raise ValueError(
-                f'SimMatch needs labeled, strong and weak views, and a sample for each image; it '
-                f'got batches of {sizes} with {len(data_samples or ())} samples: use '
+                f'SimMatch needs labeled, strong and weak views, and a sample for each image, '
+                f'but got batches of {sizes} with {len(data_samples or ())} samples: use '
                 'SemiSupervisedDataset, SemiSupervisedSampler and semi_supervised_collate'
             )
         return inputs

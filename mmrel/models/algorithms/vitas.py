@@ -66,7 +66,7 @@ class ViTAS(ImageClassifier):
             if given not in (None, classes):
                 raise ValueError(
                     f'model.{key}.num_classes={given} differs from model.space.num_classes='
-                    f'{classes}: leave it out, it follows the space'
+                    f'{classes}: leave it out, and it follows the space'
                 )
         data_preprocessor = dict(data_preprocessor or {}, num_classes=classes)
         path: Any = built.largest() if val_path == LARGEST else val_path

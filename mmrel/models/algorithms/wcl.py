@@ -58,7 +58,9 @@ class WCL(BaseSelfSupervisor):
         init_cfg: dict | None = None,
     ) -> None:
         if graph_head is None and graph_neck is not None:
-            raise ValueError('model.graph_neck is of no use while model.graph_head is None')
+            raise ValueError(
+                'model.graph_neck needs model.graph_head: set it, or leave graph_neck out'
+            )
         built_backbone, built_neck = build_backbone_and_neck(backbone, neck)
         super().__init__(
             backbone=built_backbone,
@@ -107,7 +109,7 @@ class WCL(BaseSelfSupervisor):
         """
         if len(inputs) < 2:
             raise ValueError(
-                f'WCL needs two views of an image and got {len(inputs)}: set '
+                f'WCL needs at least two views of an image, but got {len(inputs)}: set '
                 'train_dataloader.dataset.pipeline to one with MultiView'
             )
         embeddings = [

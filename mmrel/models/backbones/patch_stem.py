@@ -122,9 +122,9 @@ def _resize_positions(stem: PatchStem, state: dict[str, Any], prefix: str, *_: A
     source = stem.grid_of(positions) if positions > 0 else None
     if source is None:
         raise ValueError(
-            f'{key} of the checkpoint has {positions} positions, neither a square nor of the '
-            f'aspect ratio of this backbone ({stem.grid[0]} x {stem.grid[1]}): build the backbone '
-            "with the checkpoint's img_size, it takes images of any size"
+            f'{key} of the checkpoint has {positions} positions: neither a square grid nor one '
+            f'with the aspect ratio of this backbone ({stem.grid[0]} x {stem.grid[1]}): build it '
+            "with the checkpoint's img_size; it accepts images of any size"
         )
     print_log(
         f'{key}: position embeddings resized from {source[0]} x {source[1]} to {stem.grid[0]} x '

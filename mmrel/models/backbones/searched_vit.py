@@ -89,7 +89,7 @@ class _Block(nn.Module):
 
 @MODELS.register_module()
 class SearchedViT(StagedBackbone):
-    """A vision transformer with its own heads and widths in every block.
+    """A vision transformer whose heads and widths are set for each block.
 
     Source: ViTAS (arXiv:2106.13700). Outputs and arguments follow mmpretrain's
     ``VisionTransformer`` wherever they correspond. All outputs have D channels and
@@ -172,7 +172,8 @@ class SearchedViT(StagedBackbone):
         if attn_scale is None and heads and embed_dims < max(heads):
             raise ValueError(
                 f'backbone.embed_dims={embed_dims} is less than num_heads={max(heads)} of a block: '
-                'the attention scale is by channels a head; widen it, or set backbone.attn_scale'
+                'the default attention scale needs at least one channel per head; raise embed_dims '
+                'or set backbone.attn_scale'
             )
         self.img_size = img_size
         self.embed_dims = embed_dims
@@ -244,5 +245,5 @@ def _check_blocks(blocks: Sequence[dict | None]) -> None:
         if block['num_heads'] < 1 or block['qkv_dims'] % (3 * block['num_heads']):
             raise ValueError(
                 f'backbone.blocks[{i}].qkv_dims={block["qkv_dims"]} must be a multiple of '
-                f'3 * num_heads={3 * block["num_heads"]}: q, k and v have the same heads'
+                f'3 * num_heads={3 * block["num_heads"]}: q, k and v have the same number of heads'
             )

@@ -163,7 +163,7 @@ def check_out_indices(out_indices: int | Sequence[int], number: int) -> tuple[in
     if not places or len(places) != len(indices):
         shown = list(indices) if isinstance(indices, list | tuple) else indices
         raise ValueError(
-            f'backbone.out_indices={shown!r} must be one or several different integers from '
+            f'backbone.out_indices={shown!r} must be one or more different integers from '
             f'{-number} to {number - 1}: the backbone has {number} outputs to choose from'
         )
     return tuple(sorted(places))

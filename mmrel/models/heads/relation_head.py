@@ -37,7 +37,7 @@ class RelationHead(BaseModule):
         if teacher_temperature >= student_temperature:
             raise ValueError(
                 f'head.teacher_temperature={teacher_temperature} must be below '
-                f'head.student_temperature={student_temperature}: the target has to be the '
+                f'head.student_temperature={student_temperature}: the target must be the '
                 'sharper distribution (ReSSL uses 0.04 and 0.1)'
             )
         self.student_temperature = student_temperature

@@ -65,7 +65,7 @@ class SimilarityMatchingHead(BaseModule):
         if warmup_epochs is not None and warmup_iters is not None:
             raise ValueError(
                 f'instance_head.warmup_epochs={warmup_epochs} and instance_head.warmup_iters='
-                f'{warmup_iters} say the same: give one of them'
+                f'{warmup_iters} set the same length: give only one of them'
             )
         if warmup_epochs is None and warmup_iters is None:
             warmup_epochs = 1.0

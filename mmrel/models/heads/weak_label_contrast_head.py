@@ -67,7 +67,7 @@ class WeakLabelContrastHead(BaseModule):
         gradient = 'all' if self.all_rank_gradient else 'none'
         candidates = gather(views.transpose(0, 1), gradient).unbind(1)
         if len(candidates[0]) < 2:
-            raise ValueError('the graph of a global batch needs 2 images or more')
+            raise ValueError('the neighbor graph needs a global batch of at least 2 images')
         pairs = list(zip(views, candidates, strict=True))
         labels = torch.stack([weak_labels(rows, columns) for rows, columns in pairs])
         swapped = labels.flip(0)

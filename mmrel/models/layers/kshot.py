@@ -83,7 +83,9 @@ class PathStatistics:
         """
         if norm not in self._values:
             if not self.recording:
-                raise KeyError('these BN statistics are of another path: the norm was not recorded')
+                raise KeyError(
+                    'these BN statistics are from another path: the norm was not recorded'
+                )
             like = norm.running_mean
             self._values[norm] = like.new_zeros(channels), like.new_ones(channels)
         return self._values[norm]

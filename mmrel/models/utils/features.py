@@ -29,7 +29,7 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
     if x.ndim == 2:
         return x
     raise ValueError(
-        f'the backbone gave a tensor of shape {tuple(x.shape)}; expected (B, C, H, W) '
+        f'the backbone returned a tensor of shape {tuple(x.shape)}; expected (B, C, H, W) '
         "or (B, C). For a vision transformer set backbone.out_type='cls_token'."
     )
 

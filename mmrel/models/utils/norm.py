@@ -110,8 +110,8 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
         batch, channels, *space = x.shape
         if batch % self.splits:
             raise ValueError(
-                f'SplitBN: a batch of {batch} does not split in norm_cfg.splits={self.splits} '
-                'equal parts; choose a batch size that is a multiple of it'
+                f'SplitBN: a batch of {batch} cannot be split into norm_cfg.splits={self.splits} '
+                'equal parts: use a batch size that is a multiple of it'
             )
         grouped = x.reshape(batch // self.splits, self.splits * channels, *space)
         mean, var = self._for_all(self.running_mean), self._for_all(self.running_var)

@@ -84,8 +84,8 @@ def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
         return None
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ValueError(
-            f"the checkpoint's class names (meta.dataset_meta.classes) are a "
-            f'{type(names).__name__}, not a list of strings: mmrel did not write it'
+            f"the checkpoint's class names (meta.dataset_meta.classes) are of "
+            f'type {type(names).__name__}, not a list of strings: mmrel did not write it'
         )
     return tuple(names)
 
@@ -153,10 +153,10 @@ def complete_count(
         key = holder.key
         where = (
             f'{checkpoint!r} has no classifier' if checkpoint else 'there is no checkpoint'
-        ) + (' and the training set no classes' if of_data else '')
+        ) + (' and the training set has no classes' if of_data else '')
         raise ValueError(
-            f'{key} is left out, and {where}: give the number of your classes, {key}=... '
-            '(--cfg-options, in Python cfg_options)'
+            f'{key} is not set, and {where}: set {key}=... to the number of your classes '
+            '(--cfg-options, or cfg_options in Python)'
         )
     set_count(model, number)
     return number

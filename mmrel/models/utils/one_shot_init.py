@@ -66,7 +66,7 @@ class OneShotInit:
                 difference.missing.append(key)
             elif tuple(given[key].shape) != wanted:
                 difference.wrong_shape.append(
-                    f'{key} (wanted {wanted}, checkpoint {tuple(given[key].shape)})'
+                    f'{key} (expected {wanted}, checkpoint {tuple(given[key].shape)})'
                 )
         if difference:
             raise RuntimeError(

@@ -72,23 +72,21 @@ class PretrainedInit:
                 isinstance(value, Tensor) and getattr(state.get(key), 'shape', None) == value.shape
                 for key, value in expected.items()
             )
-            title = f'{where} does not fit {name}, {fits} of {len(expected)} keys do'
+            title = f'{where} does not fit {name}, only {fits} of {len(expected)} keys do'
             what = remedy(module, everything, self.prefix, difference, network)
             raise RuntimeError(difference.describe(title) + (f'\n  {what}' if what else ''))
         if fault := other_settings(module, network):
             raise RuntimeError(f'{where} does not fit {name}: {fault}')
         if 'backbone' not in network and getattr(module, 'style', None) == 'caffe':
             print_log(
-                f"{where} does not say its style: style='caffe' of {name} is right only if the "
-                'file is of such a network, and its images were normalized so',
+                f"{where} does not record its style: style='caffe' of {name} is correct only if "
+                'the file is from a caffe-style network, trained with its image normalization',
                 logger='current',
                 level=logging.WARNING,
             )
         check_finite(state, where)
         if difference.unexpected:
-            print_log(
-                difference.describe(f'loading {where}: keys that are not used'), logger='current'
-            )
+            print_log(difference.describe(f'loading {where}: unused keys'), logger='current')
         module.load_state_dict(state, strict=False)
         self._keep(module)
 

@@ -48,8 +48,8 @@ def other_settings(module: nn.Module, network: Mapping[str, Any]) -> str:
     if style is not None and _bottlenecks(module) and backbone.get('style', 'pytorch') != style:
         return (
             f"the checkpoint's backbone has style={backbone.get('style', 'pytorch')!r}, this one "
-            f'style={style!r}: the weights fit, but the network is another one; set '
-            f'style={backbone.get("style", "pytorch")!r} (and its mean and std)'
+            f'has style={style!r}: the weights fit, but the network is different; set '
+            f'style={backbone.get("style", "pytorch")!r} (and the matching mean and std)'
         )
     return ''
 
@@ -82,12 +82,12 @@ def remedy(
     found = _fitting_prefix(expected, checkpoint)
     now = prefix.rstrip('.') + '.' if prefix else ''
     if found is not None and found != now:
-        return f'set prefix={found!r} in init_cfg' if found else 'leave out prefix in init_cfg'
+        return f'set prefix={found!r} in init_cfg' if found else 'remove prefix from init_cfg'
     known = _known_reason(expected, difference)
     other = difference.missing or difference.unexpected or difference.wrong_shape
     if other and (backbone := network.get('backbone')):
         known = '; '.join(
-            filter(None, [known, f'the file is of backbone=dict({_settings(backbone)})'])
+            filter(None, [known, f'the file is from backbone=dict({_settings(backbone)})'])
         )
     return known
 
@@ -120,26 +120,26 @@ def _known_reason(expected: Mapping[str, Tensor], difference: StateDictDifferenc
     shapes = ' '.join(difference.wrong_shape)
     if any(key.startswith('stem.') for key in missing) and 'conv1.weight' in unexpected:
         return (
-            'this backbone has a deep stem (ResNetV1c, ResNetV1d) and the file a plain one: use '
+            'this backbone has a deep stem (ResNetV1c, ResNetV1d), the file a plain one: use '
             "type='mmrel.ResNet', or deep_stem=False and avg_down=False"
         )
     if any(_is_statistic(key) for key in unexpected) and not any(map(_is_statistic, expected)):
         return (
-            'the file has batch norms and this backbone another norm: use '
+            'the file has batch norms, this backbone another norm: use '
             "norm_cfg=dict(type='BN') or 'SyncBN'"
         )
     if any(map(_is_statistic, missing)) and not any(map(_is_statistic, unexpected)):
-        return 'this backbone has batch norms and the file another norm: use its norm_cfg'
+        return 'this backbone has batch norms, the file another norm: use its norm_cfg'
     if shapes.startswith('conv1.weight'):
         return (
-            'the stems differ: a 3x3 stem is of small images '
-            "(type='mmrel.ResNetSmallImage'), a 7x7 one of photographs (type='mmrel.ResNet')"
+            'the stems differ: a 3x3 stem is for small images '
+            "(type='mmrel.ResNetSmallImage'), a 7x7 one for photos (type='mmrel.ResNet')"
         )
     if any('.conv.0.conv.' in key for key in unexpected) and any(
         'expand_conv' in key or 'depthwise_conv' in key for key in missing
     ):
         return (
-            "the keys are of mmpretrain's MobileNetV2, and mmdet and mmseg have one of their own: "
+            "the keys are from mmpretrain's MobileNetV2; that of mmdet and mmseg is different: "
             "use type='mmrel.MobileNetV2'"
         )
     return ''

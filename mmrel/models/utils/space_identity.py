@@ -49,7 +49,9 @@ class SpaceIdentity(nn.Module):
         except (AttributeError, TypeError, ValueError, RecursionError):
             theirs = None
         if not isinstance(theirs, dict):
-            raise ValueError(f'{prefix}description of the checkpoint is not that of a search space')
+            raise ValueError(
+                f'{prefix}description of the checkpoint does not describe a search space'
+            )
         ours = json.loads(json.dumps(self._expected))
         # Settings such as full widths first: there are many choices.
         differences = sorted(_differences(ours, theirs), key=lambda x: x.startswith('choices.'))
@@ -57,9 +59,9 @@ class SpaceIdentity(nn.Module):
             more = len(differences) - _SHOWN
             differences[_SHOWN:] = [f'and {more} more'] if more > 0 else []
             raise ValueError(
-                'the checkpoint is of another search space: '
+                'the checkpoint is from another search space: '
                 + '; '.join(differences)
-                + '. Take the config that it was trained with, or another checkpoint'
+                + '. Use the config that it was trained with, or another checkpoint'
             )
 
     def _load_from_state_dict(
@@ -79,5 +81,7 @@ def _differences(ours: dict, theirs: dict, prefix: str = '') -> list[str]:
         if isinstance(mine, dict) and isinstance(other, dict):
             texts += _differences(mine, other, f'{prefix}{key}.')
         else:
-            texts.append(f'{prefix}{key} is {other!r} there and {mine!r} here')
+            texts.append(
+                f'{prefix}{key} is {other!r} in the checkpoint, but {mine!r} in the config'
+            )
     return texts

@@ -118,33 +118,33 @@ class ViTASSpace(SearchSpace):
     def _check_patches_and_heads(self) -> None:
         for key, values in (('patch_sizes', self.patch_sizes), ('heads', self.heads)):
             if not values or any(type(value) is not int or value < 1 for value in values):
-                raise ValueError(f'space.{key}={values} must hold positive integers')
+                raise ValueError(f'space.{key}={values} must contain positive integers')
         for patch in self.patch_sizes:
             if self.image_size % patch:
                 raise ValueError(
                     f'space.patch_sizes has {patch}, which does not divide space.image_size='
-                    f'{self.image_size}: choose patches that do'
+                    f'{self.image_size}: choose patch sizes that do'
                 )
 
     def _check_widths(self, percents: dict[str, tuple[float, ...]]) -> None:
         for key, widths in (('embed', self._embed), ('attn', self._qkv), ('mlp', self._mlp)):
             if widths.min() < 1:
                 raise ValueError(
-                    f'space.{key}_percents has {min(percents[key])}, which leaves no channel: '
-                    'take larger shares or larger full widths'
+                    f'space.{key}_percents has {min(percents[key])}, which leaves no channels: '
+                    'use larger fractions or larger full widths'
                 )
         if self.embed_dims < 3:
             raise ValueError(
-                f'space.embed_dims={self.embed_dims} must be at least 3: attention is scaled by a '
-                'third of it'
+                f'space.embed_dims={self.embed_dims} must be at least 3: the attention scale is '
+                '(embed_dims // 3) ** -0.5'
             )
         for share, qkv in zip(percents['attn'], self._qkv.tolist(), strict=True):
             for heads in self.heads:
                 if qkv % (3 * heads):
                     raise ValueError(
-                        f'space.attn_percents has {share}, which makes q, k and v {qkv} of '
-                        f'space.qkv_dims={self.qkv_dims} channels together: not a multiple of '
-                        f'3 * {heads} (space.heads={self.heads}); change qkv_dims, the share or '
+                        f'space.attn_percents has {share}, which gives q, k and v {qkv} of '
+                        f'space.qkv_dims={self.qkv_dims} channels in total: not a multiple of '
+                        f'3 * {heads} (space.heads={self.heads}); change qkv_dims, the fraction or '
                         'the heads'
                     )
 
@@ -154,18 +154,18 @@ class ViTASSpace(SearchSpace):
         if not self.allow_identity:
             if probability or budget is not None:
                 raise ValueError(
-                    'space.allow_identity=False has no identity probability to set or to search: '
-                    'leave out space.identity_probability and space.flops_budget'
+                    'space.allow_identity=False allows no identity blocks, so they need no '
+                    'probability: leave out space.identity_probability and space.flops_budget'
                 )
             return 0.0
         if probability is not None and budget is not None:
             raise ValueError(
                 f'space.identity_probability={probability} and space.flops_budget={budget}: give '
-                'one of the two'
+                'only one of them'
             )
         if budget is not None:
             if not isinstance(budget, Sequence) or len(budget) != 2:
-                raise ValueError(f'space.flops_budget={budget} must be two numbers, low and high')
+                raise ValueError(f'space.flops_budget={budget} must be two numbers, (low, high)')
             return self.search_identity_probability(*budget)
         probability = 0.5 if probability is None else probability
         if not 0 <= probability <= 1:
@@ -203,8 +203,9 @@ class ViTASSpace(SearchSpace):
             cent += 1 if means[cent] > high else -1
         lowest, highest = min(means.values()), max(means.values())
         raise ValueError(
-            f'space.flops_budget=({low}, {high}): no identity probability from 0.01 to 0.99 has it '
-            f'(means from {lowest:.4g} to {highest:.4g} FLOPs were met): change or widen the budget'
+            f'space.flops_budget=({low}, {high}): no identity probability from 0.01 to 0.99 '
+            f'meets it (mean FLOPs range from {lowest:.4g} to {highest:.4g}): change or widen the '
+            'budget'
         )
 
     def sample_indices(
@@ -383,5 +384,7 @@ class ViTASSpace(SearchSpace):
 def _shares(key: str, values: Sequence[float]) -> tuple[float, ...]:
     shares = tuple(float(value) for value in values)
     if not shares or not all(0 < share <= 1 for share in shares):
-        raise ValueError(f'space.{key}={tuple(values)} must hold shares of the full width, (0, 1]')
+        raise ValueError(
+            f'space.{key}={tuple(values)} must contain fractions of the full width, in (0, 1]'
+        )
     return shares

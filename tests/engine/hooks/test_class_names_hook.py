@@ -1,4 +1,4 @@
-"""The real commands: data, checkpoint and classifier mean the same classes."""
+"""With the real commands, data, checkpoint and classifier agree on the classes."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from tests.commands import (
 )
 
 NAMES = ('class0', 'class1', 'class2')
-# The backbone is random: the classes differ by their colours.
+# The backbone is random, so the classes must differ in color.
 OPEN = ('model.backbone.init_cfg=None', 'model.head.num_classes=None')
 
 
@@ -62,7 +62,7 @@ def other(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def trained(images: Path, rest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier whose config leaves num_classes out, validated on a part of the classes."""
+    """A classifier whose config leaves num_classes out, validated on some of the classes."""
     work_dir = tmp_path_factory.mktemp('trained')
     call(
         'train.py', TINY_LINEAR, '--work-dir', work_dir, '--cfg-options', *OPEN,
@@ -72,7 +72,7 @@ def trained(images: Path, rest: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def _test(trained: Path, test: Path, tmp_path: Path, *options: str) -> float:
-    """Top-1 where the training folder is not to be had."""
+    """Top-1 without access to the training folder."""
     call(
         'test.py', TINY_LINEAR, trained, '--work-dir', tmp_path / 'test', '--out',
         tmp_path / 'out.json', '--cfg-options', *OPEN, *_data(tmp_path / 'gone', test), *options,
@@ -187,7 +187,7 @@ def test_the_number_follows_from_the_data_and_a_wrong_one_is_refused(
     assert model_count(unwrap(runner.model)) == (key, 3)
     if config is TINY_VITAS:
         assert unwrap(runner.model).data_preprocessor.num_classes == 3  # it mixes images
-    # The config of the work dir states it.
+    # The config in the work dir contains it.
     (dumped,) = tmp_path.glob('*.py')
     assert model_count(get_model(str(dumped))) == (key, 3)
     runner = build_runner(load_config(str(config), {**options, key: 4}, str(tmp_path)))
@@ -199,7 +199,7 @@ def test_the_number_follows_from_the_data_and_a_wrong_one_is_refused(
 def test_held_out_images_of_a_search_are_numbered_as_the_supernet_is(
     images: Path, rest: Path, other: Path, tmp_path: Path
 ) -> None:
-    """Without a checkpoint that names its classes the training set does."""
+    """If no checkpoint has class names, the training set's are used."""
     options = {'train_dataloader.dataset.data_root': str(images), 'log_level': 'ERROR'}
     runners = [
         build_runner(
@@ -223,7 +223,7 @@ def test_held_out_images_of_a_search_are_numbered_as_the_supernet_is(
 
 
 def test_numbers_are_compared_where_names_are_not_known(images: Path, tmp_path: Path) -> None:
-    """A folder of fewer classes is not tested by guess; a list of numbers may lack some."""
+    """A folder with fewer classes is refused, not guessed; a list of numbers may lack some."""
     (tmp_path / 'list.txt').write_text('class0/000.jpg 0\nclass2/000.jpg 2')
     (tmp_path / 'more.txt').write_text('class0/000.jpg 3')
     test = 'test_dataloader.dataset'
@@ -270,7 +270,7 @@ def test_initial_weights_of_a_whole_classifier_are_compared_too(
     runner = build_runner(load_config(str(TINY_LINEAR), options | data[0], str(tmp_path)))
     with pytest.raises(ValueError, match="only the training set: 'zebra'; only the checkpoint"):
         runner.train()
-    # A part of the classes is trained on by the checkpoint's numbers.
+    # Training on some of the classes uses the checkpoint's numbers.
     runner = build_runner(load_config(str(TINY_LINEAR), options | data[1], str(tmp_path)))
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner.call_hook('before_train')
@@ -282,5 +282,5 @@ def test_a_model_alone_takes_it_from_the_checkpoint(trained: Path) -> None:
     options = {'model.head.num_classes': None, 'model.backbone.init_cfg': None}
     model = get_model(TINY_LINEAR, str(trained), cfg_options=options)
     assert model_count(model) == ('model.head.num_classes', 3)
-    with pytest.raises(ValueError, match=r'model\.head\.num_classes is left out.*cfg_options'):
+    with pytest.raises(ValueError, match=r'model\.head\.num_classes is not set.*cfg_options'):
         get_model(TINY_LINEAR, cfg_options=options)

@@ -46,7 +46,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_by_iteration_and_between_logged_lines(tmp_path: Path) -> None:
-    # The gradient is finite, so only the losses tell; they do at the 8th step, a logged one.
+    # The gradient is finite: only the losses show it, at the 8th step, which is logged.
     logger = dict(type='LoggerHook', interval=4)
     runner = toy_runner(tmp_path, _nan_at(5, 8), by_iter=True, length=12, hooks=dict(logger=logger))
     with pytest.raises(RuntimeError, match='at iteration 8 '):
@@ -57,9 +57,9 @@ def test_by_iteration_and_between_logged_lines(tmp_path: Path) -> None:
 def test_patience_counts_logged_lines_in_a_row(tmp_path: Path) -> None:
     hooks = dict(finite=dict(type='FiniteHook', patience=1))
     toy_runner(tmp_path / 'a', _nan_at(4, 7), hooks=hooks).train()
-    # The loss before epochs 2 and 3 were saved was not finite: what was good before stays.
+    # There were non-finite losses before epochs 2 and 3 were saved: earlier checkpoints stay.
     assert _pth(tmp_path / 'a') == ['epoch_1.pth', 'epoch_2.pth', 'epoch_4.pth']
-    # A note of the hook's own is not a part of the run: nothing warns of it at a resume.
+    # The hook's own state is not part of the run, so a resume does not warn about it.
     content = load_checkpoint_file(tmp_path / 'a' / 'epoch_4.pth')
     hub = content['message_hub']
     assert set(hub['resumed_keys']) <= {*hub['log_scalars'], *hub['runtime_info']}
@@ -69,11 +69,13 @@ def test_patience_counts_logged_lines_in_a_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('best', [False, True])
 def test_weights_are_looked_at_before_a_checkpoint(tmp_path: Path, best: bool) -> None:
-    # Losses stay finite: nothing else would tell.
+    # The losses stay finite, so no other check detects it.
     settings = dict(interval=50, save_last=False, save_best='score', rule='greater')
     hooks = dict(checkpoint=settings) if best else {}
     runner = toy_runner(tmp_path, _break_weight, val_interval=1, hooks=hooks)
-    with pytest.raises(RuntimeError, match=r'at iteration [67] .*: state_dict\.unused has values'):
+    with pytest.raises(
+        RuntimeError, match=r'at iteration [67] .*: state_dict\.unused has non-finite'
+    ):
         runner.train()
     (kept,) = _pth(tmp_path)
     assert kept == ('best_score_epoch_1.pth' if best else 'epoch_1.pth')
@@ -125,7 +127,7 @@ def test_a_gradient_norm_without_a_scaler_counts(tmp_path: Path) -> None:
     wrapper = dict(optimizer=dict(type='SGD', lr=0.125), clip_grad=dict(max_norm=1.0))
 
     def steep(model: ToyModel, step: int) -> torch.Tensor | float:
-        # The root of zero: its value is finite, its slope is not.
+        # The square root of 0: the value is finite, the slope is not.
         return (model.weight * 0).sqrt().sum() if step == 2 else 0.0
 
     with pytest.raises(RuntimeError, match=r'at iteration 2 \(lr=0.125\): grad_norm=nan;'):
@@ -173,7 +175,7 @@ def test_only_a_trainings_losses_count() -> None:
 
 @pytest.mark.parametrize('patience', [-1, 0.5])
 def test_a_patience_that_is_not_valid(patience: float) -> None:
-    with pytest.raises(ValueError, match=re.escape(f'patience={patience!r} of FiniteHook must be')):
+    with pytest.raises(ValueError, match=re.escape(f'FiniteHook.patience={patience!r} must be')):
         FiniteHook(patience=patience)
 
 

@@ -37,7 +37,7 @@ def test_config_errors(interval: int, begin: int) -> None:
 def test_a_checkpoint_that_is_only_loaded_leaves_the_table() -> None:
     hook = KNNMultiCropHook()
     checkpoint = dict(knn_multi_crop=dict(neighbours=torch.zeros(2, 1)))
-    hook.after_load_checkpoint(SimpleNamespace(_resume=False), checkpoint)  # no data set is asked
+    hook.after_load_checkpoint(SimpleNamespace(_resume=False), checkpoint)  # no dataset is read
 
 
 def test_the_training_set_is_read_inside_its_wrappers() -> None:

@@ -6,7 +6,7 @@ from mmrel.engine.hooks import LabeledSetHook
 
 
 def test_it_needs_a_semi_supervised_set() -> None:
-    """Numbers that do not fit are tested by the command, in tests/tools/test_train_simmatch.py."""
+    """tests/tools/test_train_simmatch.py tests mismatched numbers, with the command."""
     loader = SimpleNamespace(dataset=[0, 1])
     runner = SimpleNamespace(train_loop=SimpleNamespace(dataloader=loader), model=None)
     with pytest.raises(TypeError, match='type=SemiSupervisedDataset, not list'):

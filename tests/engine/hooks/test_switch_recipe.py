@@ -1,4 +1,4 @@
-"""mmpretrain's SwitchRecipeHook with our sampler, wrappers, lasting workers and resume."""
+"""mmpretrain's SwitchRecipeHook with our sampler, wrappers, persistent workers and resume."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def _run(cfg: Config) -> _Record:
 
 
 def _expected(cfg: Config, epoch: int, index: int) -> list[torch.Tensor]:
-    """A sample read anew, by the pipeline of its epoch."""
+    """A sample, read again with the pipeline of its epoch."""
     dataset = dict(cfg.train_dataloader.dataset)
     if epoch >= 2:  # the third
         pipeline = cfg.custom_hooks[0].schedule[0].train_pipeline
@@ -76,7 +76,7 @@ def test_views_are_those_of_the_epochs_recipe_also_when_resumed(tmp_path: Path) 
     root = make_folder(tmp_path / 'images', classes=2, each=8)
     cfg = _config(root, tmp_path / 'whole')
     _assert_views(cfg, _run(cfg), range(5))
-    for start in (2, 4):  # the recipe changes at once, or has changed before
+    for start in (2, 4):  # the recipe changes right after resuming, or has changed before
         again = _config(root, tmp_path / f'resumed-{start}')
         again.update(resume=True, load_from=f'{cfg.work_dir}/epoch_{start}.pth')
         _assert_views(again, _run(again), range(start, 5))

@@ -23,7 +23,7 @@ def _copy(root: Path, target: Path, *names: str) -> Path:
 
 
 def _runner(bank: Path, queries: Path, work_dir: Path, **options) -> Runner:
-    """The untrained network of TINY, the same each time."""
+    """The untrained network of TINY, the same in each call."""
     torch.manual_seed(0)
     cfg = load_config(
         str(TINY),
@@ -44,7 +44,7 @@ def _runner(bank: Path, queries: Path, work_dir: Path, **options) -> Runner:
 def test_queries_that_lack_a_class_have_the_scores_of_the_whole(
     images: Path, tmp_path: Path
 ) -> None:
-    """Folder by folder as together: numbered alone, class1 and class2 would be 0 and 1."""
+    """Folders score alone as they do together: numbered alone, class1 and class2 are 0 and 1."""
     rest = _copy(images, tmp_path / 'rest', 'class1', 'class2')
     first = _copy(images, tmp_path / 'first', 'class0')
     top1 = []
@@ -54,19 +54,19 @@ def test_queries_that_lack_a_class_have_the_scores_of_the_whole(
         loop = runner.test_loop
         assert class_names(loop.dataloader.dataset) == ('class0', 'class1', 'class2')
         assert loop.evaluator.dataset_meta['classes'] == loop.classes
-    assert top1[0] > 50  # a colour a class
+    assert top1[0] > 50  # each class has a color
     assert 48 * top1[0] == pytest.approx(16 * top1[1] + 32 * top1[2], rel=1e-5)
 
 
 def test_a_bank_of_several_folders(images: Path, tmp_path: Path) -> None:
-    """The parts of a concatenated training set are the bank, read as the queries are."""
+    """All parts of a concatenated training set form the bank, with the queries' pipeline."""
     part = dict(load_config(str(TINY)).train_dataloader.dataset, data_root=str(images))
     both = dict(_delete_=True, type='ConcatDataset', datasets=[part, part])
     cfg = load_config(str(TINY), {'train_dataloader.dataset': both}, str(tmp_path))
     cfg.val_dataloader.dataset.data_root = str(images)
     test_from_val(cfg)
     runner = build_runner(cfg)
-    assert runner.test()['knn3/top1'] > 50  # a colour a class
+    assert runner.test()['knn3/top1'] > 50  # each class has a color
     loop = runner.test_loop
     bank = loop.bank_dataloader.dataset
     assert len(bank) == 96
@@ -128,7 +128,7 @@ def test_the_teacher_is_scored_beside_the_student(images: Path, tmp_path: Path) 
     assert set(both) == {f'{p}knn3/top{n}' for p in ('', 'teacher/') for n in (1, 5)}
     alone = _runner(images, images, tmp_path / 'student')
     assert alone.test()['knn3/top1'] == both['knn3/top1']
-    # The student with the teacher's weights scores as the teacher does.
+    # A student with the teacher's weights gets the teacher's score.
     alone.model.backbone.load_state_dict(runner.model.teacher.backbone.state_dict())
     assert alone.test()['knn3/top1'] == both['teacher/knn3/top1'] != both['knn3/top1']
 

@@ -23,7 +23,7 @@ def _gradients(model: nn.Module, step: int) -> None:
 
 
 def _slow_step(w, g, buffer, lr, momentum, decay, trust, excluded):
-    """One tensor, by the words of the method."""
+    """One tensor, following the description of the method."""
     g = g.clone()
     if not excluded:
         g += decay * w

@@ -1,4 +1,4 @@
-"""K-shot NAS: the one-shot supernet, the two steps, ranks, statistics, cut-out networks."""
+"""K-shot NAS: the one-shot supernet, the two steps, ranks, statistics, extracted networks."""
 
 import copy
 from pathlib import Path
@@ -60,7 +60,7 @@ def _batch(size: int = 8, seed: int = 1) -> dict:
 
 
 class _Plain(nn.Module):
-    """The ordinary layer in the place of a K = 1 one: torch's parameters, no code."""
+    """An ordinary layer in place of one with K = 1: torch's parameters, no code."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ def test_operations_that_the_path_leaves_out_do_not_move() -> None:
 
 
 def test_parts_see_their_path_and_code() -> None:
-    """The simplex-net's loss and gradient are those of the parts, put together by hand."""
+    """The simplex-net's loss and gradient are those of the parts, combined by hand."""
     model = _build(MOBILE, regulariser=dict(type='WidthSimilarityLoss', loss_weight=0.5)).double()
     data = _batch(10)
     images, labels = data['inputs'].double(), torch.arange(10) % 3
@@ -238,7 +238,7 @@ def _on_rank(rank: int) -> dict:
     inner = model.module
     optimisers, found = _optimisers(inner), {}
     for step in range(3):
-        # Each rank has images of its own.
+        # Each rank has different images.
         model.train_step(_batch(seed=10 * step + rank), optimisers)
     start, middle, end = _two_steps(inner)
     found['weights'] = sorted(_changed(start, middle))
@@ -269,7 +269,7 @@ def _mean_step_on_rank(rank: int) -> dict:
 
 
 def test_two_ranks_make_the_weights_step_of_one_with_the_whole_batch() -> None:
-    """With BN in eval mode, whose statistics are otherwise each rank's own."""
+    """With BN in eval mode, because each rank otherwise has its own statistics."""
     model = _build(CELLS).eval()
     model.train_step(_batch(8), _optimisers(model))
     parts = run_ranks(_mean_step_on_rank, 2)
@@ -309,7 +309,7 @@ def test_calibration_is_one_pass_and_leaves_nothing_to_the_next_path() -> None:
     assert torch.equal(model.path_logits(images, second), running)  # not the first one's
     model.prepare_path(second, batches)
     assert torch.equal(model.path_logits(images, second), alone)
-    # As a network of torch's norms without momentum that sees the batches once.
+    # Like torch's BN with momentum=None after one pass over the batches.
     network = MODELS.build(model.space.subnet(second))
     network.load_state_dict(model.subnet_state_dict(second))
     for module in network.modules():
@@ -421,7 +421,7 @@ def test_logits_are_float32_under_autocast(parts: dict) -> None:
         (CELLS, dict(parts=0), 'model.parts=0'),
         (CELLS, dict(simplex_interval=0), 'model.simplex_interval=0'),
         (CELLS, dict(warmup_epochs=-1), 'model.warmup_epochs=-1'),
-        (CELLS, dict(regulariser=dict(type='WidthSimilarityLoss')), 'no choice of width'),
+        (CELLS, dict(regulariser=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
         (dict(CELLS, backbone=MOBILE['backbone']), {}, 'needs space.type=MobileNetV2SESpace'),
     ],
@@ -435,14 +435,14 @@ def test_config_errors_come_when_the_model_is_built(
 
 def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
     model = _build(CELLS, parts=9)
-    with pytest.raises(ValueError, match=r'a batch of 8 cannot be cut into model\.parts=9'):
+    with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
         model.train_step(_batch(), _optimisers(model))
     # At the first step, not when the warm-up is over.
     late, never = _build(CELLS, parts=9, warmup_epochs=3), _build(CELLS, warmup_epochs=5)
     with at_iteration(0, 10, 5):
-        with pytest.raises(ValueError, match=r'a batch of 8 cannot be cut into model\.parts=9'):
+        with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
             late.train_step(_batch(), _optimisers(late))
-        with pytest.raises(ValueError, match=r'warmup_epochs=5 is as long as the run of 5'):
+        with pytest.raises(ValueError, match=r'warmup_epochs=5 is not shorter than the run of 5'):
             never.train_step(_batch(), _optimisers(never))
     with pytest.raises(TypeError, match='KShotOptimWrapperConstructor'):
         model.train_step(_batch(), _optimisers(model)['weights'])
@@ -454,7 +454,7 @@ def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
 def test_decay_of_norms_is_set_by_name(parts: dict) -> None:
     sgd = dict(type='SGD', lr=0.1, weight_decay=1e-4)
     cfg = dict(type='OptimWrapper', optimizer=sgd, simplex_net=dict(optimizer=sgd))
-    with pytest.raises(ValueError, match=r'norm_decay_mult does not know layers with K weights'):
+    with pytest.raises(ValueError, match=r'norm_decay_mult has no effect on layers with K weights'):
         KShotOptimWrapperConstructor(cfg, dict(norm_decay_mult=0))
     model = _build(parts)
     by_name = dict(custom_keys=dict(norm=dict(decay_mult=0)))

@@ -46,5 +46,5 @@ def test_only_the_head_learns_and_it_is_a_linear_map_of_pooled_features(backbone
 
 
 def test_a_width_that_is_not_the_backbones_is_refused() -> None:
-    with pytest.raises(ValueError, match=r'model\.head\.in_channels=33.*gives 32'):
+    with pytest.raises(ValueError, match=r'model\.head\.in_channels=33.*has 32'):
         _build('resnet', in_channels=33)

@@ -155,7 +155,7 @@ def test_a_global_batch_larger_than_the_memory_is_refused() -> None:
 
 
 def test_the_teacher_moves_once_a_step_of_accumulated_gradients() -> None:
-    """Two iterations a step: the teacher is that of one move a step, by hand."""
+    """Two iterations per step: the teacher equals one updated by hand once per step."""
     model = _build(batch_shuffle=False).double()
     student, teacher = model.neck.parameters, model.teacher.neck.parameters
     generator = torch.Generator().manual_seed(2)

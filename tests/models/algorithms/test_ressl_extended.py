@@ -47,7 +47,7 @@ def _views(seed: int = 1) -> list[Tensor]:
 
 
 def _reference(model: nn.Module, views: list[Tensor], share: float) -> tuple[Tensor, dict]:
-    """Loss and gradients of the description, on a model that has not stepped yet."""
+    """Loss and gradients as described, for a model before its first step."""
     *strong, weak = views
     memory = model.memory.read().clone()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""ReSSL gives the figures that the authors' program gave, step by step."""
+"""ReSSL reproduces the values of the authors' program, step by step."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def _build(case: dict) -> torch.nn.Module:
 
 
 def _start_state(case: dict) -> dict[str, torch.Tensor]:
-    """The official start weights under our names; the teacher equals the student."""
+    """The official initial weights under our names; the teacher equals the student."""
     seed, state = case['seed'], {}
     for key, shape in case['keys'].items():
         if key.endswith('queue_ptr'):

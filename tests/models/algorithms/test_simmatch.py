@@ -110,7 +110,7 @@ def _on_rank(rank: int, eman: bool, steps: int) -> dict:
 
 @pytest.mark.parametrize('eman', [False, True])
 def test_two_ranks_equal_one_with_the_whole_batch(eman: bool) -> None:
-    """Bank, alignment, teacher and warm-up; images are in a batch twice here and there."""
+    """Bank, alignment, teacher and warm-up; some images occur twice in a batch."""
     batches = _batches(4)
     alone = _train(_build('SyncBN', eman, instance_head=_WARMUP).double(), batches)
     parts = run_ranks(_on_rank, 2, eman, 4)
@@ -124,7 +124,7 @@ def test_two_ranks_equal_one_with_the_whole_batch(eman: bool) -> None:
 
 
 def test_losses_are_the_heads_of_what_the_networks_give() -> None:
-    """With BN in eval mode, so that the parts can be put together by hand."""
+    """With BN in eval mode, so that the parts can be combined by hand."""
     (views, samples), = _batches(1)  # fmt: skip
     model = _build().double().eval()
     labeled, strong, weak = views
@@ -278,7 +278,7 @@ def test_parts_follow_each_other_and_the_teacher_follows_the_student() -> None:
         (
             dict(batch_shuffle=True, teacher=dict(average_buffers=True)),
             ValueError,
-            'model.batch_shuffle=True does nothing',
+            'model.batch_shuffle=True has no effect',
         ),
         (dict(teacher=dict(momentum=2)), ValueError, 'teacher.momentum=2'),
         (dict(alpha=0.9), TypeError, 'alpha'),
@@ -321,7 +321,7 @@ def test_a_wrong_batch_is_refused(change, error: type, message: str) -> None:
 
 
 def test_the_teacher_moves_once_a_step_of_accumulated_gradients() -> None:
-    """Three iterations a step, and a last step of one: moves after these alone."""
+    """Three iterations per step, one in the last: the teacher moves only after steps."""
     model = _build().double()
     student, teacher = model.classifier.weight, model.teacher.classifier.weight
     expected = teacher.detach().clone()

@@ -1,4 +1,4 @@
-"""SimMatch gives the figures that the authors' program gave, step by step."""
+"""SimMatch reproduces the values of the authors' program, step by step."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def _build(case: dict) -> torch.nn.Module:
 
 
 def _start_state(case: dict) -> dict[str, torch.Tensor]:
-    """The official start weights under our names; the teacher equals the student."""
+    """The official initial weights under our names; the teacher equals the student."""
     seed, state = case['seed'], {}
     for key, shape in case['keys'].items():
         name = key.removeprefix('module.')
@@ -79,7 +79,7 @@ def _batch(case: dict, step: int, index: list[int]) -> tuple[list[torch.Tensor],
 
 
 def _watch(model: torch.nn.Module) -> dict:
-    """What the semantic head takes and gives, filled by a forward."""
+    """The semantic head's inputs and outputs, filled in by a forward."""
     seen = {}
     head_loss = model.head.loss
 

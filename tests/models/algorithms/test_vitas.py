@@ -43,7 +43,7 @@ def _labels(samples: list[DataSample]) -> torch.Tensor:
 def test_the_loss_is_of_the_sum_of_both_sides() -> None:
     model = _model().eval()
     images, samples = _batch()
-    path = PathSampler(model.space).next()  # the step's, drawn apart
+    path = PathSampler(model.space).next()  # the step's path, drawn separately
     loss = model(images, samples, mode='loss')['loss']
     total = model.path_logits(images, path).sum(0)
     rows = total.log_softmax(1)[torch.arange(8), _labels(samples)]
@@ -121,16 +121,16 @@ def test_a_checkpoint_of_another_space_is_refused() -> None:
     state = _model(space=dict(SMALL_SPACE, heads=(1, 4), num_classes=5)).state_dict()
     with pytest.raises(ValueError, match=r'another search space: choices\.block0\.heads is \[1, 4'):
         _model().load_state_dict(state)
-    with pytest.raises(ValueError, match='mlp_dims is 40 there and 32 here'):
+    with pytest.raises(ValueError, match='mlp_dims is 40 in the checkpoint, but 32 in the config'):
         mmengine_load(_model(), _model(space=dict(SMALL_SPACE, mlp_dims=40)).state_dict())
-    # How paths are sampled is no part of a space.
+    # How paths are sampled is not part of a space.
     _model().load_state_dict(_model(space=dict(SMALL_SPACE, identity_probability=0.1)).state_dict())
     identity = SpaceIdentity(small_space())
     identity.load_state_dict(SpaceIdentity(small_space()).state_dict())
 
 
 def test_every_projection_trains_in_random_steps() -> None:
-    # The smallest network: what counts is which projections move, and that they go on moving.
+    # The smallest network: the test is which projections move, and that they keep moving.
     model = _model(space=dict(SMALL_SPACE, embed_dims=10, mlp_dims=8, qkv_dims=48)).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     images, samples = _batch(2)
@@ -145,17 +145,17 @@ def test_every_projection_trains_in_random_steps() -> None:
         for name, p in projections.items():
             moved = not torch.equal(p, before[name])
             moves[name] += moved
-            # Trained again after it has been passed over.
+            # Still trained in later steps.
             late[name] |= moved and step >= 100
     assert len(projections) == 3 * 2 * 2
     assert all(late.values()), late
     weights = [n for name, n in moves.items() if name.endswith('.weight')]
-    # Each of two head choices by (1 - 0.5) / 2 of the steps.
+    # Each of two head choices in (1 - 0.5) / 2 of the steps.
     np.testing.assert_allclose(np.array(weights) / 200, 0.25, atol=0.12)
 
 
 def _ranked(rank: int, size: int) -> dict[str, torch.Tensor]:
-    """Three steps on a part of the batch: gradients, and how often each path was met."""
+    """The state after three steps on this rank's part of the batch."""
     model = _model().double().eval()
     wrapped = model
     if size > 1:
@@ -182,7 +182,7 @@ def test_two_processes_are_one_with_the_whole_batch() -> None:
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        (dict(val_path='widest'), r'model\.val_path: a path is a dict'),
+        (dict(val_path='widest'), r'model\.val_path: a path must be a dict'),
         (dict(val_path=dict(patch=4)), r"model\.val_path: the path lacks 'block0\.heads'"),
         (
             dict(head=dict(type='SlicedLinearClsHead', num_classes=7)),

@@ -1,4 +1,4 @@
-"""What the authors' programs computed: costs and logits of networks and supernet paths."""
+"""Costs and logits of networks and supernet paths, compared with the authors' programs."""
 
 import json
 from pathlib import Path

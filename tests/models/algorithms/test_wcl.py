@@ -97,7 +97,7 @@ def test_sync_bn_is_the_projectors_too() -> None:
 
 
 def test_losses_are_the_heads_of_what_the_projectors_give() -> None:
-    """With BN in eval mode, so that the parts can be put together by hand."""
+    """With BN in eval mode, so that the parts can be combined by hand."""
     views = _views((16, 16, 12))
     model = _build().double().eval()
     losses = model(views, mode='loss')
@@ -115,7 +115,7 @@ def test_each_view_has_batch_statistics_of_its_own() -> None:
     views = _views()
     model = _build().double()
     with torch.no_grad():
-        # A scaled and shifted view is the same to BN, if its statistics are its own.
+        # BN removes a view's scale and shift if its statistics are only that view's.
         shifted = model([views[0], 7 * views[1]], mode='loss')
         plain = model(views, mode='loss')
     torch.testing.assert_close(shifted, plain, rtol=1e-3, atol=0)
@@ -158,7 +158,7 @@ def test_purity_is_logged_where_there_are_classes() -> None:
 def _purity_on_rank(rank: int, views: list) -> dict:
     half = slice(rank * 6, rank * 6 + 6)
     model = _build().double().eval()
-    samples = _samples([0, 1, 2] * 2 if rank else [None] * 6)  # one rank has no class at all
+    samples = _samples([0, 1, 2] * 2 if rank else [None] * 6)  # one rank has no classes
     return model([v[half] for v in views], samples, mode='loss')
 
 
@@ -169,7 +169,7 @@ def test_a_rank_without_classes_does_not_hang_the_others() -> None:
 
 
 def test_loss_is_float32_under_autocast_and_near_the_full_one() -> None:
-    # Every image is there twice: bf16 does not change who is whose neighbour.
+    # Every image occurs twice, so bf16 does not change the nearest neighbors.
     views = [v.float().repeat(2, 1, 1, 1) for v in _views(batch=4)]
     model = _build()
     full = copy.deepcopy(model)(views, mode='loss')
@@ -206,5 +206,5 @@ def test_config_errors_come_when_the_model_is_built(
 
 
 def test_a_single_view_is_refused() -> None:
-    with pytest.raises(ValueError, match='needs two views of an image and got 1'):
+    with pytest.raises(ValueError, match='needs at least two views of an image, but got 1'):
         _build().double()(_views((16,)), mode='loss')

@@ -1,4 +1,4 @@
-"""WCL gives the figures that the authors' program gave."""
+"""WCL reproduces the values of the authors' program."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.distributed import run_ranks
 
 
 def _build(case: dict) -> torch.nn.Module:
-    """The authors' network with their start weights, under our names."""
+    """The authors' network with its initial weights, under our names."""
     hidden = case['keys']['module.head1.linear1.weight'][0]
     dim = case['keys']['module.head1.linear3.weight'][0]
     model = MODELS.build(
@@ -73,7 +73,7 @@ def _views(case: dict, prefix: str, batch: int) -> list[torch.Tensor]:
 
 
 def _logits(own: torch.Tensor, others: list[torch.Tensor], t: float) -> torch.Tensor:
-    """As the cases write them: own views first, itself taken out of each row, (2b, 2B - 1)."""
+    """In the order of the cases: own views first, each row without itself, (2b, 2B - 1)."""
     rows = own.flatten(0, 1)
     columns = torch.cat([rows, *(part[v] for v in (0, 1) for part in others)])
     keep = ~torch.eye(len(rows), len(columns), dtype=torch.bool)
@@ -81,7 +81,7 @@ def _logits(own: torch.Tensor, others: list[torch.Tensor], t: float) -> torch.Te
 
 
 def _watch(model: torch.nn.Module) -> dict:
-    """What goes into the instance head and comes out of the graph head, filled by a forward."""
+    """The instance head's inputs and the graph head's outputs, filled in by a forward."""
     seen = {}
     model.head.register_forward_pre_hook(lambda _, args: seen.update(views=args[0].detach()))
     model.graph_head.register_forward_hook(lambda _, __, out: seen.update(labels=out[1]))

@@ -1,4 +1,4 @@
-"""Pre-trained weights arrive and stay, by every way that loads them."""
+"""Every way to load pre-trained weights loads them all and keeps them."""
 
 import copy
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def _build(config: dict, **changes) -> nn.Module:
 
 
 def _resized(positions: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:
-    """OpenCV's cubic interpolation, the class token's position as it is."""
+    """OpenCV's cubic interpolation; the class token's position is unchanged."""
     token, maps = positions[:, :1], positions[0, 1:].unflatten(0, source)
     size = target[::-1]
     maps = cv2.resize(maps.double().numpy(), size, interpolation=cv2.INTER_CUBIC)
@@ -73,13 +73,13 @@ def test_a_state_dict_is_resized(trained: nn.Module) -> None:
     model.load_state_dict(state)  # strict
     _check(model, trained)
     assert state['stem.pos_embed'].shape == (1, 17, 6)
-    # What the small network computes for large images is what the resized one computes.
+    # For large images, the small network and the resized one give the same result.
     image = torch.randn(2, 3, *LARGE)
     torch.testing.assert_close(model.eval()(image)[0], trained.eval()(image)[0])
 
 
 def test_no_change_of_size_changes_nothing(trained: nn.Module) -> None:
-    model = _build(VIT, img_size=(15, 13))  # as many patches
+    model = _build(VIT, img_size=(15, 13))  # the same number of patches
     model.load_state_dict(trained.state_dict())
     assert torch.equal(model.stem.pos_embed, trained.stem.pos_embed)
 
@@ -231,9 +231,9 @@ def test_a_resumed_run_keeps_its_size(trained: nn.Module) -> None:
     ('size', 'tokens', 'grid'),
     [
         ((16, 16), 26, (5, 5)),
-        ((16, 32), 33, (4, 8)),  # no square: the aspect ratio of the stem
+        ((16, 32), 33, (4, 8)),  # not a square: the stem's aspect ratio
         ((32, 16), 9, (4, 2)),
-        ((16, 32), 17, (4, 4)),  # a square first
+        ((16, 32), 17, (4, 4)),  # a square takes precedence
     ],
 )
 def test_the_grid_of_other_weights(
@@ -249,7 +249,7 @@ def test_a_grid_that_is_not_known_is_refused() -> None:
     stem = PatchStem(16, 4, 6)
     state = dict(stem.state_dict(), pos_embed=torch.randn(1, 33, 6))
     with pytest.raises(
-        ValueError, match=r'pos_embed of the checkpoint has 32 positions, neither a'
+        ValueError, match=r'pos_embed of the checkpoint has 32 positions: neither a'
     ):
         stem.load_state_dict(state)
 

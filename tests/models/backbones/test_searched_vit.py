@@ -1,4 +1,4 @@
-"""The stand-alone searched network against plain arithmetic, and as others use it."""
+"""The stand-alone searched network against plain arithmetic, and in typical use."""
 
 import pytest
 import torch
@@ -89,7 +89,7 @@ def test_norms_and_drop_path() -> None:
     assert model.norm.eps == 1e-5
     assert {model.blocks[i].norm1.eps for i in (0, 2)} == {1e-6}
     assert {model.blocks[i].norm2.eps for i in (0, 2)} == {1e-6}
-    # Identity blocks have their place in the depth.
+    # Identity blocks count in the depth.
     rates = [model.blocks[i].drop_path.drop_prob for i in (0, 2)]
     assert rates == pytest.approx([0.0, 0.3])
 
@@ -103,7 +103,7 @@ def test_other_image_sizes_and_stages(mmrel_scope: None) -> None:
     first, last = model(torch.randn(1, 3, 16, 16))
     assert not torch.allclose(first, last)
     assert feature_dim(model) == 10
-    # Constant position embeddings stay what they are when they are interpolated.
+    # Interpolation does not change constant position embeddings.
     model.stem.pos_embed.fill_(0.5)
     grey = torch.ones(1, 3, 8, 8)
     tokens = model.stem(grey)[0]

@@ -1,4 +1,4 @@
-"""The backbones as those of dense prediction: maps, frozen stages, norms, less memory."""
+"""The backbones for dense prediction: maps, frozen stages, norms, checkpointing."""
 
 import copy
 from itertools import chain
@@ -83,7 +83,7 @@ PARTS = {
     'vit': [['stem'], ['blocks.0'], ['blocks.1'], ['blocks.2', 'norm']],
     'resnet': [['conv1', 'bn1'], ['layer1'], ['layer2'], ['layer3'], ['layer4']],
 }
-# The layer whose output a stage gives, where the stage ends with one.
+# The layer whose output is the stage's output, if the stage ends with one.
 LAYERS = {
     'wide': ['stages.0.0', 'stages.1.0'],
     'cell': ['stages.0.0', 'stages.1.0'],
@@ -143,7 +143,7 @@ def test_each_stage_gives_its_map(name: str) -> None:
         assert torch.equal(x, given[layer])
     (last,) = default(image)
     assert torch.equal(outputs[-1], last)
-    # Any order, negative places, less than all.
+    # Any order, negative indices, only some stages.
     some.load_state_dict(default.state_dict())
     for x, y in zip(some(image), (outputs[0], outputs[-1]), strict=True):
         assert torch.equal(x, y)
@@ -270,7 +270,7 @@ def test_norms_that_do_not_fit_are_refused(name: str, norm_cfg: dict, message: s
 @pytest.mark.parametrize('indices', [4, -5, (0, 4), (), (0, 0), (1, -2, 'a'), '0', None, (True,)])
 def test_outputs_that_do_not_exist_are_refused(name: str, indices: object) -> None:
     if name == 'wide' and indices == (1, -2, 'a'):
-        indices = (1, -2)  # twice the same of three
+        indices = (1, -2)  # the same stage twice, of three
     with pytest.raises(ValueError, match=r'backbone\.out_indices=.* different integers from -\d'):
         _build(name, out_indices=indices)
 

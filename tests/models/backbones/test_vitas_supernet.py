@@ -1,4 +1,4 @@
-"""The super-transformer: a path is the network that is cut out of it."""
+"""The super-transformer: a path equals the network extracted from it."""
 
 import itertools
 
@@ -34,7 +34,7 @@ def test_a_cut_out_subnet_is_its_path(model: ViTAS, seed: int) -> None:
         subnet.load_state_dict(model.subnet_state_dict(path, side))  # strict
         error = (subnet(image) - expected).abs().max() / expected.square().mean().sqrt()
         assert error < 1e-5
-        # The same weights fit the network that is retrained, whose scale is its own.
+        # The weights also fit the network for retraining, which has its own scale.
         MODELS.build(model.space.subnet(path)).load_state_dict(model.subnet_state_dict(path, side))
 
 
@@ -52,7 +52,7 @@ def test_weights_are_cut_from_the_ends(model: ViTAS) -> None:
     assert torch.equal(left['backbone.stem.pos_embed'], positions[:, :, :d])
     assert torch.equal(right['backbone.stem.pos_embed'], positions[:, :, -d:])
     assert torch.equal(right['head.fc.weight'], model.head.fc.weight[:, -d:])
-    # Copies: training on does not change them.
+    # They are copies: further training does not change them.
     before = left[key].clone()
     fused.zero_()
     assert torch.equal(left[key], before)
@@ -70,7 +70,7 @@ def test_a_path_leaves_nothing_behind(model: ViTAS) -> None:
 
 
 def _expected_gradient(model: ViTAS, path: dict) -> dict[str, torch.Tensor]:
-    """Where the parameters that a path uses have been cut, as masks by name."""
+    """Masks by name: the part of each parameter that a path uses."""
     network = model.space.network(path)
     d = network['embed_dims']
     masks = {name: torch.zeros_like(p, dtype=torch.bool) for name, p in model.named_parameters()}
@@ -123,7 +123,7 @@ def test_what_a_path_uses_gets_a_gradient_and_nothing_else(model: ViTAS, seed: i
         got = parameter.grad != 0
         key_bias = torch.zeros_like(got)
         if '.attn.qk.' in name and name.endswith('.bias'):
-            # Softmax does not feel the keys' bias: its gradient is rounding.
+            # The softmax is invariant to the keys' bias: its gradient is rounding error.
             key_bias = parameter.grad.abs() < 1e-9
         assert torch.equal(got | key_bias, masks[name] | key_bias), name
 

@@ -1,4 +1,4 @@
-"""The warm-up's place in a run; in a real run, also resumed: tests/tools/test_warmup.py."""
+"""The warm-up's position in a run. For real and resumed runs: tests/tools/test_warmup.py."""
 
 import pytest
 

@@ -44,7 +44,7 @@ def test_equals_the_slow_reference(temperature: float, crops: int | None) -> Non
 
 
 def _dense(views: torch.Tensor, columns: torch.Tensor, first: int, t: float) -> torch.Tensor:
-    """As one classification, (2b, 2B - 1) logits: itself taken out by a mask."""
+    """As one classification, (2b, 2B - 1) logits; a mask removes the row itself."""
     rows, everyone = views.flatten(0, 1), columns.flatten(0, 1)
     b, size = views.shape[1], columns.shape[1]
     itself = torch.cat([torch.arange(b) + first, torch.arange(b) + size + first])

@@ -75,7 +75,7 @@ def test_half_precision_is_upcast() -> None:
 def _on_rank(rank: int, batch: dict) -> dict:
     half = {k: v[rank * 4 : rank * 4 + 4] for k, v in batch.items()}
     if rank == 0:
-        half['classes'] = None  # one rank knows no class at all
+        half['classes'] = None  # one rank has no classes
     return PseudoLabelHead(threshold=0.5).loss(**half)
 
 

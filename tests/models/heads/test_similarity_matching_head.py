@@ -106,7 +106,7 @@ def test_a_bank_of_128k_slots_in_bf16_gives_finite_losses() -> None:
         (dict(alpha=1.1), 'instance_head.alpha=1.1'),
         (dict(loss_weight=-1), 'instance_head.loss_weight=-1'),
         (dict(warmup_epochs=-1), 'instance_head.warmup_epochs=-1'),
-        (dict(warmup_epochs=1, warmup_iters=3), 'give one of them'),
+        (dict(warmup_epochs=1, warmup_iters=3), 'only one of them'),
     ],
 )
 def test_config_errors(change: dict, message: str) -> None:

@@ -17,7 +17,7 @@ def _vectors(*shape: int) -> torch.Tensor:
 
 
 def _labels(view: torch.Tensor) -> np.ndarray:
-    """SciPy's components of the nearest-neighbour graph."""
+    """SciPy's components of the nearest-neighbor graph."""
     similarity = view.detach().numpy() @ view.detach().numpy().T
     np.fill_diagonal(similarity, -np.inf)
     n = len(similarity)
@@ -160,5 +160,5 @@ def test_config_errors(temperature: float) -> None:
 
 
 def test_a_single_image_has_no_graph() -> None:
-    with pytest.raises(ValueError, match='2 images or more'):
+    with pytest.raises(ValueError, match='at least 2 images'):
         WeakLabelContrastHead()(_vectors(2, 1))

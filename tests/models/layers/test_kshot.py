@@ -19,7 +19,7 @@ CODE = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
 
 
 def _sum(theta: Tensor, *sizes: int) -> Tensor:
-    """The convex combination written out, cut after it is mixed."""
+    """The convex combination written out, sliced after mixing."""
     total = CODE[0] * theta[0] + CODE[1] * theta[1] + CODE[2] * theta[2]
     return total[tuple(slice(0, size) for size in sizes)]
 
@@ -84,7 +84,7 @@ def test_gradients_agree_with_finite_differences() -> None:
     assert torch.autograd.gradcheck(run, (x, *parameters))
     run(x).sum().backward()
     assert simplex.out.weight.grad.abs().max() > 0
-    # Channels that do not run have no gradient.
+    # Unused channels have no gradient.
     assert (conv.weight.grad[:, 3:] == 0).all()
     assert (conv.weight.grad[:, :, 2:] == 0).all()
 

@@ -14,7 +14,7 @@ def _batches(number: int, batch: int = 8, classes: int = 4) -> list[torch.Tensor
 def test_divides_by_the_mean_of_the_last_batches() -> None:
     module, past = DistributionAlignment(num_classes=4, size=3).double(), []
     for i, p in enumerate(_batches(7), 1):
-        past = [*past, p.mean(0)][-3:]  # a list that forgets, not a ring with zeros
+        past = [*past, p.mean(0)][-3:]  # a list of the last means, not a ring buffer with zeros
         ratio = p / (sum(past) / len(past))
         torch.testing.assert_close(module(p), ratio / ratio.sum(1, keepdim=True))
         torch.testing.assert_close(module.queue.sum(0), sum(past))
@@ -22,7 +22,7 @@ def test_divides_by_the_mean_of_the_last_batches() -> None:
 
 
 def test_a_batch_alone_comes_out_without_a_favourite_class() -> None:
-    """Where all rows are alike the mean is the row, and what is left is uniform."""
+    """If all rows are equal, the mean is the row, and the result is uniform."""
     module = DistributionAlignment(num_classes=4, size=5).double()
     p = torch.tensor([0.7, 0.2, 0.05, 0.05], dtype=torch.float64).repeat(6, 1)
     torch.testing.assert_close(module(p), torch.full_like(p, 0.25))

@@ -66,7 +66,7 @@ def test_a_written_batch_is_in_the_state_dict_at_once() -> None:
     torch.testing.assert_close(state['bank'][:, [4, 1]], z.T)
     assert state['labels'].tolist() == [0, 8, 0, 0, 7, 0]
     other = LabeledBank(size=6, dim=3)
-    other.write(z, torch.tensor([1, 1]), torch.tensor([0, 5]))  # forgotten by the load
+    other.write(z, torch.tensor([1, 1]), torch.tensor([0, 5]))  # dropped by loading
     other.load_state_dict(state)
     torch.testing.assert_close(other.read(), memory.read())
 

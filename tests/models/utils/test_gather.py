@@ -28,9 +28,9 @@ def test_gradients_on_two_ranks() -> None:
         rows = slice(rank * 3, rank * 3 + 3)
         for result in part.values():
             torch.testing.assert_close(result['rows'], x, rtol=0, atol=0)
-        # The mean over ranks of what the ranks have for their rows is the whole's.
+        # Averaged over ranks, the gradient of a rank's rows is that of the whole batch.
         torch.testing.assert_close(part['all']['grad'] / 2, whole.grad[rows])
-        # The others: with the columns put in by hand.
+        # The other two: with the columns built by hand.
         own = x[rows].clone().requires_grad_()
         other = x[3:] if rank == 0 else x[:3]
         columns = [own, other] if rank == 0 else [other, own]

@@ -25,7 +25,7 @@ def _scipy(neighbour: np.ndarray) -> np.ndarray:
 
 
 def _chain(n: int, draw: np.random.Generator) -> np.ndarray:
-    """Each node linked to the next of a random order, the last to one that is drawn."""
+    """Each node linked to the next in a random order, the last to a random one."""
     order, neighbour = draw.permutation(n), np.empty(n, int)
     neighbour[order[:-1]] = order[1:]
     neighbour[order[-1]] = order[draw.integers(n)]
@@ -45,7 +45,7 @@ def _neighbours(kind: str, n: int, draw: np.random.Generator) -> np.ndarray:
         return draw.permutation(n)
     if kind == 'chain':
         return _chain(n, draw)
-    if kind == 'chains':  # several, side by side
+    if kind == 'chains':  # several separate ones
         starts = np.array_split(np.arange(n), max(1, n // 50))
         return np.concatenate([part[0] + _chain(len(part), draw) for part in starts])
     if kind == 'nearest':
@@ -58,7 +58,7 @@ KINDS = ['random', 'permutation', 'chain', 'chains', 'nearest', 'ties']
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_components_are_scipys(kind: str) -> None:
-    """1,002 graphs over the six kinds; numbers too are equal, so is their order."""
+    """1,002 graphs over the six kinds. The component numbers are equal too."""
     draw = np.random.default_rng(KINDS.index(kind))
     sizes = [2, 3, 4, 5, 127, 128, 129, 2000, *draw.integers(2, 2001, 159)]
     for n in sizes:
@@ -68,7 +68,7 @@ def test_components_are_scipys(kind: str) -> None:
 
 
 def test_longest_ways_to_the_cycle() -> None:
-    """A chain into a cycle at its end, in the order that needs all the steps, at every size."""
+    """A chain that ends in a cycle, in the order that needs all the steps, for every size."""
     for n in range(1, 70):
         for cycle in {1, min(2, n), n // 2 + 1, n}:
             neighbour = (np.arange(n) - 1) % n
@@ -104,7 +104,7 @@ def test_bf16_is_compared_in_float32() -> None:
 
 
 class _Reads(TorchDispatchMode):
-    """Counts what the host waits for, and operations at all."""
+    """Counts reads by the host, and all operations."""
 
     waits = 0
     calls = 0
@@ -127,7 +127,7 @@ def test_rounds_follow_the_size_not_the_graph_and_nothing_is_read() -> None:
     draw = np.random.default_rng(0)
     counts = [count(_neighbours(kind, 1024, draw)) for kind in KINDS]
     assert len(set(counts)) == 1
-    # Four times the nodes: two rounds more.
+    # Four times the nodes: two more rounds.
     per_round = (count(draw.permutation(4096)) - counts[0]) / 2
     assert 0 < per_round <= 4
 

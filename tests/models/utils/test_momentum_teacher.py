@@ -66,11 +66,11 @@ def test_an_update_that_is_due_uses_the_student_as_it_is_then() -> None:
     start = teacher.neck.weight.clone()
     teacher.update_later(student)
     torch.testing.assert_close(teacher.neck.weight, start, rtol=0, atol=0)
-    nn.init.ones_(student['neck'].weight)  # the optimiser's step
+    nn.init.ones_(student['neck'].weight)  # the optimizer's step
     expected = 0.9 * start + 0.1
     moved = teacher.state_dict()['neck.weight'].clone()
     torch.testing.assert_close(moved, expected)
-    teacher.catch_up()  # nothing is due any more
+    teacher.catch_up()  # nothing is due anymore
     torch.testing.assert_close(teacher.neck.weight, moved, rtol=0, atol=0)
 
 

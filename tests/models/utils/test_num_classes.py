@@ -1,4 +1,4 @@
-"""Where a number of classes stands, and what it follows from."""
+"""Where the number of classes is set, and how it is derived."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_the_number_stands_where_the_classifier_reads_it(
 ) -> None:
     assert complete_count(model, None, lambda: 7) == 7
     assert (model[part] if part else model)['num_classes'] == 7
-    # Now it is stated.
+    # Now it is set.
     assert complete_count(model, None, lambda: 8) is None
     assert (model[part] if part else model)['num_classes'] == 7
 
@@ -73,19 +73,21 @@ def test_a_checkpoint_that_will_be_loaded_decides(mmrel_scope: None, tmp_path: P
     torch.save(dict(state_dict=state), path)
     assert checkpoint_count(path) == 5
     assert complete_count(_linear(), path, lambda: 7) == 5
-    # A backbone alone does not.
+    # A checkpoint with only a backbone does not.
     torch.save(dict(state_dict={'backbone.conv.bias': torch.zeros(9)}), path)
     assert complete_count(_linear(), path, lambda: 7) == 7
-    with pytest.raises(ValueError, match=r"model\.head\.num_classes is left out, and '.*' has no"):
+    with pytest.raises(ValueError, match=r"model\.head\.num_classes is not set, and '.*' has no"):
         complete_count(_linear(), path)
 
 
 def test_without_anything_to_follow_the_key_is_named(mmrel_scope: None) -> None:
-    with pytest.raises(ValueError, match=r'no checkpoint and the training set no classes.*=\.\.\.'):
+    with pytest.raises(
+        ValueError, match=r'no checkpoint and the training set has no classes.*=\.\.\.'
+    ):
         complete_count(_linear(), None, lambda: None)
-    # A space has a number by default, but None asks for one that follows.
+    # A space has a default number, but None asks for a derived one.
     assert complete_count(dict(type='ViTAS', space=dict(type='ViTASSpace')), None) is None
-    with pytest.raises(ValueError, match=r'model\.space\.num_classes is left out'):
+    with pytest.raises(ValueError, match=r'model\.space\.num_classes is not set'):
         complete_count(dict(type='ViTAS', space=dict(type='ViTASSpace', num_classes=None)), None)
 
 
@@ -101,7 +103,7 @@ def test_names_are_those_of_the_classifier() -> None:
     meta = dict(dataset_meta=dict(classes=['b', 'a']))
     state = {'classifier.bias': torch.zeros(2)}
     assert checkpoint_classes(dict(state_dict=state, meta=meta)) == ('b', 'a')
-    # A self-supervised run's are only those of its folder.
+    # The names of a self-supervised run are only its folder's.
     assert checkpoint_classes(dict(state_dict={'neck.bias': state}, meta=meta)) is None
     for without in ({}, dict(meta=None), dict(meta=dict(dataset_meta=None)), state, [], None):
         assert checkpoint_classes(without) is None

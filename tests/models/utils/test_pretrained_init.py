@@ -70,7 +70,7 @@ GN = dict(type='GN', num_groups=32)
             "(type='mmrel.ResNetSmallImage')",
         ),
         (lambda **x: ResNet(50, style='caffe', **x), 'backbone.', '', "set style='pytorch'"),
-        # The file has more layers than the network, which has all of its own.
+        # The file has all of the network's layers, and more.
         (lambda **x: ResNet(18, **x), 'backbone.', 'of 120', "type='mmrel.ResNet', depth=50"),
     ],
     ids=['V1c', 'V1d', 'GN', 'no prefix', 'wrong prefix', '3x3 stem', 'caffe', 'depth'],
@@ -91,7 +91,7 @@ def test_layers_left_over_in_a_part_are_another_network(tmp_path: Path) -> None:
     message = _message(ResNet(50, init_cfg=_init(str(path), None)))
     assert '318 of 318' in message
     assert '306 unexpected in the checkpoint: layer3.6.conv1.weight' in message
-    # Whole parts may stay behind: here the last stage.
+    # Whole parts may be left out: here the last stage.
     shorter = ResNet(
         101,
         num_stages=3,
@@ -106,11 +106,11 @@ def test_layers_left_over_in_a_part_are_another_network(tmp_path: Path) -> None:
 def test_a_prefix_too_many(tmp_path: Path) -> None:
     path = tmp_path / 'bare.pth'
     torch.save(ResNet(18).state_dict(), path)
-    assert 'leave out prefix' in _message(ResNet(18, init_cfg=_init(str(path))))
+    assert 'remove prefix' in _message(ResNet(18, init_cfg=_init(str(path))))
 
 
 class _MobileNetOfMMDet(MobileNetV2):
-    """Stands for mmdet's class of this name, whose blocks name their layers otherwise."""
+    """Stands in for mmdet's class of this name, whose layers have other names."""
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)

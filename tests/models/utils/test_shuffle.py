@@ -28,7 +28,7 @@ def test_the_order_follows_from_the_iteration_and_goes_back(ranks: int) -> None:
         first, again = found[step]
         for one, other in zip(first, again, strict=True):
             assert torch.equal(one[0], other[0])
-            assert one[2]  # global random state is as it was
+            assert one[2]  # the global random state is unchanged
         whole = torch.cat([part[0] for part in first])
         assert sorted(whole.tolist()) == list(range(6 * ranks))
         assert whole.tolist() != list(range(6 * ranks))

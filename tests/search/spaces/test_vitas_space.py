@@ -1,4 +1,4 @@
-"""ViTAS's space against slow counts, and against what fvcore counts on built networks."""
+"""ViTAS's space against slow counts, and against fvcore's counts on built networks."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_flops_are_the_papers_sum_over_layers(seed: int) -> None:
 
 
 def _attention_macs(inputs: list, outputs: list) -> int:
-    """q k^T and its product with v: fvcore has no count of its own."""
+    """q k^T and its product with v, which fvcore does not count."""
     query, key = (value.type().sizes() for value in inputs[:2])
     batch, heads, tokens, width = query
     return 2 * batch * heads * tokens * key[2] * width
@@ -104,7 +104,7 @@ def test_largest_costs_most() -> None:
     largest = space.largest()
     (most,) = space.flops(space.indices([largest]))
     assert most >= space.flops(_draws(space, 2000)).max()
-    # Every other option costs less, but for heads, which cost nothing.
+    # Every other option costs less, except heads, which cost nothing.
     for name, options in space.choices.items():
         others = [option for option in options if option != largest[name]]
         costs = space.flops(space.indices([{**largest, name: option} for option in others]))
@@ -128,12 +128,12 @@ def test_sampling() -> None:
 @pytest.mark.parametrize('budget', [(0.9e9, 1.1e9), (0.55e9, 0.57e9), (1.4e9, 1.45e9)])
 def test_identity_probability_follows_the_budget(budget: tuple[float, float]) -> None:
     space = ViTASSpace(flops_budget=budget)
-    mean = space.flops(_draws(space, 1000)).mean()  # the draws that it was searched on
+    mean = space.flops(_draws(space, 1000)).mean()  # the draws used in the search
     assert budget[0] <= mean <= budget[1]
     assert space.identity_probability == pytest.approx(round(space.identity_probability, 2))
     fresh = space.flops(_draws(space, 20_000, seed=1)).mean()
     assert 0.95 * budget[0] <= fresh <= 1.05 * budget[1]
-    # Nearer to 0.5 there is none.
+    # No probability closer to 0.5 meets it.
     step = 0.01 if space.identity_probability < 0.5 else -0.01
     if space.identity_probability != 0.5:
         nearer = space.sample_indices(
@@ -161,7 +161,7 @@ def test_a_budget_that_no_probability_has(budget: tuple[float, float]) -> None:
         (dict(mlp_percents=(1.5,)), 'mlp_percents='),
         (dict(mlp_percents=(0.001,)), 'leaves no channel'),
         (dict(identity_probability=1.5), r'identity_probability=1\.5'),
-        (dict(identity_probability=0.5, flops_budget=(1, 2)), 'one of the two'),
+        (dict(identity_probability=0.5, flops_budget=(1, 2)), 'only one of them'),
         (dict(allow_identity=False, flops_budget=(1, 2)), 'allow_identity=False'),
         (dict(flops_budget=(2, 1)), '0 < low <= high'),
         (dict(flops_budget=(1,)), 'must be two numbers'),
