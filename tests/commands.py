@@ -12,10 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from tests.distributed import free_port
 from tests.process_state import as_in_a_new_process
 
 ROOT = Path(__file__).parents[1]
+IS_LINKED = (ROOT / 'mmrel' / '.mim').exists()
+linked = pytest.mark.skipif(not IS_LINKED, reason='mmrel/.mim is made by pip install -e .')
 TINY = ROOT / 'tests' / 'data' / 'tiny.py'
 TINY_LINEAR = ROOT / 'tests' / 'data' / 'tiny_linear.py'
 TINY_LOWSHOT = ROOT / 'tests' / 'data' / 'tiny_lowshot.py'

@@ -35,7 +35,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="use the momentum teacher's network (ReSSL, SimMatch)",
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='config changes, as a.b=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, as a.b=value'
     )
 
 

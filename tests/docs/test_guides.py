@@ -1,5 +1,6 @@
 """The code and the commands of docs/get_started.md, recipes.md and studies.md, run."""
 
+import ast
 import contextlib
 import io
 import re
@@ -10,8 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import mmrel
-from tests.commands import ROOT, call
+from tests.commands import ROOT, call, linked
 from tests.images import make_folder
 
 DOCS = ROOT / 'docs'
@@ -20,9 +20,6 @@ SMALL = ['train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=
          'val_dataloader.num_workers=0', 'model.backbone.stem_channels=4',
          'model.backbone.base_channels=4']  # fmt: skip
 DIGITS = ['train_dataloader.dataset.indices=64', 'val_dataloader.dataset.indices=64']
-linked = pytest.mark.skipif(
-    not (Path(mmrel.__file__).parent / '.mim').exists(), reason='this copy is not installed by pip'
-)
 
 
 def _blocks(page: str, language: str) -> list[str]:
@@ -133,11 +130,31 @@ def test_the_commands(folder: Path, words: list[str]) -> None:
     output = call(tool, *_arguments(tool, arguments), cwd=folder)
     assert re.search(r'knn\d+/top1: [\d.]+', output)
     work_dir = folder / arguments[arguments.index('--work-dir') + 1]
+    if work_dir.name == 'batch128':
+        (line,) = re.findall(r'^(auto_scale_lr: .*)$', (DOCS / 'recipes.md').read_text(), re.M)
+        assert line in output
     if work_dir.name == 'board':
         assert list(work_dir.glob('*/vis_data/events.out.tfevents.*'))
     if tool == 'train.py':
         config = Path(arguments[0]).name
         assert call('test.py', work_dir / config, next(work_dir.glob('*.pth')), cwd=folder)
+
+
+def test_errors_of_the_faq_are_ours() -> None:
+    """The parts of a quoted error between its values are in a message of the package."""
+    messages = [
+        node.value
+        for file in (ROOT / 'mmrel').rglob('*.py')
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    text = (DOCS / 'faq.md').read_text()
+    quoted = re.findall(r'^## `(?:error: )?([^`]+ [^`]+)`$', text, re.M)
+    assert len(quoted) == 2
+    for error in quoted:
+        part = max(re.split(r'[\w.]*=?\d+', error), key=len)
+        assert len(part) > 20
+        assert any(part.rstrip() in message for message in messages), error
 
 
 @pytest.mark.slow

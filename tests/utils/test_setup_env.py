@@ -8,16 +8,12 @@ from mmengine.hub import get_config
 from mmengine.hub import get_model as hub_model
 from mmengine.registry import MODELS, DefaultScope
 
-import mmrel
 from mmrel.models import WCL
 from mmrel.utils import register_all_modules
 from mmrel.utils.config_file import read_config
-from tests.commands import ROOT
+from tests.commands import ROOT, linked
 
 NAME = 'ressl/ressl_demo_digits.py'
-linked = pytest.mark.skipif(
-    not (Path(mmrel.__file__).parent / '.mim').exists(), reason='this copy is not installed by pip'
-)
 
 
 @linked
