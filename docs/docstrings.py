@@ -18,8 +18,7 @@ def _objects(module: griffe.Object) -> Iterator[griffe.Object]:
 class Docstrings(griffe.Extension):
     """Turn roles into links, where the API pages have the object, else into code.
 
-    Also adapt two lines to griffe: it knows `Examples:`, not `Example:`, and an error's
-    description must follow its type.
+    Also rename the section `Example:`: griffe knows `Examples:`.
     """
 
     def on_package(self, *, pkg: griffe.Module, loader: griffe.GriffeLoader, **kwargs) -> None:
@@ -28,7 +27,6 @@ class Docstrings(griffe.Extension):
         for item in objects:
             if item.docstring is not None:
                 text = re.sub(r'^(\s*)Example:$', r'\1Examples:', item.docstring.value, flags=re.M)
-                text = re.sub(r'^(\s*)Whatever ', r'\1Exception: Whatever ', text, flags=re.M)
                 item.docstring.value = _ROLE.sub(
                     lambda match, item=item: _link(match[1], item.path, names), text
                 )

@@ -9,8 +9,6 @@ from mmrel.registry import SEARCH_COSTS
 from .costs import PathCost
 from .space import Path, SearchSpace
 
-Cost = PathCost
-
 
 class Budget:
     """Lower and upper bounds of a cost.
@@ -40,7 +38,7 @@ class Budget:
             )
         if max_draws < 1:
             raise ValueError(f'budget.max_draws={max_draws} must be at least 1')
-        self.cost: Cost = SEARCH_COSTS.build(cost)
+        self.cost: PathCost = SEARCH_COSTS.build(cost)
         self.min, self.max, self.max_draws = min, max, max_draws
 
     def __str__(self) -> str:
@@ -127,7 +125,7 @@ def draw_paths(
     return list(paths.values())
 
 
-def path_costs(space: SearchSpace, path: Path, extra: Sequence[Cost] = ()) -> dict[str, float]:
+def path_costs(space: SearchSpace, path: Path, extra: Sequence[PathCost] = ()) -> dict[str, float]:
     """FLOPs, parameters and additional costs of a path, by name, for JSON."""
     row = space.indices([path])
     costs = dict(flops=space.flops(row)[0].item(), parameters=space.parameters(row)[0].item())

@@ -22,7 +22,8 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from .budget import Budget, Cost, draw_path, path_costs
+from .budget import Budget, draw_path, path_costs
+from .costs import PathCost
 from .evolution import Evolution
 from .space import Path, SearchSpace
 from .study_rows import RowChecker
@@ -74,7 +75,7 @@ class SearchStudy:
             Defaults to ('accuracy',).
         budget (Budget, optional): The budget that every path must meet. Defaults
             to None.
-        cost (Cost, optional): The second objective. Defaults to None: the
+        cost (PathCost, optional): The second objective. Defaults to None: the
             budget's cost.
         seed (int): Seed of the draws. Defaults to 0.
         sampler (Mapping, optional): Probabilities for
@@ -97,7 +98,7 @@ class SearchStudy:
         generations: int,
         objectives: Sequence[str] = ('accuracy',),
         budget: Budget | None = None,
-        cost: Cost | None = None,
+        cost: PathCost | None = None,
         seed: int = 0,
         sampler: Mapping | None = None,
         fresh: bool = False,
@@ -387,10 +388,10 @@ class SearchStudy:
         )
 
 
-def same_cost(one: Cost, other: Cost) -> bool:
+def same_cost(one: PathCost, other: PathCost) -> bool:
     """Whether two costs have the same type and settings."""
 
-    def settings(cost: Cost) -> dict:
+    def settings(cost: PathCost) -> dict:
         public = {k: str(v) for k, v in vars(cost).items() if not k.startswith('_')}
         return dict(public, type=type(cost))
 
@@ -412,7 +413,7 @@ def check_settings(
     generations: int,
     objectives: Sequence[str],
     budget: Budget | None,
-    cost: Cost | None,
+    cost: PathCost | None,
 ) -> None:
     """Check what does not depend on a space.
 

@@ -20,6 +20,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmrel.dependencies import has_ops
+from mmrel.utils.precision import at_least_float32
 
 _EXTENSION = 'mmcv._ext'
 # Without ops, these modules permanently fall back to functions that raise an error.
@@ -40,17 +41,13 @@ def _check_mean(pool_mode: int) -> None:
         )
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
-    """Upcast half types, because torchvision has no bf16 kernels on CPUs. float64 stays."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-
-
 def _roi_align_forward(
     x: Tensor, rois: Tensor, output: Tensor, *_: Tensor, aligned_height: int, aligned_width: int,
     spatial_scale: float, sampling_ratio: int, pool_mode: int, aligned: bool,
 ) -> None:  # fmt: skip
     _check_mean(pool_mode)
-    x, rois = _at_least_float32(x), _at_least_float32(rois)
+    # torchvision has no bf16 kernels on CPUs.
+    x, rois = at_least_float32(x), at_least_float32(rois)
     size = (aligned_height, aligned_width)
     output.copy_(torchvision.ops.roi_align(x, rois, size, spatial_scale, sampling_ratio, aligned))
 
@@ -60,7 +57,7 @@ def _roi_align_backward(
     aligned_width: int, spatial_scale: float, sampling_ratio: int, pool_mode: int, aligned: bool,
 ) -> None:  # fmt: skip
     _check_mean(pool_mode)
-    grad, rois = _at_least_float32(grad), _at_least_float32(rois)
+    grad, rois = at_least_float32(grad), at_least_float32(rois)
     grad_input.copy_(
         torch.ops.torchvision._roi_align_backward(
             grad, rois, spatial_scale, aligned_height, aligned_width, *grad_input.shape,

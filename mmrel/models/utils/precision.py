@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmrel.utils.precision import at_least_float32
 
-def at_least_float32(x: Tensor) -> Tensor:
-    """Upcast half precision to float32; float32 and float64 pass through."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+__all__ = ['at_least_float32', 'full_precision']
 
 
 def full_precision(function: Callable) -> Callable:
