@@ -282,6 +282,7 @@ def test_a_search_finds_paths_and_retrains_them(path: Path, mmrel_scope: None) -
         assert held_out.label_split == seen.without_split
         assert (held_out.type, held_out.data_root) == (seen.type, seen.data_root)
         assert held_out.get('split') == seen.get('split')
+        assert held_out.pipeline == cfg.val_dataloader.dataset.pipeline
     # All of the space's published search.
     if 'in1k' in path.stem:
         assert (search.population, search.generations) == (50, 40)

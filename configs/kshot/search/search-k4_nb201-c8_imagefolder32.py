@@ -1,19 +1,9 @@
 # Searches 200 cells on held-out images of the training folder.
-_base_ = ['../kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py']
+_base_ = [
+    '../kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py',
+    '../../_base_/datasets/imagefolder32_heldout.py',
+]
 
-test_dataloader = dict(
-    batch_size=250,
-    num_workers=2,
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type='ImageFolder',
-        data_root='data/train',
-        label_split='data/label_splits/imagefolder32_heldout.txt',
-        pipeline={{_base_.val_dataloader.dataset.pipeline}},
-        test_mode=True,
-    ),
-)
-test_evaluator = dict(type='Accuracy')
 test_cfg = dict(
     type='SearchLoop',
     population=20,
