@@ -4,4 +4,5 @@ from .heads import *
 from .layers import *
 from .memories import *
 from .necks import *
+from .supernets import *
 from .utils import *

@@ -38,6 +38,7 @@ class CodedSpace(SearchSpace):
                 raise ValueError(f'{name}={list(options)} must be ascending and in (0, 1]')
         super().__init__({**architecture, **widths})
         self.width_choices = tuple(widths)
+        self._architecture = {name: self.choices[name] for name in architecture}
         self._shares = [np.array(self.choices[name], dtype=np.float64) for name in widths]
         self._architecture_sizes = self._sizes[: len(architecture)]
 
@@ -75,6 +76,33 @@ class CodedSpace(SearchSpace):
         return np.where(present > 0, shares.sum(axis=1) / np.maximum(present, 1), 1).astype(
             np.float32
         )
+
+    def covering_paths(self) -> list[Path]:
+        """Paths at full width that together have every option of every architecture choice."""
+        count = int(self._architecture_sizes.max())
+        return [
+            {
+                name: options[min(i, len(options) - 1)]
+                for name, options in self._architecture.items()
+            }
+            | {name: self.choices[name][-1] for name in self.width_choices}
+            for i in range(count)
+        ]
+
+    def shared_key(self, path: Path, layer: str) -> str:
+        """The supernet's name of a layer of a path's stand-alone backbone.
+
+        Layers with the same name in all paths share their weights. A layer whose
+        weights depend on an option needs the option in its name.
+
+        Args:
+            path (Path): A path of this space.
+            layer (str): The layer's name in the backbone of ``subnet(path)``.
+
+        Returns:
+            str: Defaults to ``layer``.
+        """
+        return layer
 
     @abstractmethod
     def largest(self) -> Path:

@@ -224,6 +224,13 @@ class MobileNetV2SESpace(CodedSpace):
         """The last option of every choice: the largest block at full width."""
         return {name: options[-1] for name, options in self.choices.items()}
 
+    def shared_key(self, path: Path, layer: str) -> str:
+        """Insert a layer's operation, such as 'layers.3.e6_k5_se.expand'."""
+        if not layer.startswith('layers.'):
+            return layer
+        _, i, rest = layer.split('.', 2)
+        return f'layers.{i}.{path[f"layer{i}.op"]}.{rest}'
+
     def subnet(self, path: Path) -> dict:
         """Config of the stand-alone classifier of a path."""
         self.validate(path)

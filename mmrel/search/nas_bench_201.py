@@ -136,6 +136,14 @@ class NASBench201Space(CodedSpace):
         """A 3x3 convolution on every edge."""
         return dict.fromkeys(self.choices, 'conv3x3')
 
+    def shared_key(self, path: Path, layer: str) -> str:
+        """Insert an edge's operation, such as 'stages.0.0.edges.edge_0_1.conv3x3.conv'."""
+        if '.edges.' not in layer:
+            return layer
+        cell, edge = layer.split('.edges.')
+        name, rest = edge.split('.', 1)
+        return f'{cell}.edges.{name}.{path[name]}.{rest}'
+
     def subnet(self, path: Path) -> dict:
         """Config of the stand-alone classifier of a path."""
         self.validate(path)

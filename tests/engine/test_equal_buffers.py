@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mmrel.engine.equal_buffers import make_buffers_equal, split_buffers
-from mmrel.models.layers import KShotBatchNorm2d
+from mmrel.models.layers import StackedLayer
 from mmrel.models.memories import FeatureQueue
 from tests.commands import TINY, call, run
 from tests.distributed import free_port, run_ranks
@@ -19,7 +19,7 @@ from tests.distributed import free_port, run_ranks
 class _Model(nn.Module):
     def __init__(self, rank: int) -> None:
         super().__init__()
-        self.norm, self.paths = nn.BatchNorm2d(2), KShotBatchNorm2d(2, 3)
+        self.norm, self.paths = nn.BatchNorm2d(2), StackedLayer(2, nn.BatchNorm2d(3))
         self.memory = FeatureQueue(4, 3)
         self.register_buffer('own', torch.tensor(rank), persistent=False)
         for norm in (self.norm, self.paths):

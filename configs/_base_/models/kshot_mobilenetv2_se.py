@@ -3,7 +3,6 @@ model = dict(
     type='KShotNAS',
     k=8,
     space=dict(type='MobileNetV2SESpace', num_classes=1000, input_size=224),
-    backbone=dict(type='KShotMobileNetV2SE'),
     head=dict(
         type='ClsHead',
         loss=dict(type='SmoothCrossEntropy', label_smoothing=0.1),

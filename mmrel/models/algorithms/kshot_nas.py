@@ -5,13 +5,14 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.dist import all_reduce_params
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmrel.models.layers import KShotLinear, PathStatistics, SimplexNet, mix
+from mmrel.models.layers import SimplexNet, StackedLayer, mix
 from mmrel.models.utils import SpaceIdentity, at_least_float32, pool_features, run_position
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.search import CodedSpace, Path
@@ -39,7 +40,8 @@ class KShotNAS(BaseModel):
 
     Args:
         space (dict): Config of a :class:`.CodedSpace`.
-        backbone (dict): Config of the supernet; ``space`` and ``k`` are filled in.
+        backbone (dict, optional): Config of the supernet; ``space`` and ``k`` are
+            filled in. Defaults to None: :class:`.KShotSupernet`.
         head (dict): Config of the loss on logits and labels. Defaults to
             cross entropy (mmpretrain's ``ClsHead``).
         k (int): K. Defaults to 8.
@@ -73,7 +75,7 @@ class KShotNAS(BaseModel):
     def __init__(
         self,
         space: dict,
-        backbone: dict,
+        backbone: dict | None = None,
         head: dict | None = None,
         k: int = 8,
         simplex_net: dict | None = None,
@@ -104,8 +106,12 @@ class KShotNAS(BaseModel):
         self.k, self.warmup_epochs, self.parts, self.seed = k, warmup_epochs, parts, seed
         self.simplex_interval = simplex_interval
         self.calibration_batches = calibration_batches
-        self.backbone = MODELS.build(dict(backbone, space=self.space, k=k))
-        self.classifier = KShotLinear(k, self.backbone.out_channels, self.space.num_classes)
+        backbone = dict(backbone or dict(type='KShotSupernet'), space=self.space, k=k)
+        self.backbone = MODELS.build(backbone)
+        features = self.space.subnet(self.space.largest())['head']['in_channels']
+        self.classifier = StackedLayer(
+            k, nn.Linear(features, self.space.num_classes, device='meta')
+        )
         self.head = MODELS.build(head or dict(type='ClsHead'))
         self.simplex_net = self.regulariser = None
         if k > 1:
@@ -127,7 +133,8 @@ class KShotNAS(BaseModel):
         self.steps, self.warm = 0, False
         self.register_buffer('progress', torch.zeros(2, dtype=torch.int64))
         self.identity = SpaceIdentity(self.space)
-        self._prepared: tuple[str, PathStatistics] | None = None
+        # The prepared path's key and its BN statistics.
+        self._prepared: tuple[str, dict[str, Tensor]] | None = None
 
     # --- paths and codes ------------------------------------------------------
 
@@ -145,7 +152,7 @@ class KShotNAS(BaseModel):
         Returns:
             Tensor: Shape (N, K).
         """
-        parameter = self.classifier.bias
+        parameter = self.classifier.get_parameter('bias')
         if self.simplex_net is None or not self.warm:
             return parameter.new_full((len(indices), self.k), 1 / self.k)
         architecture, widths = (
@@ -160,7 +167,11 @@ class KShotNAS(BaseModel):
         return self.codes(self.space.indices([path]))[0]
 
     def logits(
-        self, inputs: Tensor, path: Path, code: Tensor, statistics: PathStatistics | None = None
+        self,
+        inputs: Tensor,
+        path: Path,
+        code: Tensor,
+        statistics: dict[str, Tensor] | None = None,
     ) -> Tensor:
         """Class scores of a path.
 
@@ -168,16 +179,21 @@ class KShotNAS(BaseModel):
             inputs (Tensor): Images, (B, 3, H, W).
             path (Path): A path of the space.
             code (Tensor): Its code, (K,).
-            statistics (PathStatistics, optional): BN statistics to record or to
-                use. Defaults to None: batch statistics in training mode, running
-                statistics in eval mode.
+            statistics (dict[str, Tensor], optional): Running statistics of its batch
+                norms, used in eval mode and updated in training mode. Defaults to
+                None: the supernet's.
 
         Returns:
             Tensor: Shape (B, classes), in at least float32.
         """
         feature = pool_features(self.backbone(inputs, path, code, statistics))
+        weight, bias = self._classifier(code)
         # The loss is computed in full precision even under autocast.
-        return at_least_float32(self.classifier(feature, code))
+        return at_least_float32(F.linear(feature, weight, bias))
+
+    def _classifier(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        parameter = self.classifier.get_parameter
+        return mix(parameter('weight'), code), mix(parameter('bias'), code)
 
     # --- training -------------------------------------------------------------
 
@@ -233,8 +249,8 @@ class KShotNAS(BaseModel):
         ):
             samples = data_samples[start : start + len(images)]
             start += len(images)
-            # Separate statistics: this step must not update those of the supernet.
-            logits = self.logits(images, path, code, PathStatistics().next_batch())
+            # This step must not update the statistics of the supernet.
+            logits = self.logits(images, path, code, self.backbone.fresh_statistics(path))
             loss, _ = self.parse_losses(self.head.loss((logits,), samples))
             losses.append(loss * (len(images) / len(inputs)))
         result = dict(loss_simplex=torch.stack(losses).sum())
@@ -337,14 +353,11 @@ class KShotNAS(BaseModel):
                 each. None: use the running statistics.
         """
         self._prepared = None
-        if not batches:
-            return
-        statistics, code = PathStatistics(), self.code(path)
-        for inputs in batches:
-            self.backbone(inputs, path, code, statistics.next_batch())
-        self._prepared = self.space.key(path), statistics.finish()
+        if batches:
+            statistics = self.backbone.calibrate(path, self.code(path), batches)
+            self._prepared = self.space.key(path), statistics
 
-    def _statistics(self, path: Path) -> PathStatistics | None:
+    def _statistics(self, path: Path) -> dict[str, Tensor] | None:
         if self._prepared is not None and self._prepared[0] == self.space.key(path):
             return self._prepared[1]
         return None
@@ -419,26 +432,10 @@ class KShotNAS(BaseModel):
             dict[str, Tensor]: State dict for the network of ``space.subnet(path)``.
             BN statistics are the path's if it was prepared, else the running ones.
         """
-        with torch.device('meta'):
-            subnet = MODELS.build(self.space.subnet(path))
-        code, statistics = self.code(path), self._statistics(path)
-        names = {'head.fc.weight': 'classifier.weight', 'head.fc.bias': 'classifier.bias'}
-        parameters, buffers = dict(self.named_parameters()), dict(self.named_buffers())
-        state = {}
-        for key, like in subnet.state_dict().items():
-            name = names.get(key) or 'backbone.' + self.backbone.source_key(
-                path, key.removeprefix('backbone.')
-            )
-            part = tuple(slice(0, size) for size in like.shape)
-            if name in parameters:
-                value = mix(parameters[name][(slice(None), *part)], code)
-            else:
-                module, _, kind = name.rpartition('.')
-                value = buffers[name][part]
-                if statistics is not None and kind in ('running_mean', 'running_var'):
-                    norm = self.get_submodule(module)
-                    value = statistics.of(norm, len(like))[kind == 'running_var']
-            state[key] = value.clone()
+        code = self.code(path)
+        tensors = self.backbone.subnet_state_dict(path, code, self._statistics(path))
+        state = {f'backbone.{key}': value for key, value in tensors.items()}
+        state['head.fc.weight'], state['head.fc.bias'] = (p.clone() for p in self._classifier(code))
         return state
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:

@@ -99,7 +99,7 @@ class ViTAS(ImageClassifier):
         Raises:
             ValueError: If the path is not in the space.
         """
-        return {side: self.backbone(inputs, path, side) for side in self.backbone.sides}
+        return {side: self.backbone(inputs, path, side)[0] for side in self.backbone.sides}
 
     def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
         """Logits of a path on each side; a search scores them in eval mode.

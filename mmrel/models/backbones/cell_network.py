@@ -1,16 +1,15 @@
-"""Networks of NAS-Bench-201 cells: the network of one path, and the K-shot supernet."""
+"""Networks of NAS-Bench-201 cells."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmrel.models.layers import KShotBatchNorm2d, KShotConv2d, PathStatistics
+from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
-from mmrel.search import NASBench201Space, Path, live_edges
+from mmrel.search import NASBench201Space, live_edges
 
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 
@@ -44,12 +43,20 @@ class _ReLUConvNorm(nn.Sequential):
 
 
 class _Cell(nn.Module):
-    def __init__(self, cell: dict[str, str], channels: int, norm_cfg: dict) -> None:
+    def __init__(self, cell: dict[str, str], channels: int, norm_cfg: dict, place: str) -> None:
         super().__init__()
         self.live = live_edges(cell)
+        # There are few edges and operations, but many cells.
         self.edges = nn.ModuleDict(
             {
-                name: _ReLUConvNorm(channels, channels, _KERNELS[operation], norm_cfg)
+                name: build_block(
+                    f'{place}.{name}',
+                    _ReLUConvNorm,
+                    channels,
+                    channels,
+                    _KERNELS[operation],
+                    norm_cfg,
+                )
                 for name, operation in self.live.items()
                 if operation in _KERNELS
             }
@@ -146,9 +153,12 @@ class SearchedCellNetwork(StagedBackbone):
         self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
         self.stem_norm = build_map_norm(norm_cfg, channels)
         self.stages = nn.ModuleList(
-            nn.Sequential(*(_Cell(cell, width, norm_cfg) for _ in range(cells))) for width in widths
+            nn.Sequential(*(_Cell(cell, width, norm_cfg, f'{width}.{i}') for i in range(cells)))
+            for width in widths
         )
-        self.reductions = nn.ModuleList(_Reduction(width, norm_cfg) for width in widths[1:])
+        self.reductions = nn.ModuleList(
+            build_block('reduction', _Reduction, width, norm_cfg) for width in widths[1:]
+        )
         self.norm = build_map_norm(norm_cfg, widths[-1])
         self._set_up(widths, (1, 2, 4))
 
@@ -177,125 +187,3 @@ class SearchedCellNetwork(StagedBackbone):
         for cell in cast(nn.Sequential, self.stages[stage]):
             x = self._run(cell, x)
         return x if stage < self.num_stages - 1 else F.relu(self.norm(x))
-
-
-class _KShotReLUConvNorm(nn.Module):
-    def __init__(
-        self, k: int, in_channels: int, channels: int, kernel: int, stride: int = 1
-    ) -> None:
-        super().__init__()
-        self.conv = KShotConv2d(k, in_channels, channels, kernel, stride)
-        self.norm = KShotBatchNorm2d(k, channels)
-
-    def forward(self, x: Tensor, code: Tensor, statistics: PathStatistics | None) -> Tensor:
-        return self.norm(self.conv(F.relu(x), code), code, statistics)
-
-
-class _KShotCell(nn.Module):
-    def __init__(self, space: NASBench201Space, k: int, channels: int) -> None:
-        super().__init__()
-        self.edges = nn.ModuleDict(
-            {
-                name: nn.ModuleDict(
-                    {
-                        operation: _KShotReLUConvNorm(k, channels, channels, kernel)
-                        for operation, kernel in _KERNELS.items()
-                    }
-                )
-                for name in space.choices
-            }
-        )
-
-    def forward(
-        self, x: Tensor, live: dict[str, str], code: Tensor, statistics: PathStatistics | None
-    ) -> Tensor:
-        nodes: list[Tensor | None] = [x, None, None, None]
-        for name, operation in live.items():
-            source, target = _ends(name)
-            out: Any = nodes[source]
-            if operation in _KERNELS:
-                operations = cast(nn.ModuleDict, self.edges[name])
-                out = operations[operation](out, code, statistics)
-            elif operation == 'avgpool3x3':
-                out = _average_pool(out)
-            _add(nodes, target, out)
-        return torch.zeros_like(x) if nodes[3] is None else nodes[3]
-
-
-class _KShotReduction(nn.Module):
-    def __init__(self, k: int, channels: int) -> None:
-        super().__init__()
-        self.first = _KShotReLUConvNorm(k, channels // 2, channels, 3, 2)
-        self.second = _KShotReLUConvNorm(k, channels, channels, 3)
-        self.shortcut = KShotConv2d(k, channels // 2, channels, 1)
-        self.shortcut_norm = KShotBatchNorm2d(k, channels)
-
-    def forward(self, x: Tensor, code: Tensor, statistics: PathStatistics | None) -> Tensor:
-        pooled = F.avg_pool2d(x, 2, ceil_mode=True)
-        out = self.second(self.first(x, code, statistics), code, statistics)
-        return out + self.shortcut_norm(self.shortcut(pooled, code), code, statistics)
-
-
-@MODELS.register_module()
-class KShotCellNetwork(BaseModule):
-    """All paths of :class:`NASBench201Space` in one network with K weights per layer.
-
-    Args:
-        space (NASBench201Space): The space.
-        k (int): K. 1 gives the one-shot supernet.
-        init_cfg (dict | list, optional): Defaults to None: torch's own
-            initialization.
-
-    Raises:
-        TypeError: If the space has another type.
-    """
-
-    def __init__(
-        self, space: NASBench201Space, k: int, init_cfg: dict | list | None = None
-    ) -> None:
-        super().__init__(init_cfg=init_cfg)
-        if not isinstance(space, NASBench201Space):
-            raise TypeError(
-                f'KShotCellNetwork needs space.type=NASBench201Space, not {type(space).__name__}'
-            )
-        self.space, self.k, self.out_channels = space, k, space.widths[-1]
-        self.stem = KShotConv2d(k, 3, space.channels, 3)
-        self.stem_norm = KShotBatchNorm2d(k, space.channels)
-        self.stages = nn.ModuleList(
-            nn.ModuleList(_KShotCell(space, k, width) for _ in range(space.cells))
-            for width in space.widths
-        )
-        self.reductions = nn.ModuleList(_KShotReduction(k, width) for width in space.widths[1:])
-        self.norm = KShotBatchNorm2d(k, space.widths[-1])
-
-    def forward(
-        self, x: Tensor, path: Path, code: Tensor, statistics: PathStatistics | None = None
-    ) -> tuple[Tensor]:
-        """The last feature map of a path.
-
-        Args:
-            x (Tensor): Images, (B, 3, H, W).
-            path (Path): A path of the space.
-            code (Tensor): Its code, (K,).
-            statistics (PathStatistics, optional): As for
-                :class:`KShotBatchNorm2d`. Defaults to None.
-
-        Returns:
-            tuple[Tensor]: As from :class:`SearchedCellNetwork`.
-        """
-        live = live_edges(path)
-        x = self.stem_norm(self.stem(x, code), code, statistics)
-        for i, stage in enumerate(self.stages):
-            if i > 0:
-                x = self.reductions[i - 1](x, code, statistics)
-            for cell in cast(nn.ModuleList, stage):
-                x = cell(x, live, code, statistics)
-        return (F.relu(self.norm(x, code, statistics)),)
-
-    def source_key(self, path: Path, key: str) -> str:
-        """The supernet's key for a key of :class:`SearchedCellNetwork`."""
-        if '.edges.' not in key:
-            return key
-        cell, edge = key.split('.edges.')
-        name, rest = edge.split('.', 1)
-        return f'{cell}.edges.{name}.{path[name]}.{rest}'

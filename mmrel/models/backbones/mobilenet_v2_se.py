@@ -1,15 +1,12 @@
-"""MobileNetV2 with squeeze-excitation: the network of one path, and the K-shot supernet."""
+"""MobileNetV2 with squeeze-excitation in each layer or not."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmrel.models.layers import KShotBatchNorm2d, KShotConv2d, KShotLinear, PathStatistics
+from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
-from mmrel.search import MobileNetV2SESpace, Path
 
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 
@@ -136,10 +133,12 @@ class SearchedMobileNetV2(StagedBackbone):
         # Where each stage's layers end, its channels and its stride.
         ends, channels, strides = [0], [first_channels], [stem_stride]
         self.layers = nn.ModuleList()
-        for sizes in blocks:
+        for i, sizes in enumerate(blocks):
             width = channels[-1]
             self.layers.append(
-                nn.Identity() if sizes is None else _Block(width, **sizes, norm_cfg=norm_cfg)
+                nn.Identity()
+                if sizes is None
+                else build_block(f'layers.{i}', _Block, width, **sizes, norm_cfg=norm_cfg)
             )
             if sizes is not None and (sizes['stride'] > 1 or sizes['out_channels'] != width):
                 ends.append(ends[-1])
@@ -200,120 +199,3 @@ def _check_blocks(blocks: Sequence[dict | None]) -> None:
                 )
         if block['kernel_size'] % 2 == 0:
             raise ValueError(f'backbone.blocks[{i}].kernel_size={block["kernel_size"]} must be odd')
-
-
-class _KShotBlock(nn.Module):
-    """One choice for a layer, at full width, with K weights."""
-
-    def __init__(
-        self,
-        k: int,
-        in_channels: int,
-        out_channels: int,
-        hidden_channels: int,
-        kernel_size: int,
-        stride: int,
-        squeeze_channels: int,
-    ) -> None:
-        super().__init__()
-        hidden = hidden_channels
-        self.residual = stride == 1 and in_channels == out_channels
-        self.expand = KShotConv2d(k, in_channels, hidden, 1)
-        self.expand_norm = KShotBatchNorm2d(k, hidden)
-        self.depthwise = KShotConv2d(k, hidden, hidden, kernel_size, stride, depthwise=True)
-        self.depthwise_norm = KShotBatchNorm2d(k, hidden)
-        self.reduce = KShotLinear(k, hidden, squeeze_channels) if squeeze_channels else None
-        self.restore = KShotLinear(k, squeeze_channels, hidden) if squeeze_channels else None
-        self.project = KShotConv2d(k, hidden, out_channels, 1)
-        self.project_norm = KShotBatchNorm2d(k, out_channels)
-
-    def forward(
-        self,
-        x: Tensor,
-        code: Tensor,
-        hidden: int,
-        squeeze: int,
-        statistics: PathStatistics | None,
-    ) -> Tensor:
-        """Run the block with its first ``hidden`` and ``squeeze`` channels."""
-        out = F.relu6(self.expand_norm(self.expand(x, code, hidden), code, statistics))
-        out = F.relu6(self.depthwise_norm(self.depthwise(out, code), code, statistics))
-        if self.reduce is not None and self.restore is not None:
-            gate = F.relu(self.reduce(out.mean((2, 3)), code, squeeze))
-            out = out * self.restore(gate, code, hidden).sigmoid()[:, :, None, None]
-        out = self.project_norm(self.project(out, code), code, statistics)
-        return x + out if self.residual else out
-
-
-@MODELS.register_module()
-class KShotMobileNetV2SE(BaseModule):
-    """All paths of :class:`MobileNetV2SESpace` in one network with K weights per layer.
-
-    Args:
-        space (MobileNetV2SESpace): The space.
-        k (int): K. 1 gives the one-shot supernet.
-        init_cfg (dict | list, optional): Defaults to None: torch's own
-            initialization.
-
-    Raises:
-        TypeError: If the space has another type.
-    """
-
-    def __init__(
-        self, space: MobileNetV2SESpace, k: int, init_cfg: dict | list | None = None
-    ) -> None:
-        super().__init__(init_cfg=init_cfg)
-        if not isinstance(space, MobileNetV2SESpace):
-            raise TypeError(
-                f'KShotMobileNetV2SE needs space.type=MobileNetV2SESpace, not '
-                f'{type(space).__name__}'
-            )
-        self.space, self.k, self.out_channels = space, k, space.last_channels
-        stem = space.stem_channels
-        self.stem = KShotConv2d(k, 3, stem, 3, space.stem_stride)
-        self.stem_norm = KShotBatchNorm2d(k, stem)
-        self.depthwise = KShotConv2d(k, stem, stem, 3, depthwise=True)
-        self.depthwise_norm = KShotBatchNorm2d(k, stem)
-        self.project = KShotConv2d(k, stem, space.first_channels, 1)
-        self.project_norm = KShotBatchNorm2d(k, space.first_channels)
-        self.layers, width = nn.ModuleList(), space.first_channels
-        for i in range(space.depth):
-            sizes = {op: space.block(i, op) for op in map(str, space.choices[f'layer{i}.op'])}
-            self.layers.append(
-                nn.ModuleDict({op: _KShotBlock(k, **vars(s)) for op, s in sizes.items() if s})
-            )
-            width = next(s.out_channels for s in sizes.values() if s)
-        self.last = KShotConv2d(k, width, space.last_channels, 1)
-        self.last_norm = KShotBatchNorm2d(k, space.last_channels)
-
-    def forward(
-        self, x: Tensor, path: Path, code: Tensor, statistics: PathStatistics | None = None
-    ) -> tuple[Tensor]:
-        """The last feature map of a path.
-
-        Args:
-            x (Tensor): Images, (B, 3, H, W).
-            path (Path): A path of the space.
-            code (Tensor): Its code, (K,).
-            statistics (PathStatistics, optional): As for
-                :class:`KShotBatchNorm2d`. Defaults to None.
-
-        Returns:
-            tuple[Tensor]: As from :class:`SearchedMobileNetV2`.
-        """
-        x = F.relu6(self.stem_norm(self.stem(x, code), code, statistics))
-        x = F.relu6(self.depthwise_norm(self.depthwise(x, code), code, statistics))
-        x = self.project_norm(self.project(x, code), code, statistics)
-        for i, (layer, sizes) in enumerate(zip(self.layers, self.space.blocks(path), strict=True)):
-            if sizes is not None:
-                hidden, squeeze = sizes.hidden_channels, sizes.squeeze_channels
-                operations = cast(nn.ModuleDict, layer)
-                x = operations[str(path[f'layer{i}.op'])](x, code, hidden, squeeze, statistics)
-        return (F.relu6(self.last_norm(self.last(x, code), code, statistics)),)
-
-    def source_key(self, path: Path, key: str) -> str:
-        """The supernet's key for a key of :class:`SearchedMobileNetV2`."""
-        if not key.startswith('layers.'):
-            return key
-        _, layer, rest = key.split('.', 2)
-        return f'layers.{layer}.{path[f"layer{layer}.op"]}.{rest}'

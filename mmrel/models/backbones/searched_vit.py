@@ -10,6 +10,7 @@ from mmpretrain.models.utils import LayerNorm2d
 from torch import Tensor, nn
 
 from mmrel.models.utils.attention import attend
+from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
 
 from .patch_stem import PatchStem, fresh_tokens
@@ -178,12 +179,16 @@ class SearchedViT(StagedBackbone):
         self.img_size = img_size
         self.embed_dims = embed_dims
         self.out_type = out_type
-        self.stem = PatchStem(img_size, patch_size, embed_dims, in_channels, interpolate_mode)
-        rates = torch.linspace(0, drop_path_rate, len(blocks)).tolist()
+        self.stem = build_block(
+            'stem', PatchStem, img_size, patch_size, embed_dims, in_channels, interpolate_mode
+        )
+        rates = torch.linspace(0, drop_path_rate, len(blocks), device='cpu').tolist()
         self.blocks = nn.ModuleList(
             nn.Identity()
             if block is None
-            else _Block(
+            else build_block(
+                f'blocks.{i}',
+                _Block,
                 embed_dims,
                 scale=(embed_dims // block['num_heads']) ** -0.5
                 if attn_scale is None
@@ -192,7 +197,7 @@ class SearchedViT(StagedBackbone):
                 norm_cfg=norm_cfg,
                 **block,
             )
-            for block, rate in zip(blocks, rates, strict=True)
+            for i, (block, rate) in enumerate(zip(blocks, rates, strict=True))
         )
         self.norm = _token_norm(norm_cfg, embed_dims, FINAL_EPS) if final_norm else None
         self._set_up([embed_dims] * len(blocks), [patch_size] * len(blocks))

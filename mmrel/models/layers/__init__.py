@@ -1,11 +1,4 @@
-from .kshot import KShotBatchNorm2d, KShotConv2d, KShotLinear, PathStatistics, mix
+from .kshot import StackedLayer, mix
 from .simplex_net import SimplexNet
 
-__all__ = [
-    'KShotBatchNorm2d',
-    'KShotConv2d',
-    'KShotLinear',
-    'PathStatistics',
-    'SimplexNet',
-    'mix',
-]
+__all__ = ['SimplexNet', 'StackedLayer', 'mix']

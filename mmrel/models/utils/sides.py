@@ -1,9 +1,8 @@
-"""Layers sliced from the left or the right of the widest layer."""
+"""Slices from the left or the right of the widest layer."""
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 # BCNet (CVPR 2021) uses both sides, AutoSlim only the left.
 SIDES = dict(bcnet=('left', 'right'), autoslim=('left',))
@@ -44,15 +43,3 @@ def cut(tensor: Tensor, widths: Sequence[int | None], side: str) -> Tensor:
             for width, full in zip(widths, tensor.shape, strict=False)
         )
     ]
-
-
-def linear_on_side(layer: nn.Linear, x: Tensor, width: int, side: str) -> Tensor:
-    """Apply a linear layer sliced to x's input width and to ``width`` outputs."""
-    weight = cut(layer.weight, (width, x.shape[-1]), side)
-    return F.linear(x, weight, cut(layer.bias, (width,), side))
-
-
-def norm_on_side(layer: nn.LayerNorm, x: Tensor, side: str) -> Tensor:
-    """Apply a LayerNorm sliced to x's width."""
-    weight, bias = (cut(p, (x.shape[-1],), side) for p in (layer.weight, layer.bias))
-    return F.layer_norm(x, x.shape[-1:], weight, bias, layer.eps)

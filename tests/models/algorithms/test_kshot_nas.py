@@ -1,6 +1,7 @@
 """K-shot NAS: the one-shot supernet, the two steps, ranks, statistics, extracted networks."""
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmrel.engine import KShotOptimWrapperConstructor, ReplicaParallel
-from mmrel.models.layers import KShotBatchNorm2d, KShotConv2d, KShotLinear
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
 from tests.progress import at_iteration
@@ -32,11 +32,9 @@ MOBILE = dict(
         widths=(0.5, 1.0),
         divisor=4,
     ),
-    backbone=dict(type='KShotMobileNetV2SE'),
 )
 CELLS = dict(
     space=dict(type='NASBench201Space', num_classes=3, channels=4, cells=1, input_size=16),
-    backbone=dict(type='KShotCellNetwork'),
 )
 SPACES = pytest.mark.parametrize('parts', [MOBILE, CELLS], ids=['mobile', 'cells'])
 
@@ -59,80 +57,72 @@ def _batch(size: int = 8, seed: int = 1) -> dict:
     return dict(inputs=images, data_samples=samples)
 
 
-class _Plain(nn.Module):
-    """An ordinary layer in place of one with K = 1: torch's parameters, no code."""
+class _OneShot:
+    """The one-shot supernet written out: each path's network is built, filled, and read back."""
 
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.kind = type(layer)
-        self.stride = getattr(layer, 'stride', 1)
-        self.padding = getattr(layer, 'padding', 0)
-        self.depthwise = getattr(layer, 'depthwise', False)
-        for name, parameter in layer.named_parameters():
-            self.register_parameter(name, nn.Parameter(parameter.detach()[0].clone()))
-        for name, buffer in layer.named_buffers():
-            self.register_buffer(name, buffer.clone())
+    def __init__(self, model: nn.Module) -> None:
+        self.space = model.space
+        self.parameters = {
+            name: nn.Parameter(p.detach()[0].clone()) for name, p in model.named_parameters()
+        }
+        self.statistics = {
+            name: b.clone() for name, b in model.named_buffers() if 'running' in name
+        }
 
-    def forward(self, x: Tensor, _code: Tensor, extra: object = None) -> Tensor:
-        c = x.shape[1]
-        if self.kind is KShotLinear:
-            return F.linear(x, self.weight[:extra, :c], self.bias[:extra])
-        if self.kind is KShotConv2d:
-            weight = self.weight[:c] if self.depthwise else self.weight[:extra, :c]
-            groups = c if self.depthwise else 1
-            return F.conv2d(x, weight, None, self.stride, self.padding, 1, groups)
-        running = self.running_mean[:c], self.running_var[:c]
-        return F.batch_norm(x, *running, self.weight[:c], self.bias[:c], self.training, 0.1, 1e-5)
+    def _sources(self, network: nn.Module, path: dict) -> Iterator[tuple[Tensor, Tensor, str]]:
+        """The network's tensors, their slices of the supernet's, and the supernet's names."""
+        for key, value in network.state_dict(keep_vars=True).items():
+            layer, _, leaf = key.rpartition('.')
+            if layer == 'head.fc':
+                source = f'classifier.{leaf}'
+            else:
+                shared = self.space.shared_key(path, layer.removeprefix('backbone.'))
+                source = f'backbone.{shared}.{leaf}'
+            if leaf != 'num_batches_tracked':
+                own = {**self.parameters, **self.statistics}[source]
+                yield value, own[tuple(slice(n) for n in value.shape)], source
 
-
-def _one_shot(model: nn.Module) -> nn.Module:
-    """The same supernet made of ordinary layers."""
-    plain = copy.deepcopy(model)
-    for module in list(plain.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, KShotConv2d | KShotLinear | KShotBatchNorm2d):
-                setattr(module, name, _Plain(child))
-    return plain
-
-
-@SPACES
-def test_one_dictionary_has_the_one_shot_supernets_forward_and_gradients(parts: dict) -> None:
-    model, data = _build(parts, k=1), _batch()
-    plain = _one_shot(model)
-    path = model.space.largest()
-    ours = model.logits(data['inputs'], path, model.code(path))
-    theirs = plain.logits(data['inputs'], path, torch.ones(1))
-    assert torch.equal(ours, theirs)
-    for logits in (ours, theirs):
-        model.head.loss((logits,), data['data_samples'])['loss'].backward()
-    for (name, mine), other in zip(model.named_parameters(), plain.parameters(), strict=True):
-        assert (mine.grad is None) == (other.grad is None), name
-        assert mine.grad is None or torch.equal(mine.grad[0], other.grad), name
+    def step(self, head: nn.Module, data: dict, path: dict) -> Tensor:
+        """The loss of a path; sets gradients and running statistics."""
+        network = MODELS.build(self.space.subnet(path)).train()
+        with torch.no_grad():
+            for value, own, _ in self._sources(network, path):
+                value.copy_(own)
+        logits = network(data['inputs'])
+        loss = head.loss((logits,), data['data_samples'])['loss']
+        loss.backward()
+        for parameter in self.parameters.values():
+            parameter.grad = None
+        with torch.no_grad():
+            for value, own, name in self._sources(network, path):
+                if name in self.statistics:
+                    own.copy_(value)
+                    continue
+                parameter = self.parameters[name]
+                parameter.grad = torch.zeros_like(parameter)
+                parameter.grad[tuple(slice(n) for n in value.shape)] = value.grad
+        return loss.detach()
 
 
 @SPACES
-def test_one_dictionary_makes_the_one_shot_supernets_steps(parts: dict) -> None:
+def test_one_dictionary_makes_the_one_shot_supernets_steps(parts: dict, mmrel_scope: None) -> None:
     model = _build(parts, k=1)
-    plain, optimisers = _one_shot(model), _optimisers(model)
+    plain, optimisers = _OneShot(model), _optimisers(model)
     assert model.simplex_net is None
     assert list(optimisers.keys()) == ['weights']
-    sgd = torch.optim.SGD(plain.parameters(), 0.1, momentum=0.9, weight_decay=1e-4)
+    sgd = torch.optim.SGD(plain.parameters.values(), 0.1, momentum=0.9, weight_decay=1e-4)
     for step in range(10):
         data = _batch(seed=step)
         path = model.space.paths(model._draw(1, 0))[0]
-        logits = plain.logits(data['inputs'], path, torch.ones(1))
-        loss = plain.head.loss((logits,), data['data_samples'])['loss']
-        sgd.zero_grad()
-        loss.backward()
-        sgd.step()
+        loss = plain.step(model.head, data, path)
         log = model.train_step(data, optimisers)
-        assert torch.equal(log['loss'], loss.detach())
-    for (name, mine), other in zip(model.named_parameters(), plain.parameters(), strict=True):
-        assert torch.equal(mine[0], other), name
-    running = {name: buffer for name, buffer in plain.named_buffers() if 'running' in name}
-    assert running
-    for name, buffer in running.items():
-        assert torch.equal(buffer, model.get_buffer(name)), name
+        sgd.step()
+        torch.testing.assert_close(log['loss'], loss)
+    for name, mine in model.named_parameters():
+        torch.testing.assert_close(mine[0], plain.parameters[name])
+    assert plain.statistics
+    for name, buffer in plain.statistics.items():
+        torch.testing.assert_close(model.get_buffer(name), buffer)
 
 
 def _changed(before: dict, after: dict) -> set[str]:
@@ -209,7 +199,7 @@ def test_parts_see_their_path_and_code() -> None:
 
 
 def test_gradients_of_both_steps_agree_with_finite_differences() -> None:
-    model = _build(CELLS).double().eval()
+    model = _build(CELLS).double()
     data = _batch(4)
     images, samples = data['inputs'].double(), data['data_samples']
     generator = torch.Generator().manual_seed(0)
@@ -228,7 +218,10 @@ def test_gradients_of_both_steps_agree_with_finite_differences() -> None:
         )
 
     check(lambda: model.loss(images, samples)['loss'], model.classifier.weight)
-    check(lambda: model.loss(images, samples)['loss'], model.backbone.reductions[1].shortcut.weight)
+    check(
+        lambda: model.loss(images, samples)['loss'],
+        model.backbone.get_parameter('reductions.1.shortcut.weight'),
+    )
     for parameter in (model.simplex_net.out.weight, model.simplex_net.architecture.weight):
         check(lambda: model.simplex_loss(images, samples)['loss_simplex'], parameter)
 
@@ -423,7 +416,6 @@ def test_logits_are_float32_under_autocast(parts: dict) -> None:
         (CELLS, dict(warmup_epochs=-1), 'model.warmup_epochs=-1'),
         (CELLS, dict(regulariser=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
-        (dict(CELLS, backbone=MOBILE['backbone']), {}, 'needs space.type=MobileNetV2SESpace'),
     ],
 )
 def test_config_errors_come_when_the_model_is_built(
@@ -462,7 +454,7 @@ def test_decay_of_norms_is_set_by_name(parts: dict) -> None:
     norms = {
         id(parameter)
         for module in model.modules()
-        if isinstance(module, KShotBatchNorm2d)
+        if hasattr(module, 'running_mean')
         for parameter in module.parameters()
     }
     assert norms

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mmrel.models import ViTAS
-from mmrel.models.backbones.vitas_supernet import ViTASSupernet
+from mmrel.models.supernets import ViTASSupernet
 from mmrel.registry import MODELS
 from tests.vitas import SMALL_MODEL, small_space
 
@@ -137,11 +137,12 @@ def test_sharing(mmrel_scope: None) -> None:
 
 def test_norms_and_private_parts() -> None:
     net = ViTASSupernet(small_space(), drop_path_rate=0.2)
-    assert net.norm.eps == 1e-5
-    assert {norm.eps for block in net.blocks for norm in (block.norm1, block.norm2)} == {1e-6}
     assert [tuple(stem.pos_embed.shape) for stem in net.stems] == [(1, 17, 20), (1, 5, 20)]
-    assert [block.drop_path.drop_prob for block in net.blocks] == pytest.approx([0, 0.1, 0.2])
-    assert net.blocks[0].scale == 6**-0.5  # 20 // 3
+    skeleton = net.skeleton(net.space.largest())
+    assert skeleton.norm.eps == 1e-5
+    assert {norm.eps for block in skeleton.blocks for norm in (block.norm1, block.norm2)} == {1e-6}
+    assert [block.drop_path.drop_prob for block in skeleton.blocks] == pytest.approx([0, 0.1, 0.2])
+    assert skeleton.blocks[0].attn.scale == 6**-0.5  # 20 // 3
 
 
 def test_a_path_outside_the_space_is_refused(model: ViTAS) -> None:

@@ -1,0 +1,5 @@
+from .kshot import KShotSupernet
+from .supernet import Supernet
+from .vitas import ViTASSupernet
+
+__all__ = ['KShotSupernet', 'Supernet', 'ViTASSupernet']

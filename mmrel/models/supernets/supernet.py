@@ -1,0 +1,129 @@
+"""The base of the supernets: a path runs as its stand-alone network."""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from mmrel.models.utils.block_cache import BlockCache
+from mmrel.registry import MODELS
+from mmrel.search import Path, SearchSpace
+
+
+class Supernet(BaseModule):
+    """The parameters of all paths of a space.
+
+    A path is run by the stand-alone backbone of ``space.subnet(path)``, with
+    :meth:`tensors` in place of its parameters and buffers. So the network is
+    defined once. That backbone, the skeleton, is on the meta device and has no
+    values of its own.
+
+    Args:
+        space (SearchSpace): The space.
+        init_cfg (dict | list, optional): As in mmengine's ``BaseModule``.
+    """
+
+    def __init__(self, space: SearchSpace, init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg)
+        self.space = space
+        self._blocks = BlockCache()
+        # In a tuple, so that the skeleton is not a child and not in the state dict.
+        self._last: tuple[str, nn.Module] | None = None
+
+    def backbone_config(self, path: Path) -> dict:
+        """Config of the stand-alone backbone of a path.
+
+        Args:
+            path (Path): A path of the space.
+
+        Returns:
+            dict: Config for ``MODELS.build``.
+
+        Raises:
+            ValueError: If the path is not in the space.
+        """
+        return self.space.subnet(path)['backbone']
+
+    def skeleton(self, path: Path) -> nn.Module:
+        """The stand-alone backbone of a path, on the meta device.
+
+        Building it costs a few milliseconds, so equal blocks of different paths are
+        shared, and the last skeleton is kept.
+
+        Args:
+            path (Path): A path of the space.
+
+        Returns:
+            nn.Module: In the supernet's mode. Valid until the next call.
+
+        Raises:
+            ValueError: If the path is not in the space.
+        """
+        self.space.validate(path)
+        key = self.space.key(path)
+        if self._last is None or self._last[0] != key:
+            with torch.device('meta'), self._blocks.use():
+                # A shared block may be in the other mode.
+                self._last = key, MODELS.build(self.backbone_config(path)).train(self.training)
+        skeleton = self._last[1]
+        return skeleton if skeleton.training == self.training else skeleton.train(self.training)
+
+    @abstractmethod
+    def tensors(self, path: Path, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Parameters and buffers of a path, under the keys of its stand-alone backbone.
+
+        They are views or functions of the supernet's parameters, so gradients and
+        updates of running statistics reach the supernet.
+        """
+
+    def run(self, x: Tensor, path: Path, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Run a path with given tensors.
+
+        Args:
+            x (Tensor): Images, (B, 3, H, W).
+            path (Path): A path of the space.
+            tensors (dict[str, Tensor]): From :meth:`tensors`.
+
+        Returns:
+            tuple[Tensor, ...]: The outputs of the stand-alone backbone.
+        """
+        return functional_call(self.skeleton(path), tensors, (x,), tie_weights=False)
+
+    def forward(self, x: Tensor, path: Path, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+        """Run a path.
+
+        Args:
+            x (Tensor): Images, (B, 3, H, W).
+            path (Path): A path of the space.
+            *args: Passed to :meth:`tensors`.
+            **kwargs: Passed to :meth:`tensors`.
+
+        Returns:
+            tuple[Tensor, ...]: The outputs of the stand-alone backbone.
+
+        Raises:
+            ValueError: If the path is not in the space.
+        """
+        return self.run(x, path, self.tensors(path, *args, **kwargs))
+
+    @torch.no_grad()
+    def subnet_state_dict(self, path: Path, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """A copy of a path's weights, for its stand-alone backbone.
+
+        Args:
+            path (Path): A path of the space.
+            *args: Passed to :meth:`tensors`.
+            **kwargs: Passed to :meth:`tensors`.
+
+        Returns:
+            dict[str, Tensor]: A state dict that the network of
+            :meth:`backbone_config` loads strictly.
+
+        Raises:
+            ValueError: If the path is not in the space.
+        """
+        tensors = self.tensors(path, *args, **kwargs)
+        return {key: value.clone() for key, value in tensors.items()}
