@@ -46,7 +46,7 @@ def write_results(
     space: SearchSpace,
     cost: str,
     top: int,
-    retrain_base: str | None,
+    retrain: Mapping | None,
 ) -> None:
     """Write the results. Existing files are replaced together, all or none.
 
@@ -58,8 +58,8 @@ def write_results(
         space (SearchSpace): Their space.
         cost (str): The cost for the Pareto plot.
         top (int): Number of paths in the list of the best.
-        retrain_base (str, optional): Base config of ``retrain.py``. None: it is
-            not written.
+        retrain (Mapping, optional): ``base`` and ``imports`` of
+            :func:`retraining_config` for ``retrain.py``. None: it is not written.
     """
     ranked = best_first(rows)
     best = dict(ranked[0], space=space.fingerprint())
@@ -71,9 +71,9 @@ def write_results(
         'top.md': results_table(ranked[:top]),
         'pareto.json': json.dumps(front, indent=1) + '\n',
     }
-    if retrain_base is not None:
+    if retrain is not None:
         remark = f'Path {best["slot"]} of a search: {best["score"]:.2f} % with the supernet.'
-        texts['retrain.py'] = retraining_config(space, best['path'], retrain_base, remark)
+        texts['retrain.py'] = retraining_config(space, best['path'], remark=remark, **retrain)
     texts |= _interactive(rows, cost)
     writers: Writers = {name: partial(_write, text) for name, text in texts.items()}
     if find_spec('matplotlib'):  # of the extra `visualization`

@@ -1,5 +1,6 @@
 """A config that trains the stand-alone network of a path."""
 
+import inspect
 import pprint
 from collections.abc import Mapping
 from pathlib import Path as FilePath
@@ -12,24 +13,28 @@ from mmrel.utils.package import package_root
 from .space import Path, SearchSpace
 
 
-def find_base(base: str) -> str:
+def find_base(base: str, config: str | None = None) -> str:
     """Find the config from which a retraining config takes everything but the network.
 
     Args:
-        base (str): A path relative to the working directory or the repository.
+        base (str): A path relative to the search config's folder, the working
+            directory or the repository, in this order.
+        config (str, optional): The search config. Defaults to None.
 
     Returns:
         str: The absolute path.
 
     Raises:
-        FileNotFoundError: If it is in neither place.
+        FileNotFoundError: If it is in none of these places.
     """
-    for place in (FilePath(base), package_root() / base):
-        if place.is_file():
-            return str(place.resolve())
-    raise FileNotFoundError(
-        f'retrain.base={base!r} exists neither in the working directory nor in {package_root()}'
-    )
+    places = [FilePath(), package_root()]
+    if config:
+        places.insert(0, FilePath(config).resolve().parent)
+    for place in places:
+        if (place / base).is_file():
+            return str((place / base).resolve())
+    looked = ', '.join(map(str, (place.resolve() for place in places)))
+    raise FileNotFoundError(f'retrain.base={base!r} does not exist in any of these: {looked}')
 
 
 def _over(base: object, value: object) -> object:
@@ -45,15 +50,32 @@ def _over(base: object, value: object) -> object:
 
 
 def _plain(value: object) -> object:
+    """A value as literals: dicts and lists of mmengine become Python's, classes their names."""
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_plain(part) for part in value)
+    if isinstance(value, type) or inspect.isroutine(value):
+        return f'{value.__module__}.{value.__qualname__}'
     return value
 
 
-def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) -> str:
+def _both(first: Mapping | None, second: Mapping | None) -> dict:
+    """The modules of two ``custom_imports``, each once."""
+    modules: dict[str, None] = {}
+    for part in (first, second):
+        names = (part or {}).get('imports', [])
+        modules.update(dict.fromkeys([names] if isinstance(names, str) else names))
+    failing = any((part or {}).get('allow_failed_imports') for part in (first, second))
+    return dict(imports=list(modules), allow_failed_imports=bool(failing))
+
+
+def retraining_config(
+    space: SearchSpace, path: Path, base: str, remark: str, imports: Mapping | None = None
+) -> str:
     """The text of a config for ``tools/train.py``.
+
+    It is complete: it has no ``_base_`` and works on another machine.
 
     Args:
         space (SearchSpace): The space.
@@ -61,24 +83,34 @@ def retraining_config(space: SearchSpace, path: Path, base: str, remark: str) ->
         base (str): The base config, from :func:`find_base`. It provides data,
             schedule and non-architectural model settings, such as the loss.
         remark (str): Text for the first line. Unprintable characters become spaces.
+        imports (Mapping, optional): ``custom_imports`` of the search, which register
+            the network's classes. They are added to the base's. Defaults to None.
 
     Returns:
-        str: The text. It refers to ``base`` by its absolute path.
+        str: The text.
 
     Raises:
         ValueError: If the resulting network is not the path's.
     """
     wanted = _plain(space.subnet(path))
     cfg = read_config(base)
-    model = _over(_plain(cfg.get('model', {})), wanted)
-    text = (
-        f'# {_one_line(remark)}\n_base_ = [{base!r}]\n\n'
-        f'model = {pprint.pformat(model, width=98, sort_dicts=False)}\n'
-    )
-    got = Config._merge_a_into_b(ConfigDict(model=model), cfg._cfg_dict)['model']
-    if not _holds(got, wanted):
-        raise ValueError(f'{base} cannot be adapted to the network of {path}: it builds {got}')
-    return text
+    override = dict(model=_over(_plain(cfg.get('model', {})), wanted))
+    whole = Config._merge_a_into_b(ConfigDict(override), cfg._cfg_dict)
+    if not _holds(whole['model'], wanted):
+        raise ValueError(
+            f'{base} cannot be adapted to the network of {path}: it builds {whole["model"]}'
+        )
+    if imports or whole.get('custom_imports'):
+        whole['custom_imports'] = _both(whole.get('custom_imports'), imports)
+    plain = _plain(whole)
+    assert isinstance(plain, dict)
+    # The network first: it is what the reader looks for.
+    parts = dict(model=plain.pop('model'), **plain)
+    lines = [
+        f'{key} = {pprint.pformat(value, width=98, sort_dicts=False)}'
+        for key, value in parts.items()
+    ]
+    return '\n'.join([f'# {_one_line(remark)}', *lines]) + '\n'
 
 
 def _one_line(text: str) -> str:

@@ -166,6 +166,6 @@ def test_hostile_remarks_stay_comments(tmp_path: Path, text: str) -> None:
     path = dict(second='yes', **{f'width{i}': 1 for i in range(6)})
     config = retraining_config(_Space(), path, str(base), text)
     names = [node.targets[0].id for node in ast.parse(config).body]
-    assert names == ['_base_', 'model']
+    assert names == ['model']
     (tmp_path / 'retrain.py').write_text(config)
     assert Config.fromfile(tmp_path / 'retrain.py').model.type == 'X'

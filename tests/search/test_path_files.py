@@ -106,9 +106,39 @@ def test_the_retraining_config_is_the_base_with_the_paths_network(tmp_path: Path
     assert model.backbone == dict(type='ToyMLP', widths=[6])
     with pytest.raises(FileNotFoundError, match=r"retrain\.base='none\.py'"):
         find_base('none.py')
+    # A file beside the search config comes first.
+    (tmp_path / 'tests/data').mkdir(parents=True)
+    (tmp_path / 'tests/data/tiny_retrain.py').write_text('')
+    beside = find_base('tests/data/tiny_retrain.py', str(tmp_path / 'search.py'))
+    assert beside == str((tmp_path / 'tests/data/tiny_retrain.py').resolve())
     assert find_base('configs/_base_/default_runtime.py') == str(
         ROOT / 'configs/_base_/default_runtime.py'
     )
+
+
+def test_the_retraining_config_is_complete(tmp_path: Path) -> None:
+    path = dict(second='no', width1=6, width2=14)
+    base = tmp_path / 'base.py'
+    base.write_text(
+        "_base_ = ['upper.py']\nfrom math import floor\nlr = 0.1\n"
+        "custom_imports = dict(imports=['tests.data.toy_supernet', 'json'])\n"
+        "model = dict(type='ImageClassifier', init=floor)\n"
+        "train_dataloader = dict(sizes=(1, 2), name='it\\'s')\n"
+    )
+    (tmp_path / 'upper.py').write_text('train_cfg = dict(by_epoch=True, max_epochs=3)\n')
+    imports = dict(imports=['json', 'my_space'], allow_failed_imports=False)
+    text = retraining_config(ToySpace(), path, str(base), 'A path.', imports)
+    base.unlink()
+    (tmp_path / 'upper.py').unlink()
+    cfg = Config.fromstring(text.replace("'my_space'", "'csv'"), '.py')
+    assert str(tmp_path) not in text
+    assert cfg.custom_imports == dict(
+        imports=['tests.data.toy_supernet', 'json', 'csv'], allow_failed_imports=False
+    )
+    assert cfg.model.init == 'math.floor'
+    assert cfg.model.backbone == dict(type='ToyMLP', widths=[6])
+    assert cfg.train_cfg == dict(by_epoch=True, max_epochs=3)
+    assert cfg.train_dataloader == dict(sizes=(1, 2), name="it's")
 
 
 def test_files_of_paths(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise KeyError(f'{args.config} is not a search config: it lacks model.space or test_cfg')
     space = SEARCH_SPACES.build(cfg.model.space)
     budget = Budget(**cfg.test_cfg.budget) if cfg.test_cfg.get('budget') else None
-    base = find_base(cfg.test_cfg.retrain.base) if cfg.test_cfg.get('retrain') else None
+    base, imports = None, cfg.get('custom_imports')
+    if cfg.test_cfg.get('retrain'):
+        base = find_base(cfg.test_cfg.retrain.base, args.config)
     paths = draw_paths(space, budget, args.n, np.random.default_rng(args.seed))
     extra = [budget.cost] if budget else []
     texts, rows = {}, []
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         rows.append(dict(row, key=space.key(path)))
         if base:
             remark = f'Random path {i}, seed {args.seed}, of {Path(args.config).name}.'
-            texts[f'{row["name"]}.py'] = retraining_config(space, path, base, remark)
+            texts[f'{row["name"]}.py'] = retraining_config(space, path, base, remark, imports)
     texts['paths.jsonl'] = format_rows(rows)
     out = Path(args.out)
     write_together(

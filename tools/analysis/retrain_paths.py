@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise KeyError(
             f'{args.config} has no test_cfg.retrain.base: set it to the retraining config'
         )
-    base = find_base(cfg.test_cfg.retrain.base)
+    base = find_base(cfg.test_cfg.retrain.base, args.config)
+    imports = cfg.get('custom_imports')
     paths = {}
     for file in args.paths:
         for number, row in enumerate(read_any(file), 1):
@@ -97,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = work_dir / key
         folder.mkdir(exist_ok=True)
         config = folder / 'retrain.py'
-        config.write_text(retraining_config(space, path, base, remark))
+        config.write_text(retraining_config(space, path, base, remark, imports))
         options = dict(args.cfg_options or {})
         options.setdefault('default_hooks.checkpoint.max_keep_ckpts', 1)
         run = finished_run(

@@ -210,14 +210,19 @@ class SearchLoop(_PathScoringLoop):
             population=population, generations=generations, objectives=objectives, budget=limits,
             cost=built_cost, sampler=sampler,
         )  # fmt: skip
-        self.retrain_base = find_base(retrain['base']) if retrain else None
+        self.retrain: dict | None = None
+        if retrain:
+            self.retrain = dict(
+                base=find_base(retrain['base'], runner.cfg.filename),
+                imports=runner.cfg.get('custom_imports'),
+            )
         self.top = top
         self._scored = 0
         super().__init__(runner, dataloader, evaluator, **kwargs)
-        if self.retrain_base:
+        if self.retrain:
             # Fail before the first path is scored, not after the search.
             path = self.space.sample(np.random.default_rng(0))
-            retraining_config(self.space, path, self.retrain_base, '')
+            retraining_config(self.space, path, remark='', **self.retrain)
         self.fresh = storage is None and not resume
         self._own_journal = storage is None
         self._storage = open_storage(storage or os.path.join(runner.work_dir, 'study.journal'))
@@ -316,7 +321,7 @@ class SearchLoop(_PathScoringLoop):
 
         rows = study.rows()
         folder = self.runner.work_dir
-        write_results(folder, rows, self.space, self.cost_name, self.top, self.retrain_base)
+        write_results(folder, rows, self.space, self.cost_name, self.top, self.retrain)
         best = best_first(rows)
         if len(rows) == study.total:
             self.runner.logger.info(
