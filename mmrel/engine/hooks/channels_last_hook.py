@@ -1,5 +1,6 @@
 """A switch for the channels-last memory format."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmrel.engine.distributed import unwrap
+from mmrel.models.supernets import KShotSupernet
 from mmrel.registry import HOOKS
 
 
@@ -28,12 +30,21 @@ def _unsafe_convolutions(model: nn.Module) -> list[str]:
     """
     return [
         name
-        for name, module in model.named_modules()
+        for name, module in _layers(model)
         if isinstance(module, nn.Conv2d)
         and tuple(module.kernel_size) == (1, 1)
         and max(module.stride) > 1
         and module.in_channels // module.groups < 8
     ]
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """All modules, including those of the networks that a K-shot supernet runs."""
+    yield from model.named_modules()
+    for module in model.modules():
+        if isinstance(module, KShotSupernet):
+            for path in module.space.covering_paths():
+                yield from module.skeleton(path).named_modules()
 
 
 @HOOKS.register_module()

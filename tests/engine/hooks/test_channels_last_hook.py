@@ -6,6 +6,10 @@ import torch
 from torch import nn
 
 from mmrel.engine.hooks import ChannelsLastHook
+from mmrel.engine.hooks.channels_last_hook import _unsafe_convolutions
+from mmrel.models.supernets import KShotSupernet
+from mmrel.registry import MODELS
+from mmrel.search import NASBench201Space
 
 
 class Preprocessor(nn.Module):
@@ -33,3 +37,24 @@ def test_layout(
     assert model[0].weight.is_contiguous(**layout) is converted
     inputs = model.data_preprocessor(dict(inputs=torch.zeros(2, 3, 8, 8)))['inputs']
     assert inputs.is_contiguous(**layout) is converted
+
+
+class StridedCells(NASBench201Space):
+    """Its networks have 1x1 convolutions with stride 2, of `channels` inputs."""
+
+    def subnet(self, path: dict) -> dict:
+        return dict(backbone=dict(type='Strided', channels=self.channels), head=dict(in_channels=1))
+
+
+@pytest.mark.parametrize(('channels', 'found'), [(4, ['conv']), (8, [])])
+def test_the_networks_of_a_supernet_are_checked(
+    channels: int, found: list[str], monkeypatch: pytest.MonkeyPatch, mmrel_scope: None
+) -> None:
+    class Strided(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(channels, 8, 1, 2)
+
+    monkeypatch.setitem(MODELS.module_dict, 'Strided', Strided)
+    model = nn.Sequential(KShotSupernet(StridedCells(channels=channels), 2))
+    assert sorted(set(_unsafe_convolutions(model))) == found
