@@ -42,6 +42,7 @@ def plot_study(
         rows (Sequence[Mapping]): See :func:`study_table`.
         study (Mapping): The study, with ``variants``, whose entries may name a
             ``panel``, and ``metric``. Optional: ``title``; ``ylabel``;
+            ``xlabel``, such as 'iteration'; by default 'epoch';
             ``references``, a dict of horizontal lines; ``scalars``, names of
             training scalars that get their own panels; ``relative``, to use the
             fraction of the run as x axis if epochs differ in length.
@@ -87,7 +88,7 @@ def plot_study(
                 _draw(axes, mine, label, colour, relative, style)
         axes.set(title=scalar.replace('_', ' '))
     for axes in all_axes:
-        axes.set_xlabel('fraction of the run' if relative else 'epoch')
+        axes.set_xlabel('fraction of the run' if relative else study.get('xlabel', 'epoch'))
         axes.xaxis.get_major_locator().set_params(integer=not relative)
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
