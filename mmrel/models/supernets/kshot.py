@@ -50,7 +50,8 @@ class KShotSupernet(Supernet):
         self.k = k
         tree = _Tree()
         for path in space.covering_paths():
-            skeleton, layers = self.skeleton(path), dict(_layers(self.skeleton(path)))
+            skeleton = self.skeleton(path)
+            layers = dict(_layers(skeleton))
             for name, _ in skeleton.named_modules():
                 # The containers too: they keep the order of the stand-alone networks.
                 key = space.shared_key(path, name) if name in layers else name

@@ -1,4 +1,5 @@
 from .attention import attend
+from .block_cache import build_block
 from .data_preprocessor import SemiSupervisedDataPreprocessor
 from .features import batch_features, feature_dim, network, pool_features
 from .gather import gather
@@ -37,6 +38,7 @@ __all__ = [
     'at_least_float32',
     'attend',
     'batch_features',
+    'build_block',
     'connected_components',
     'feature_dim',
     'network',

@@ -15,27 +15,10 @@ from torch import Tensor, nn
 from mmrel.engine import KShotOptimWrapperConstructor, ReplicaParallel
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
+from tests.kshot import CELL_SPACE, MOBILE_SPACE
 from tests.progress import at_iteration
 
-MOBILE = dict(
-    space=dict(
-        type='MobileNetV2SESpace',
-        num_classes=3,
-        input_size=16,
-        stem_channels=4,
-        first_channels=4,
-        channels=(4, 8),
-        layers=(2, 2),
-        strides=(1, 1, 2),
-        last_channels=8,
-        kernels=(3, 5),
-        widths=(0.5, 1.0),
-        divisor=4,
-    ),
-)
-CELLS = dict(
-    space=dict(type='NASBench201Space', num_classes=3, channels=4, cells=1, input_size=16),
-)
+MOBILE, CELLS = dict(space=MOBILE_SPACE), dict(space=CELL_SPACE)
 SPACES = pytest.mark.parametrize('parts', [MOBILE, CELLS], ids=['mobile', 'cells'])
 
 

@@ -8,30 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from mmrel.models.supernets import KShotSupernet
-from mmrel.registry import MODELS
-from mmrel.search import CodedSpace, MobileNetV2SESpace, NASBench201Space
+from mmrel.registry import MODELS, SEARCH_SPACES
+from mmrel.search import CodedSpace, NASBench201Space
+from tests.kshot import CELL_SPACE, MOBILE_SPACE
+from tests.vitas import small_space
 
 K = 3
 
 
 def _mobile() -> CodedSpace:
-    return MobileNetV2SESpace(
-        num_classes=3,
-        input_size=16,
-        stem_channels=4,
-        first_channels=4,
-        channels=(4, 8),
-        layers=(2, 2),
-        strides=(1, 1, 2),
-        last_channels=8,
-        kernels=(3, 5),
-        widths=(0.5, 1.0),
-        divisor=4,
-    )
+    return SEARCH_SPACES.build(MOBILE_SPACE)
 
 
 def _cells() -> CodedSpace:
-    return NASBench201Space(num_classes=3, channels=2, cells=1, input_size=16)
+    return SEARCH_SPACES.build(CELL_SPACE)
 
 
 SPACES = pytest.mark.parametrize('space', [_mobile(), _cells()], ids=['mobile', 'cells'])
@@ -183,8 +173,6 @@ def test_a_name_for_layers_of_two_shapes_is_refused() -> None:
 
 
 def test_a_space_without_codes_is_refused() -> None:
-    from tests.vitas import small_space
-
     with pytest.raises(TypeError, match=r'ViTASSpace has no codes'):
         KShotSupernet(small_space(), K)
 
