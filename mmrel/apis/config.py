@@ -111,7 +111,7 @@ def use_auto_scale_lr(cfg: Config) -> None:
         )
     if cfg.auto_scale_lr.get('rule', 'linear') not in RULES:
         raise ValueError(
-            f"auto_scale_lr.rule={cfg.auto_scale_lr.rule!r} is neither 'linear' nor 'sqrt'"
+            f"auto_scale_lr.rule={cfg.auto_scale_lr.rule!r} must be 'linear' or 'sqrt'"
         )
     cfg.auto_scale_lr.enable = True
 

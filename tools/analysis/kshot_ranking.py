@@ -159,9 +159,7 @@ class Study:
         )  # fmt: skip
         note = self.work_dir / 'setting.json'
         if note.exists() and json.loads(note.read_text()) != setting:
-            raise ValueError(
-                f'{note} has other settings than this command: give another --work-dir'
-            )
+            raise ValueError(f'{note} has other settings than this command: use another --work-dir')
         note.write_text(json.dumps(setting, indent=1))
         self.rows = read_rows(self.file)
 

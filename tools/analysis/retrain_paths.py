@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for row in rows:
         if {key: row.get(key) for key in ours} != ours:
             raise ValueError(
-                f'{out} has networks of another seed or space than {ours}: give another --work-dir'
+                f'{out} has networks of another seed or space than {ours}: use another --work-dir'
             )
     # Without an incomplete last line.
     write_atomically(format_rows(rows).encode(), str(out))

@@ -3,6 +3,7 @@ model = dict(
     type='KShotNAS',
     k=8,
     space=dict(type='MobileNetV2SESpace', num_classes=1000, input_size=224),
+    backbone=dict(type='KShotSupernet'),
     head=dict(
         type='ClsHead',
         loss=dict(type='SmoothCrossEntropy', label_smoothing=0.1),

@@ -15,6 +15,7 @@ model = dict(
         widths=(0.2, 0.4, 0.6, 0.8, 1.0),
         divisor=4,
     ),
+    backbone=dict(type='KShotSupernet'),
     head=dict(type='ClsHead', loss=dict(type='CrossEntropyLoss', loss_weight=1.0)),
     simplex_net=dict(hidden_channels=100),
     regulariser=dict(type='WidthSimilarityLoss', loss_weight=1.0),

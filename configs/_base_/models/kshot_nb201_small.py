@@ -3,6 +3,7 @@ model = dict(
     type='KShotNAS',
     k=4,
     space=dict(type='NASBench201Space', num_classes=10, channels=8, cells=1, input_size=32),
+    backbone=dict(type='KShotSupernet'),
     head=dict(type='ClsHead', loss=dict(type='CrossEntropyLoss', loss_weight=1.0)),
     simplex_net=dict(hidden_channels=100),
     warmup_epochs=5,
