@@ -150,8 +150,8 @@ class SearchedCellNetwork(StagedBackbone):
         norm_cfg = norm_cfg or dict(type='BN')
         widths = channels, 2 * channels, 4 * channels
         check_map_norm(norm_cfg, widths)
-        self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
-        self.stem_norm = build_map_norm(norm_cfg, channels)
+        self.stem = build_block('stem', nn.Conv2d, 3, channels, 3, padding=1, bias=False)
+        self.stem_norm = build_block('stem_norm', build_map_norm, norm_cfg, channels)
         self.stages = nn.ModuleList(
             nn.Sequential(*(_Cell(cell, width, norm_cfg, f'{width}.{i}') for i in range(cells)))
             for width in widths
@@ -159,7 +159,7 @@ class SearchedCellNetwork(StagedBackbone):
         self.reductions = nn.ModuleList(
             build_block('reduction', _Reduction, width, norm_cfg) for width in widths[1:]
         )
-        self.norm = build_map_norm(norm_cfg, widths[-1])
+        self.norm = build_block('norm', build_map_norm, norm_cfg, widths[-1])
         self._set_up(widths, (1, 2, 4))
 
     @property

@@ -124,12 +124,14 @@ class SearchedMobileNetV2(StagedBackbone):
         widths = [block[key] for block in present for key in ('hidden_channels', 'out_channels')]
         check_map_norm(norm_cfg, [stem_channels, first_channels, *widths, last_channels])
         stem = stem_channels
-        self.stem = nn.Conv2d(3, stem, 3, stem_stride, 1, bias=False)
-        self.stem_norm = build_map_norm(norm_cfg, stem)
-        self.depthwise = nn.Conv2d(stem, stem, 3, padding=1, groups=stem, bias=False)
-        self.depthwise_norm = build_map_norm(norm_cfg, stem)
-        self.project = nn.Conv2d(stem, first_channels, 1, bias=False)
-        self.project_norm = build_map_norm(norm_cfg, first_channels)
+        self.stem = build_block('stem', nn.Conv2d, 3, stem, 3, stem_stride, 1, bias=False)
+        self.stem_norm = build_block('stem_norm', build_map_norm, norm_cfg, stem)
+        self.depthwise = build_block(
+            'depthwise', nn.Conv2d, stem, stem, 3, padding=1, groups=stem, bias=False
+        )
+        self.depthwise_norm = build_block('depthwise_norm', build_map_norm, norm_cfg, stem)
+        self.project = build_block('project', nn.Conv2d, stem, first_channels, 1, bias=False)
+        self.project_norm = build_block('project_norm', build_map_norm, norm_cfg, first_channels)
         # Where each stage's layers end, its channels and its stride.
         ends, channels, strides = [0], [first_channels], [stem_stride]
         self.layers = nn.ModuleList()
@@ -145,8 +147,8 @@ class SearchedMobileNetV2(StagedBackbone):
                 channels.append(sizes['out_channels'])
                 strides.append(strides[-1] * sizes['stride'])
             ends[-1] += 1
-        self.last = nn.Conv2d(channels[-1], last_channels, 1, bias=False)
-        self.last_norm = build_map_norm(norm_cfg, last_channels)
+        self.last = build_block('last', nn.Conv2d, channels[-1], last_channels, 1, bias=False)
+        self.last_norm = build_block('last_norm', build_map_norm, norm_cfg, last_channels)
         self._starts, self._ends = [0, *ends[:-1]], ends
         self._set_up([*channels, last_channels], [*strides, strides[-1]])
 

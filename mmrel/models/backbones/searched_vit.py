@@ -199,7 +199,11 @@ class SearchedViT(StagedBackbone):
             )
             for i, (block, rate) in enumerate(zip(blocks, rates, strict=True))
         )
-        self.norm = _token_norm(norm_cfg, embed_dims, FINAL_EPS) if final_norm else None
+        self.norm = (
+            build_block('norm', _token_norm, norm_cfg, embed_dims, FINAL_EPS)
+            if final_norm
+            else None
+        )
         self._set_up([embed_dims] * len(blocks), [patch_size] * len(blocks))
 
     def init_weights(self) -> None:
@@ -221,7 +225,10 @@ class SearchedViT(StagedBackbone):
 
     def _stage(self, stage: int, x: Tensor) -> Tensor:
         x = self._run(self.blocks[stage], x)
-        return self.norm(x) if stage == self.num_stages - 1 and self.norm is not None else x
+        if stage == self.num_stages - 1 and self.norm is not None:
+            # Norms do not mix tokens, so the class token alone will do where it is the output.
+            x = self.norm(x[:, :1] if self.out_type == 'cls_token' else x)
+        return x
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Outputs of the blocks at ``out_indices``."""

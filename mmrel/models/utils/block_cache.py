@@ -1,7 +1,7 @@
 """Blocks that several stand-alone networks of a supernet share."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
@@ -33,10 +33,11 @@ class BlockCache:
         finally:
             _current.reset(token)
 
-    def get(self, place: str, block: type[BlockT], *args: Any, **kwargs: Any) -> BlockT:
+    def get(self, place: str, block: Callable[..., BlockT], *args: Any, **kwargs: Any) -> BlockT:
         """See :func:`build_block`."""
         # With the place, because a module can be in a network only once.
-        key = repr((place, block.__qualname__, args, sorted(kwargs.items())))
+        name = getattr(block, '__qualname__', repr(block))
+        key = repr((place, name, args, sorted(kwargs.items())))
         found = self._blocks.pop(key, None) or block(*args, **kwargs)
         self._blocks[key] = found
         if len(self._blocks) > _LIMIT:
@@ -47,7 +48,7 @@ class BlockCache:
 _current: ContextVar[BlockCache | None] = ContextVar('block_cache', default=None)
 
 
-def build_block(place: str, block: type[BlockT], *args: Any, **kwargs: Any) -> BlockT:
+def build_block(place: str, block: Callable[..., BlockT], *args: Any, **kwargs: Any) -> BlockT:
     """Build a block of a network, or reuse an equal one while a supernet builds a path.
 
     Use it for the blocks of a searched network: otherwise a supernet builds all of
@@ -55,9 +56,9 @@ def build_block(place: str, block: type[BlockT], *args: Any, **kwargs: Any) -> B
 
     Args:
         place (str): The block's place in the network, such as 'layers.3'.
-        block (type): Its class.
-        *args: Passed to the class; they must have a ``repr`` that tells them apart.
-        **kwargs: Passed to the class, likewise.
+        block (Callable): Its class, or a function that builds it.
+        *args: Passed to it; they must have a ``repr`` that tells them apart.
+        **kwargs: Passed to it, likewise.
 
     Returns:
         nn.Module: The block.
