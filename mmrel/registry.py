@@ -4,6 +4,7 @@
 Within the scope ``mmrel``, a name that mmrel itself registers takes precedence.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import mmengine.registry as mmengine_registry
@@ -41,11 +42,13 @@ class _FallbackRegistry(Registry):
     Args:
         parent (Registry): mmengine's registry of the same kind.
         fallback (Registry, optional): mmpretrain's registry of the same kind.
-        location (str): The module whose import registers mmrel's names.
+        locations (Sequence[str]): Modules whose import registers mmrel's names.
     """
 
-    def __init__(self, parent: Registry, fallback: Registry | None, location: str) -> None:
-        super().__init__(parent.name, parent=parent, scope='mmrel', locations=[location])
+    def __init__(
+        self, parent: Registry, fallback: Registry | None, locations: Sequence[str]
+    ) -> None:
+        super().__init__(parent.name, parent=parent, scope='mmrel', locations=[*locations])
         self._fallback = fallback
 
     def get(self, key: str) -> type | None:
@@ -64,10 +67,10 @@ class _FallbackRegistry(Registry):
             return super().build(cfg, *args, **kwargs)
 
 
-def _node(name: str, location: str, mmengine_name: str | None = None) -> Registry:
+def _node(name: str, *locations: str, mmengine_name: str | None = None) -> Registry:
     parent = getattr(mmengine_registry, mmengine_name or name)
     fallback = getattr(mmpretrain_registry, name, None)
-    return _FallbackRegistry(parent, fallback, location)
+    return _FallbackRegistry(parent, fallback, locations)
 
 
 MODELS = _node('MODELS', 'mmrel.models')
@@ -79,7 +82,7 @@ TRANSFORMS = _node('TRANSFORMS', 'mmrel.datasets')
 FUNCTIONS = _node('FUNCTIONS', 'mmrel.datasets')
 
 RUNNERS = _node('RUNNERS', 'mmrel.engine')
-LOOPS = _node('LOOPS', 'mmrel.engine')
+LOOPS = _node('LOOPS', 'mmrel.engine', 'mmrel.search')
 HOOKS = _node('HOOKS', 'mmrel.engine')
 MODEL_WRAPPERS = _node('MODEL_WRAPPERS', 'mmrel.engine')
 OPTIMIZERS = _node('OPTIMIZERS', 'mmrel.engine')
@@ -89,11 +92,11 @@ PARAM_SCHEDULERS = _node('PARAM_SCHEDULERS', 'mmrel.engine')
 LOG_PROCESSORS = _node('LOG_PROCESSORS', 'mmrel.engine')
 
 METRICS = _node('METRICS', 'mmrel.evaluation')
-EVALUATORS = _node('EVALUATORS', 'mmrel.evaluation', 'EVALUATOR')
+EVALUATORS = _node('EVALUATORS', 'mmrel.evaluation', mmengine_name='EVALUATOR')
 
 VISUALIZERS = _node('VISUALIZERS', 'mmrel.visualization')
 VISBACKENDS = _node('VISBACKENDS', 'mmrel.visualization')
 
 # Neither mmengine nor mmpretrain has these.
-SEARCH_SPACES = Registry('search space', scope='mmrel', locations=['mmrel.search'])
-SEARCH_COSTS = Registry('search cost', scope='mmrel', locations=['mmrel.search'])
+SEARCH_SPACES = Registry('search space', scope='mmrel', locations=['mmrel.spaces'])
+SEARCH_COSTS = Registry('search cost', scope='mmrel', locations=['mmrel.spaces'])

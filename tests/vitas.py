@@ -2,7 +2,7 @@
 
 import math
 
-from mmrel.search import ViTASSpace
+from mmrel.spaces import ViTASSpace
 
 HALVES = (0.5, 1.0)
 SMALL_SPACE = dict(

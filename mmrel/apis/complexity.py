@@ -16,8 +16,8 @@ from mmrel.engine import inner_dataset
 from mmrel.models.utils.first_weights import NoFirstWeights
 from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS, SEARCH_SPACES, TRANSFORMS
-from mmrel.search.space import Path as SpacePath
-from mmrel.search.space import SearchSpace
+from mmrel.spaces.space import Path as SpacePath
+from mmrel.spaces.space import SearchSpace
 
 
 def size_pipeline(cfg: Config) -> list[dict]:

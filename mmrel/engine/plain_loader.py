@@ -1,11 +1,13 @@
 """The training set without augmentation, every image once."""
 
 import copy
-from typing import Any, cast
+from itertools import islice
+from typing import Any
 
-import torch
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset
+from torch.utils.data import DataLoader
+
+from mmrel.datasets import WholeSetSampler
 
 from .loaders import build_dataloader
 
@@ -63,17 +65,36 @@ def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     return Config._merge_a_into_b(changes, plain)
 
 
+def fixed_loader(cfg: Config, like: dict, changes: dict, seed: int = 0) -> DataLoader:
+    """A loader of the training set without augmentation, in one fixed random order.
+
+    Every rank reads the same images.
+
+    Args:
+        cfg (Config): See :func:`plain_loader_config`.
+        like (dict): See :func:`plain_loader_config`.
+        changes (dict): See :func:`plain_loader_config`.
+        seed (int): Seed of the order. Defaults to 0.
+
+    Returns:
+        DataLoader: The loader.
+    """
+    config = plain_loader_config(cfg, like, changes)
+    config['sampler'] = dict(type=WholeSetSampler, shuffle=True, seed=seed)
+    return build_dataloader(config)
+
+
 def fixed_batches(
     cfg: Config, like: dict, number: int, batch_size: int | None = None, seed: int = 0
 ) -> list:
-    """A fixed random selection of training images without augmentation, in batches.
+    """The first batches of :func:`fixed_loader`.
 
     Args:
         cfg (Config): See :func:`plain_loader_config`.
         like (dict): See :func:`plain_loader_config`.
         number (int): Number of batches. There are fewer if the set is too small.
         batch_size (int, optional): Batch size. Defaults to None: that of ``like``.
-        seed (int): Seed of the selection. Defaults to 0.
+        seed (int): Seed of the order. Defaults to 0.
 
     Returns:
         list: Batches as the loader collates them.
@@ -81,12 +102,4 @@ def fixed_batches(
     changes = dict(num_workers=0)
     if batch_size is not None:
         changes['batch_size'] = batch_size
-    loader = build_dataloader(plain_loader_config(cfg, like, changes))
-    dataset: BaseDataset = loader.dataset
-    size = cast(int, loader.batch_size)
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(dataset), generator=generator)[: number * size].tolist()
-    return [
-        loader.collate_fn([dataset[i] for i in chosen[start : start + size]])
-        for start in range(0, len(chosen), size)
-    ]
+    return list(islice(fixed_loader(cfg, like, changes, seed), number))

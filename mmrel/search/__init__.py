@@ -1,24 +1,21 @@
-"""Search spaces, costs and studies of one-shot architecture search."""
+"""Architecture search: scoring loops, studies, budgets, results, retraining."""
 
-from .coded_space import CodedSpace
-from .costs import FLOPsCost, LatencyCost, ParametersCost, PathCost
-from .mobilenet_v2_se import BlockSizes, MobileNetV2SESpace
-from .nas_bench_201 import NASBench201Space, live_edges
-from .space import Option, Path, SearchSpace
-from .spaces import ViTASSpace
+import warnings
+from typing import Any
 
-__all__ = [
-    'BlockSizes',
-    'CodedSpace',
-    'FLOPsCost',
-    'LatencyCost',
-    'MobileNetV2SESpace',
-    'NASBench201Space',
-    'Option',
-    'ParametersCost',
-    'Path',
-    'PathCost',
-    'SearchSpace',
-    'ViTASSpace',
-    'live_edges',
-]
+from .loop import SearchLoop
+from .scoring import PathScoringLoop, ScorePathsLoop
+
+__all__ = ['PathScoringLoop', 'ScorePathsLoop', 'SearchLoop']
+
+
+def __getattr__(name: str) -> Any:
+    """Names that moved to mmrel.spaces in 0.2.0; remove in 0.3.0."""
+    from mmrel import spaces
+
+    if name in spaces.__all__:
+        warnings.warn(
+            f'mmrel.search.{name} is now mmrel.spaces.{name}', DeprecationWarning, stacklevel=2
+        )
+        return getattr(spaces, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

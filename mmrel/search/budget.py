@@ -5,9 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
-
-from .costs import PathCost
-from .space import Path, SearchSpace
+from mmrel.spaces import Path, PathCost, SearchSpace
 
 
 class Budget:

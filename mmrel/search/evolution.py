@@ -16,7 +16,7 @@ from optuna.samplers import NSGAIISampler
 from optuna.study import StudyDirection as Direction
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from .space import Path, SearchSpace
+from mmrel.spaces import Path, SearchSpace
 
 
 class _GenerationSampler(NSGAIISampler):

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 
-from .space import Path, SearchSpace
+from mmrel.spaces import Path, SearchSpace
 
 
 def read_rows(file: str, half_line: bool = False) -> list[dict]:

@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
+from mmrel.spaces import SearchSpace
 from mmrel.utils.files import write_together
 from mmrel.visualization.search import pareto_front, plot_history, plot_pareto
 
 from .path_files import format_rows
 from .retraining import retraining_config
-from .space import SearchSpace
 
 Writers = dict[str, Callable[[BinaryIO], object]]
 

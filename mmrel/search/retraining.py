@@ -7,10 +7,9 @@ from pathlib import Path as FilePath
 
 from mmengine.config import Config, ConfigDict
 
+from mmrel.spaces import Path, SearchSpace
 from mmrel.utils.config_file import read_config
 from mmrel.utils.package import package_root
-
-from .space import Path, SearchSpace
 
 
 def find_base(base: str, config: str | None = None) -> str:

@@ -22,10 +22,10 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from mmrel.spaces import Path, PathCost, SearchSpace
+
 from .budget import Budget, draw_path, path_costs
-from .costs import PathCost
 from .evolution import Evolution
-from .space import Path, SearchSpace
 from .study_rows import RowChecker
 from .worker import Watch, Worker
 

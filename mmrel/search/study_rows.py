@@ -6,8 +6,9 @@ from typing import Any, NoReturn
 
 from optuna.trial import FrozenTrial, TrialState
 
+from mmrel.spaces import SearchSpace
+
 from .budget import path_costs
-from .space import SearchSpace
 
 
 def _is_count(value: Any, below: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmrel.search import ViTASSpace
+from mmrel.spaces import ViTASSpace
 
 # Choices that leave no trace in the weights' shapes.
 _HEADS = (3, 6, 12, 16)

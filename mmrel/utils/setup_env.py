@@ -5,7 +5,7 @@ import importlib
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import init_default_scope as set_default_scope
 
-_PARTS = ('datasets', 'engine', 'evaluation', 'models', 'search', 'visualization')
+_PARTS = ('datasets', 'engine', 'evaluation', 'models', 'search', 'spaces', 'visualization')
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:

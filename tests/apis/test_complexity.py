@@ -5,8 +5,8 @@ import pytest
 
 from mmrel.apis.complexity import complexity, costliest, count_flops, image_size
 from mmrel.registry import MODELS
-from mmrel.search import MobileNetV2SESpace, NASBench201Space
-from mmrel.search.space import SearchSpace
+from mmrel.spaces import MobileNetV2SESpace, NASBench201Space
+from mmrel.spaces.space import SearchSpace
 from tests.commands import ROOT
 from tests.configs import read_config
 from tests.vitas import small_space

@@ -14,7 +14,7 @@ from mmengine.model import BaseModel, BaseModule
 from torch import Tensor, nn
 
 from mmrel.registry import MODELS, SEARCH_COSTS, SEARCH_SPACES
-from mmrel.search import Path, SearchSpace
+from mmrel.spaces import Path, SearchSpace
 
 _POOLED = 48  # 3 x 4 x 4
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmrel.search import ViTASSpace
+from mmrel.spaces import ViTASSpace
 from tests.commands import ROOT, call, environment
 
 GUIDE = ROOT / 'docs' / 'vitas.md'

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
-from mmrel.search import Path, SearchSpace
+from mmrel.spaces import Path, SearchSpace
 
 
 class PlainSpace(SearchSpace):

@@ -28,7 +28,7 @@ from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
 from mmrel.engine.loaders import build_dataloader
 from mmrel.registry import SEARCH_SPACES
-from mmrel.search import CodedSpace
+from mmrel.spaces import CodedSpace
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.visualization import plot_ranking
 

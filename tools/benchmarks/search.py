@@ -22,9 +22,9 @@ from step import timed
 from torch import Tensor, nn
 
 from mmrel.apis import load_config
-from mmrel.engine.held_out import HeldOutImages, path_accuracy
 from mmrel.registry import MODELS, SEARCH_COSTS
-from mmrel.search import SearchSpace
+from mmrel.search.held_out import HeldOutImages, path_accuracy
+from mmrel.spaces import SearchSpace
 from mmrel.utils.command_line import run_command
 
 _DEFAULT = 'configs/vitas/vitas_supernet_small_imagefolder32.py'

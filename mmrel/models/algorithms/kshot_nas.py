@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmrel.models.layers import SimplexNet, StackedLayer, mix
 from mmrel.models.utils import SpaceIdentity, at_least_float32, pool_features, run_position
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.search import CodedSpace, Path
+from mmrel.spaces import CodedSpace, Path
 
 WEIGHTS, SIMPLEX = 'weights', 'simplex_net'
 

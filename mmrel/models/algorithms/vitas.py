@@ -9,7 +9,7 @@ from torch import Tensor
 from mmrel.models.utils import PathSampler, SpaceIdentity
 from mmrel.models.utils.sides import cut
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.search import Path, SearchSpace
+from mmrel.spaces import Path, SearchSpace
 
 LARGEST = 'largest'
 

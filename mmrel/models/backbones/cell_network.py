@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
-from mmrel.search import NASBench201Space, live_edges
+from mmrel.spaces import NASBench201Space, live_edges
 
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 

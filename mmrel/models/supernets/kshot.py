@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmrel.models.layers.kshot import RUNNING_STATISTICS, StackedLayer, mix
 from mmrel.registry import MODELS
-from mmrel.search import CodedSpace, Path
+from mmrel.spaces import CodedSpace, Path
 
 from .supernet import Supernet
 

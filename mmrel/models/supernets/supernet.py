@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from mmrel.models.utils.block_cache import BlockCache
 from mmrel.registry import MODELS
-from mmrel.search import Path, SearchSpace
+from mmrel.spaces import Path, SearchSpace
 
 
 class Supernet(BaseModule):

@@ -10,7 +10,7 @@ from mmrel.models.backbones.patch_stem import PatchStem, fresh_tokens
 from mmrel.models.backbones.searched_vit import MLP
 from mmrel.models.utils.sides import SIDES, cut
 from mmrel.registry import MODELS
-from mmrel.search import Path, ViTASSpace
+from mmrel.spaces import Path, ViTASSpace
 
 from .supernet import Supernet
 

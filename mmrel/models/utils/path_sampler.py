@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmrel.search import Path, SearchSpace
+from mmrel.spaces import Path, SearchSpace
 
 
 class PathSampler(nn.Module):

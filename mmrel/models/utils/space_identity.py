@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrel.search import SearchSpace
+from mmrel.spaces import SearchSpace
 
 _SHOWN = 8
 

@@ -9,7 +9,7 @@ from mmrel.engine.hooks import ChannelsLastHook
 from mmrel.engine.hooks.channels_last_hook import _unsafe_convolutions
 from mmrel.models.supernets import KShotSupernet
 from mmrel.registry import MODELS
-from mmrel.search import NASBench201Space
+from mmrel.spaces import NASBench201Space
 
 
 class Preprocessor(nn.Module):

@@ -1,7 +1,7 @@
 import pytest
 
 from mmrel.models.backbones import SearchedCellNetwork
-from mmrel.search import NASBench201Space
+from mmrel.spaces import NASBench201Space
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmrel.models.supernets import KShotSupernet
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.search import CodedSpace, NASBench201Space
+from mmrel.spaces import CodedSpace, NASBench201Space
 from tests.kshot import CELL_SPACE, MOBILE_SPACE
 from tests.vitas import small_space
 

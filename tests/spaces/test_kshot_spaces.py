@@ -9,7 +9,7 @@ from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.search import CodedSpace, MobileNetV2SESpace, NASBench201Space
+from mmrel.spaces import CodedSpace, MobileNetV2SESpace, NASBench201Space
 
 SMALL = dict(
     type='MobileNetV2SESpace',

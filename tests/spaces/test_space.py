@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mmrel.search import SearchSpace
+from mmrel.spaces import SearchSpace
 
 CHOICES = dict(kind=['a', None], width=[1, 2, 3], share=[0.5, 1.0])
 PATH = dict(kind=None, width=3, share=0.5)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
 
-from ..space import Path, SearchSpace
+from .space import Path, SearchSpace
 
 _PERCENTS = tuple(i / 10 for i in range(1, 11))
 

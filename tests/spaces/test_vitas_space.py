@@ -6,7 +6,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.search import ViTASSpace
+from mmrel.spaces import ViTASSpace
 from tests.vitas import SMALL_SPACE, small_space
 
 

@@ -6,7 +6,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mmrel.engine.held_out import HeldOutImages, path_accuracy
+from mmrel.search.held_out import HeldOutImages, path_accuracy
 
 
 class _Images(list):

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mmrel.registry import SEARCH_COSTS
-from mmrel.search import CodedSpace, LatencyCost, MobileNetV2SESpace, NASBench201Space
-from mmrel.search import costs as module
+from mmrel.spaces import CodedSpace, LatencyCost, MobileNetV2SESpace, NASBench201Space
+from mmrel.spaces import costs as module
 from tests.vitas import small_space
 
 

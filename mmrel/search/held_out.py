@@ -85,6 +85,11 @@ class HeldOutImages:
         """Number of images."""
         return len(self.dataset)
 
+    def first(self, number: int) -> list[Tensor]:
+        """The set's first images, each (3, H, W); the last one repeats if there are fewer."""
+        rows = [self.dataset[min(i, len(self) - 1)] for i in range(number)]
+        return list(self._packed(self.loader.collate_fn(rows))[0])
+
     def digest(self) -> str:
         """See :func:`dataset_digest`."""
         return dataset_digest(self.dataset)

@@ -1,3 +1,0 @@
-from .vitas import ViTASSpace
-
-__all__ = ['ViTASSpace']

@@ -1,0 +1,27 @@
+"""Search spaces, their closed-form costs, and what a search needs of a supernet."""
+
+from .coded_space import CodedSpace
+from .costs import FLOPsCost, LatencyCost, ParametersCost, PathCost
+from .mobilenet_v2_se import BlockSizes, MobileNetV2SESpace
+from .nas_bench_201 import NASBench201Space, live_edges
+from .searchable import SearchableModel, check_searchable
+from .space import Option, Path, SearchSpace
+from .vitas import ViTASSpace
+
+__all__ = [
+    'BlockSizes',
+    'CodedSpace',
+    'FLOPsCost',
+    'LatencyCost',
+    'MobileNetV2SESpace',
+    'NASBench201Space',
+    'Option',
+    'ParametersCost',
+    'Path',
+    'PathCost',
+    'SearchSpace',
+    'SearchableModel',
+    'ViTASSpace',
+    'check_searchable',
+    'live_edges',
+]
