@@ -172,3 +172,11 @@ class ToySupernet(BaseModel):
         for sample, score in zip(data_samples, logits.softmax(1), strict=True):
             sample.set_pred_score(score).set_pred_label(score.argmax())
         return data_samples
+
+
+@MODELS.register_module()
+class FlatSupernet(ToySupernet):
+    """Forgets the axis of the sides, which no search accepts."""
+
+    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+        return super().path_logits(inputs, path)[0]

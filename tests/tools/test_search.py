@@ -263,6 +263,8 @@ def test_bad_input_gives_one_clear_error(images: Path, supernet: Path, tmp_path:
     assert "search storage 'sqlite:////proc/none/x.db' cannot be reached" in output
     output = call(*words, *_data(images, 'model.space.widths=(3,5,16)'), fails=True)
     assert 'the checkpoint is of another space' in output
+    output = call(*words, *_data(images, 'model.type=FlatSupernet'), fails=True)
+    assert 'FlatSupernet.path_logits returned shape (3, 3) for 3 images' in output
     broken = tmp_path / 'broken'
     shutil.copytree(images, broken)
     (broken / 'class1' / '003.jpg').write_bytes(b'no image')
