@@ -24,15 +24,10 @@ from torch import Tensor
 
 from .checkpoint_content import clean_content
 from .download import cached_path, downloaded, main_process_first
+from .pickle_assembler import Assembler
+from .pickle_entries import DamagedContent, StorageEntry, UnsafeContent
 from .safetensors_file import ENDING, looks_like_safetensors, read_safetensors
-from .unpickler import (
-    Assembler,
-    DamagedContent,
-    Pickle,
-    StorageEntry,
-    UnsafeContent,
-    read_pickle,
-)
+from .unpickler import Pickle, read_pickle
 
 _DEFAULT_GB = 2.0
 _LIMIT = 'MMREL_MAX_CHECKPOINT_GB'

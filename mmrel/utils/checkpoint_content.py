@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .unpickler import DamagedContent
+from .pickle_entries import DamagedContent
 
 
 def _whole(value: Any) -> bool:

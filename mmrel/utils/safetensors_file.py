@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from .files import write_atomically
-from .unpickler import DamagedContent
+from .pickle_entries import DamagedContent
 
 ENDING = '.safetensors'
 _META = 'meta'
