@@ -18,6 +18,7 @@ from mmrel.registry import LOOPS, SEARCH_COSTS
 from .budget import Budget
 from .retraining import find_base, retraining_config
 from .scoring import PathScoringLoop
+from .settings import check_settings
 
 if TYPE_CHECKING:
     from .study import SearchStudy
@@ -83,7 +84,6 @@ class SearchLoop(PathScoringLoop):
     ) -> None:
         # Optuna takes a second to import, and only a search needs it.
         from .storage import open_storage
-        from .study import check_settings
 
         unknown = set(sampler or {}) - {'crossover_prob', 'swapping_prob', 'mutation_prob'}
         if unknown:

@@ -26,7 +26,9 @@ from mmrel.spaces import Path, PathCost, SearchSpace
 
 from .budget import Budget, draw_path, path_costs
 from .evolution import Evolution
+from .settings import check_settings
 from .study_rows import RowChecker
+from .trials import Trials
 from .worker import Watch, Worker
 
 # Children tried for a slot before it gets a random path.
@@ -127,7 +129,8 @@ class SearchStudy:
             directions=[StudyDirection[d.upper()] for d in directions],
             load_if_exists=True,
         )
-        if fresh and self._slots():
+        self._trials = Trials(self._study, storage, space, self._rows)
+        if fresh and self._trials.unchecked():
             raise FileExistsError(
                 f'the study {name!r} already has paths: continue with --resume, or use another '
                 '--work-dir'
@@ -144,7 +147,7 @@ class SearchStudy:
         )
         self._check_identity(name, dict(settings, **identity))
         # Reject bad rows now, not after hours of search.
-        self._trials()
+        self._trials.read()
         self._rows.check_paths(self.total)
         self.worker, self._watch = Worker(), Watch()
         self._beats, self._beaten = 0, -_BEAT_SECONDS
@@ -153,7 +156,7 @@ class SearchStudy:
 
     def _check_identity(self, name: str, identity: dict) -> None:
         # A study without paths (for example, no path met the budget) may be taken over.
-        if not self._slots():
+        if not self._trials.unchecked():
             self._study.set_user_attr('identity', identity)
             return
         # Read after the paths: the identity is written before them.
@@ -170,31 +173,6 @@ class SearchStudy:
                 'test_cfg.study_name)'
             )
 
-    def _slots(self) -> list[FrozenTrial]:
-        trials = self._study.get_trials(deepcopy=False)
-        return [trial for trial in trials if 'slot' in trial.user_attrs]
-
-    def _trials(self) -> list[FrozenTrial]:
-        """The trials with a slot, checked, in the order in which they were written."""
-        trials = self._slots()
-        for trial in trials:
-            self._rows.check(trial)
-        return trials
-
-    def _live(self) -> tuple[dict[int, FrozenTrial], list[FrozenTrial]]:
-        """The trial that counts for each slot, and redundant trials."""
-        live, vain, keys = {}, [], set()
-        for trial in self._trials():
-            if trial.state in (TrialState.FAIL, TrialState.PRUNED):
-                continue
-            slot, key = trial.user_attrs['slot'], trial.user_attrs['key']
-            if slot in live or key in keys:
-                vain.append(trial)
-            else:
-                live[slot] = trial
-                keys.add(key)
-        return live, vain
-
     @property
     def total(self) -> int:
         """Number of paths that the search scores."""
@@ -202,28 +180,8 @@ class SearchStudy:
         return self._rows.check_paths(self._study.user_attrs.get('paths', planned))
 
     def rows(self) -> list[dict]:
-        """The scored paths in the order of their slots, for JSON.
-
-        Each row has slot, generation, score, the costs by name, key and path.
-        """
-        live, _ = self._live()
-        rows = []
-        for slot in sorted(live):
-            trial = live[slot]
-            if trial.state != TrialState.COMPLETE:
-                continue
-            attrs = trial.user_attrs
-            rows.append(
-                dict(
-                    slot=slot,
-                    generation=attrs['generation'],
-                    score=trial.values[0],
-                    **attrs['costs'],
-                    key=attrs['key'],
-                    path={name: trial.params[name] for name in self.space.choices},
-                )
-            )
-        return rows
+        """The scored paths in the order of their slots (:meth:`.trials.Trials.rows`)."""
+        return self._trials.rows()
 
     # --- operations of a worker ---------------------------------------------
 
@@ -237,10 +195,10 @@ class SearchStudy:
             ValueError: If no path meets the budget.
         """
         while True:
-            live, vain = self._live()
+            live, vain = self._trials.live()
             for trial in vain:
                 if trial.state == TrialState.WAITING:
-                    self._finish(trial, TrialState.FAIL)
+                    self._trials.finish(trial, TrialState.FAIL)
             total = self.total
             first = next((s for s in range(total) if not _is_scored(live.get(s))), None)
             if first is None:
@@ -267,7 +225,7 @@ class SearchStudy:
                     'scoring it again',
                     logger='current',
                 )
-                self._finish(trial, TrialState.FAIL)
+                self._trials.finish(trial, TrialState.FAIL)
             if not gone and not waiting:
                 time.sleep(_POLL_SECONDS)
 
@@ -285,11 +243,11 @@ class SearchStudy:
         values = [score]
         if 'cost' in self.objectives and self._cost is not None:
             values.append(claim.costs[self._cost.name])
-        return self._finish(claim.trial, TrialState.COMPLETE, values)
+        return self._trials.finish(claim.trial, TrialState.COMPLETE, values)
 
     def release(self, claim: Claim) -> None:
         """Give back a path that was not scored."""
-        self._finish(claim.trial, TrialState.FAIL)
+        self._trials.finish(claim.trial, TrialState.FAIL)
 
     def beat(self) -> None:
         """Send a heartbeat to other machines. Cheap to call often."""
@@ -300,24 +258,16 @@ class SearchStudy:
 
     # --- internals ------------------------------------------------------------
 
-    def _finish(
-        self, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None = None
-    ) -> bool:
-        try:
-            return self._storage.set_trial_state_values(trial._trial_id, state, values)
-        except UpdateFinishedTrialError:
-            return False
-
     def _take(self, trial: FrozenTrial) -> Claim | None:
         self.beat()
-        if not self._finish(trial, TrialState.RUNNING):
+        if not self._trials.finish(trial, TrialState.RUNNING):
             return None
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(trial._trial_id, 'worker', self.worker.signature())
         attrs = trial.user_attrs
-        ours = self._live()[0].get(attrs['slot'])
+        ours = self._trials.live()[0].get(attrs['slot'])
         if ours is None or ours.number != trial.number:
-            self._finish(trial, TrialState.FAIL)
+            self._trials.finish(trial, TrialState.FAIL)
             return None
         path = {name: trial.params[name] for name in self.space.choices}
         return Claim(attrs['slot'], attrs['generation'], path, attrs['costs'], trial)
@@ -335,12 +285,12 @@ class SearchStudy:
 
     def _plan(self, slot: int, generation: int) -> None:
         """Draw the path of a slot and write it, unless another process already has."""
-        live, _ = self._live()
+        live, _ = self._trials.live()
         if slot in live:
             return
         taken = {trial.user_attrs['key'] for trial in live.values()}
         # Reuse the path of an abandoned trial: its score may already be in use.
-        before = [trial for trial in self._trials() if trial.user_attrs['slot'] == slot]
+        before = [trial for trial in self._trials.read() if trial.user_attrs['slot'] == slot]
         old = [trial for trial in before if trial.user_attrs['key'] not in taken]
         path: Path | None
         if old:
@@ -388,16 +338,6 @@ class SearchStudy:
         )
 
 
-def same_cost(one: PathCost, other: PathCost) -> bool:
-    """Whether two costs have the same type and settings."""
-
-    def settings(cost: PathCost) -> dict:
-        public = {k: str(v) for k, v in vars(cost).items() if not k.startswith('_')}
-        return dict(public, type=type(cost))
-
-    return settings(one) == settings(other)
-
-
 def studies_with_paths(storage: BaseStorage) -> list[str]:
     """Names of the studies in a storage that have paths."""
     summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
@@ -406,39 +346,3 @@ def studies_with_paths(storage: BaseStorage) -> list[str]:
 
 def _is_scored(trial: FrozenTrial | None) -> bool:
     return trial is not None and trial.state == TrialState.COMPLETE
-
-
-def check_settings(
-    population: int,
-    generations: int,
-    objectives: Sequence[str],
-    budget: Budget | None,
-    cost: PathCost | None,
-) -> None:
-    """Check what does not depend on a space.
-
-    Raises:
-        ValueError: If a setting is invalid. The message has its key and value.
-    """
-    if population < 2 or generations < 1:
-        raise ValueError(
-            f'test_cfg.population={population} must be at least 2, '
-            f'and generations={generations} at least 1'
-        )
-    if tuple(objectives) not in (('accuracy',), ('accuracy', 'cost')):
-        raise ValueError(
-            f"test_cfg.objectives={tuple(objectives)} must be ('accuracy',) or ('accuracy', 'cost')"
-        )
-    if 'cost' in objectives and budget is None and cost is None:
-        raise ValueError(
-            "test_cfg.objectives has 'cost', but no cost is set: set test_cfg.cost=dict(type=...) "
-            'or test_cfg.budget'
-        )
-    if budget is None or cost is None or budget.cost.name != cost.name:
-        return
-    if not same_cost(budget.cost, cost):
-        raise ValueError(
-            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, but with different '
-            'settings, and a path has one cost per name: leave test_cfg.cost out, or give both the '
-            'same settings'
-        )

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mmrel.search.budget import Budget, draw_path, draw_paths
+from mmrel.search.settings import check_settings
 from mmrel.search.storage import open_storage
-from mmrel.search.study import SearchStudy, check_settings, studies_with_paths
+from mmrel.search.study import SearchStudy, studies_with_paths
 from mmrel.search.worker import Worker
 from tests.search.toy import PlainSpace, accuracy
 

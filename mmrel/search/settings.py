@@ -1,0 +1,53 @@
+"""Checks of a search's settings."""
+
+from collections.abc import Sequence
+
+from mmrel.spaces import PathCost
+
+from .budget import Budget
+
+
+def check_settings(
+    population: int,
+    generations: int,
+    objectives: Sequence[str],
+    budget: Budget | None,
+    cost: PathCost | None,
+) -> None:
+    """Check what does not depend on a space.
+
+    Raises:
+        ValueError: If a setting is invalid. The message has its key and value.
+    """
+    if population < 2 or generations < 1:
+        raise ValueError(
+            f'test_cfg.population={population} must be at least 2, '
+            f'and generations={generations} at least 1'
+        )
+    if tuple(objectives) not in (('accuracy',), ('accuracy', 'cost')):
+        raise ValueError(
+            f"test_cfg.objectives={tuple(objectives)} must be ('accuracy',) or ('accuracy', 'cost')"
+        )
+    if 'cost' in objectives and budget is None and cost is None:
+        raise ValueError(
+            "test_cfg.objectives has 'cost', but no cost is set: set test_cfg.cost=dict(type=...) "
+            'or test_cfg.budget'
+        )
+    if budget is None or cost is None or budget.cost.name != cost.name:
+        return
+    if not same_cost(budget.cost, cost):
+        raise ValueError(
+            f'test_cfg.cost and test_cfg.budget.cost are both {cost.name!r}, but with different '
+            'settings, and a path has one cost per name: leave test_cfg.cost out, or give both the '
+            'same settings'
+        )
+
+
+def same_cost(one: PathCost, other: PathCost) -> bool:
+    """Whether two costs have the same type and settings."""
+
+    def settings(cost: PathCost) -> dict:
+        public = {k: str(v) for k, v in vars(cost).items() if not k.startswith('_')}
+        return dict(public, type=type(cost))
+
+    return settings(one) == settings(other)
