@@ -1,5 +1,6 @@
 """Every config is complete: it reads, builds, and is in the zoo."""
 
+import ast
 import functools
 import itertools
 import json
@@ -103,6 +104,27 @@ def test_schedule_covers_the_run(path: Path) -> None:
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 def test_config_is_in_the_zoo(path: Path) -> None:
     assert path.stem in {model['Name'] for model in _zoo()}
+
+
+def _base_files(path: Path) -> list[Path]:
+    """The files in a config's ``_base_``, without those of other packages."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '_base_':
+            bases = ast.literal_eval(node.value)
+            bases = [bases] if isinstance(bases, str) else bases
+            return [path.parent / base for base in bases if '::' not in base]
+    return []
+
+
+def test_a_base_has_no_base_and_a_config_has_two_levels_at_most() -> None:
+    """A config inherits from ``_base_`` folders, and from one config that itself only does so."""
+    for path in sorted((ROOT / 'configs').rglob('*.py')):
+        bases = _base_files(path)
+        assert not bases or '_base_' not in path.parts, path
+        configs = [base for base in bases if '_base_' not in base.parts]
+        assert len(configs) <= 1, path
+        for config in configs:
+            assert all('_base_' in base.parts for base in _base_files(config)), path
 
 
 def test_the_zoo_names_files_that_exist() -> None:

@@ -3,7 +3,7 @@
 # on 5,000 images.
 _base_ = [
     '../_base_/models/resnet18_small_finetune.py',
-    '../_base_/datasets/imagefolder32_linear.py',
+    '../_base_/datasets/linear_32px.py',
     '../_base_/schedules/sgd_nesterov_coslr_400e.py',
     '../_base_/default_runtime.py',
 ]

@@ -23,5 +23,5 @@ model = dict(
     neck=dict(type='GlobalAveragePooling'),
     head=dict(type='LinearClsHead', in_channels=32, num_classes=10),
 )
-train_dataloader = dict(batch_size=64, num_workers=2, drop_last=True)
+train_dataloader = dict(drop_last=True)
 custom_hooks = [dict(type='ChannelsLastHook')]

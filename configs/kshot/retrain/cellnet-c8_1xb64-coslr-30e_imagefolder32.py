@@ -1,6 +1,6 @@
 # A stand-alone cell network. A search writes its best path into a config like this one.
 _base_ = [
-    '../../_base_/datasets/imagefolder32_linear.py',
+    '../../_base_/datasets/linear_32px.py',
     '../../_base_/schedules/retrain_coslr_30e.py',
     '../../_base_/default_runtime.py',
 ]

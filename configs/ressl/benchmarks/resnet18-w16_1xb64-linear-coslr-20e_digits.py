@@ -6,8 +6,6 @@ _base_ = [
 ]
 
 model = dict(backbone=dict(stem_channels=16, base_channels=16), head=dict(num_classes=10))
-train_dataloader = dict(batch_size=64, num_workers=2)
 optim_wrapper = dict(optimizer=dict(lr=1.0))
-param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=20, val_interval=5)
 auto_scale_lr = dict(base_batch_size=64)

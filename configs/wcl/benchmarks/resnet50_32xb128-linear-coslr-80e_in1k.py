@@ -7,6 +7,5 @@ _base_ = [
 
 train_dataloader = dict(batch_size=128)
 optim_wrapper = dict(optimizer=dict(lr=3.2, nesterov=True))  # 0.2 * 4096 / 256
-param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=80)
 auto_scale_lr = dict(base_batch_size=4096)
