@@ -10,98 +10,32 @@ model = dict(
     type='ImageClassifier',
     backbone=dict(
         type='SearchedMobileNetV2',
+        # The input channels, output channels, stride and layers of each stage.
         blocks=[
             dict(
-                out_channels=16,
-                hidden_channels=48,
+                out_channels=last,
+                hidden_channels=6 * (last if layer else first),
                 kernel_size=3,
-                stride=1,
+                stride=1 if layer else stride,
                 squeeze_channels=0,
-            ),
-            dict(
-                out_channels=16,
-                hidden_channels=96,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=24,
-                hidden_channels=96,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=24,
-                hidden_channels=144,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=40,
-                hidden_channels=144,
-                kernel_size=3,
-                stride=2,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=40,
-                hidden_channels=240,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=48,
-                hidden_channels=240,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=48,
-                hidden_channels=288,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=64,
-                hidden_channels=288,
-                kernel_size=3,
-                stride=2,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=64,
-                hidden_channels=384,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
-            dict(
-                out_channels=96,
-                hidden_channels=384,
-                kernel_size=3,
-                stride=1,
-                squeeze_channels=0,
-            ),
+            )
+            for first, last, stride, layers in [
+                (8, 16, 1, 2),
+                (16, 24, 1, 2),
+                (24, 40, 2, 2),
+                (40, 48, 1, 2),
+                (48, 64, 2, 2),
+                (64, 96, 1, 1),
+            ]
+            for layer in range(layers)
         ],
         stem_channels=16,
         stem_stride=2,
         first_channels=8,
         last_channels=256,
     ),
-    neck=dict(
-        type='GlobalAveragePooling',
-    ),
-    head=dict(
-        type='LinearClsHead',
-        in_channels=256,
-        num_classes=None,
-    ),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(type='LinearClsHead', in_channels=256, num_classes=None),
 )
 train_dataloader = dict(batch_size=64, num_workers=2, drop_last=True)
 custom_hooks = [dict(type='ChannelsLastHook')]
