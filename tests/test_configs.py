@@ -106,6 +106,11 @@ def test_config_is_in_the_zoo(path: Path) -> None:
     assert path.stem in {model['Name'] for model in _zoo()}
 
 
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_a_name_begins_with_the_method(path: Path) -> None:
+    assert path.stem.startswith(path.relative_to(ROOT / 'configs').parts[0])
+
+
 def _base_files(path: Path) -> list[Path]:
     """The files in a config's ``_base_``, without those of other packages."""
     for node in ast.parse(path.read_text()).body:
@@ -228,7 +233,7 @@ def test_published_settings_of_wcl() -> None:
         assert view.blur_sigma == (0.1, 2.0)
     epochs = [read_config(p).train_cfg.max_epochs for p in sorted(root.glob('*resnet50*.py'))]
     assert sorted(epochs) == [100, 200, 800]
-    linear = read_config(root / 'benchmarks/resnet50_32xb128-linear-coslr-80e_in1k.py')
+    linear = read_config(root / 'benchmarks/wcl_resnet50_32xb128-linear-coslr-80e_in1k.py')
     sgd = linear.optim_wrapper.optimizer
     assert (sgd.lr, sgd.nesterov, sgd.weight_decay) == (3.2, True, 0.0)
     assert 32 * linear.train_dataloader.batch_size == 4096

@@ -1,6 +1,6 @@
 # The student of the SimMatch config for 250 labels of CIFAR-10 as a plain classifier, for
 # evaluation, prediction and fine-tuning.
-_base_ = ['supervised_resnet18-w16_imagefolder32_4pc.py']
+_base_ = ['simmatch_supervised_resnet18-w16_imagefolder32_4pc.py']
 
 train_dataloader = dict(
     dataset=dict(

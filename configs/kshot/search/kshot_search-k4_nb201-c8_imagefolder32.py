@@ -9,5 +9,5 @@ test_cfg = dict(
     population=20,
     generations=10,
     budget=dict(cost=dict(type='FLOPsCost'), min=5e6, max=8e6),
-    retrain=dict(base='configs/kshot/retrain/cellnet-c8_1xb64-coslr-30e_imagefolder32.py'),
+    retrain=dict(base='configs/kshot/retrain/kshot_cellnet-c8_1xb64-coslr-30e_imagefolder32.py'),
 )

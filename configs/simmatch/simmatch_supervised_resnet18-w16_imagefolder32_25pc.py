@@ -1,5 +1,5 @@
 # 195 epochs of 16 batches of 250 labels: the 3,120 steps that SimMatch takes on 5,000 images.
-_base_ = ['supervised_resnet18-w16_imagefolder32_4pc.py']
+_base_ = ['simmatch_supervised_resnet18-w16_imagefolder32_4pc.py']
 
 train_dataloader = dict(dataset=dict(label_split='data/label_splits/imagefolder32_25pc.txt'))
 param_scheduler = [

@@ -1,10 +1,9 @@
-_base_ = ['resnet50_8xb32-linear-coslr-100e_in1k.py']
+_base_ = ['ressl_resnet18_1xb256-linear-coslr-100e_imagefolder64.py']
 
 model = dict(
     backbone=dict(
         _delete_=True,
-        type='EfficientNet',
-        arch='b0',
+        type='ShuffleNetV2',
         init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.'),
     )
 )

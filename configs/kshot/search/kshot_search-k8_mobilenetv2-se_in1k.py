@@ -21,5 +21,5 @@ test_cfg = dict(
     generations=40,
     budget=dict(cost=dict(type='FLOPsCost'), min=380e6, max=420e6),
     autocast=True,
-    retrain=dict(base='configs/kshot/retrain/mobilenetv2-se_8xb128-coslr-120e_in1k.py'),
+    retrain=dict(base='configs/kshot/retrain/kshot_mobilenetv2-se_8xb128-coslr-120e_in1k.py'),
 )

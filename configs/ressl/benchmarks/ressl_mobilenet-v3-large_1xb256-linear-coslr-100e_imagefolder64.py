@@ -1,4 +1,4 @@
-_base_ = ['resnet18_1xb256-linear-coslr-100e_imagefolder64.py']
+_base_ = ['ressl_resnet18_1xb256-linear-coslr-100e_imagefolder64.py']
 
 model = dict(
     backbone=dict(

@@ -1,4 +1,4 @@
-_base_ = ['resnet50_8xb32-linear-coslr-100e_in1k.py']
+_base_ = ['ressl_resnet50_8xb32-linear-coslr-100e_in1k.py']
 
 model = dict(
     backbone=dict(

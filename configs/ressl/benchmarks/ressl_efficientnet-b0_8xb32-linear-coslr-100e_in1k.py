@@ -1,9 +1,10 @@
-_base_ = ['resnet18_1xb256-linear-coslr-100e_imagefolder64.py']
+_base_ = ['ressl_resnet50_8xb32-linear-coslr-100e_in1k.py']
 
 model = dict(
     backbone=dict(
         _delete_=True,
-        type='ShuffleNetV2',
+        type='EfficientNet',
+        arch='b0',
         init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.'),
     )
 )

@@ -10,6 +10,6 @@ test_cfg = dict(
     generations=10,
     budget=dict(cost=dict(type='FLOPsCost'), min=7e6, max=9e6),
     retrain=dict(
-        base='configs/kshot/retrain/mobilenetv2-se-small_1xb64-coslr-30e_imagefolder32.py'
+        base='configs/kshot/retrain/kshot_mobilenetv2-se-small_1xb64-coslr-30e_imagefolder32.py'
     ),
 )
