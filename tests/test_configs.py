@@ -1,5 +1,6 @@
 """Every config is complete: it reads, builds, and is in the zoo."""
 
+import ast
 import functools
 import itertools
 import json
@@ -105,6 +106,32 @@ def test_config_is_in_the_zoo(path: Path) -> None:
     assert path.stem in {model['Name'] for model in _zoo()}
 
 
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_a_name_begins_with_the_method(path: Path) -> None:
+    assert path.stem.startswith(path.relative_to(ROOT / 'configs').parts[0])
+
+
+def _base_files(path: Path) -> list[Path]:
+    """The files in a config's ``_base_``, without those of other packages."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '_base_':
+            bases = ast.literal_eval(node.value)
+            bases = [bases] if isinstance(bases, str) else bases
+            return [path.parent / base for base in bases if '::' not in base]
+    return []
+
+
+def test_a_base_has_no_base_and_a_config_has_two_levels_at_most() -> None:
+    """A config inherits from ``_base_`` folders, and from one config that itself only does so."""
+    for path in sorted((ROOT / 'configs').rglob('*.py')):
+        bases = _base_files(path)
+        assert not bases or '_base_' not in path.parts, path
+        configs = [base for base in bases if '_base_' not in base.parts]
+        assert len(configs) <= 1, path
+        for config in configs:
+            assert all('_base_' in base.parts for base in _base_files(config)), path
+
+
 def test_the_zoo_names_files_that_exist() -> None:
     names = {model['Name'] for model in _zoo()}
     for model in _zoo():
@@ -206,7 +233,7 @@ def test_published_settings_of_wcl() -> None:
         assert view.blur_sigma == (0.1, 2.0)
     epochs = [read_config(p).train_cfg.max_epochs for p in sorted(root.glob('*resnet50*.py'))]
     assert sorted(epochs) == [100, 200, 800]
-    linear = read_config(root / 'benchmarks/resnet50_32xb128-linear-coslr-80e_in1k.py')
+    linear = read_config(root / 'benchmarks/wcl_resnet50_32xb128-linear-coslr-80e_in1k.py')
     sgd = linear.optim_wrapper.optimizer
     assert (sgd.lr, sgd.nesterov, sgd.weight_decay) == (3.2, True, 0.0)
     assert 32 * linear.train_dataloader.batch_size == 4096

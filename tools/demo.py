@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs/ressl/ressl_demo_digits.py'
 # Trained on CIFAR-10 and shipped with mmrel. It has the same backbone as the demo.
 SHIPPED = 'ressl-ext_resnet18-w16_1xb128-coslr-60e_cifar10'
-LINEAR = ROOT / 'configs/ressl/benchmarks/resnet18-w16_1xb64-linear-coslr-20e_digits.py'
+LINEAR = ROOT / 'configs/ressl/benchmarks/ressl_resnet18-w16_1xb64-linear-coslr-20e_digits.py'
 
 
 def run_step(console: Console, name: str, work_dir: Path, tool: str, *arguments: object) -> None:

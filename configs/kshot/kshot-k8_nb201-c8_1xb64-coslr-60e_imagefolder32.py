@@ -1,10 +1,3 @@
-# For 2 CPU cores and any folder of 32-px images. Set num_classes to your number of classes.
-_base_ = [
-    '../_base_/models/kshot_nb201_small.py',
-    '../_base_/datasets/imagefolder32_supernet.py',
-    '../_base_/schedules/kshot_coslr_60e.py',
-    '../_base_/kshot_runtime.py',
-]
+_base_ = ['kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py']
 
-model = dict(k=8, space=dict(num_classes=10))
-custom_hooks = [dict(type='ChannelsLastHook'), dict(type='PathCalibrationHook')]
+model = dict(k=8)

@@ -16,7 +16,6 @@ model = dict(
     warmup=dict(type='InfoNCEWarmup', epochs=14, temperature=0.1),
     memory=dict(size=512),
 )
-train_dataloader = dict(batch_size=64, num_workers=2)
 train_cfg = dict(val_interval=2)
 
 default_hooks = dict(logger=dict(interval=11), checkpoint=dict(interval=5))

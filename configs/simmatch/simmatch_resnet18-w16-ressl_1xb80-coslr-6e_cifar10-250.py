@@ -1,6 +1,6 @@
 # 250 labels of CIFAR-10 as an image folder, from the ReSSL checkpoint that mmrel ships. Labels:
 # tools/dataset_converters/make_label_split.py CONFIG --per-class 25 --seed 0
-_base_ = ['simmatch_resnet18-w16_imagefolder32_25pc.py']
+_base_ = ['simmatch_resnet18-w16_imagefolder32_4pc.py']
 
 model = dict(
     backbone=dict(
@@ -9,7 +9,8 @@ model = dict(
             checkpoint='mmrel://ressl-ext_resnet18-w16_1xb128-coslr-60e_cifar10',
             prefix='backbone.',
         )
-    )
+    ),
+    memory=dict(size=250),
 )
 train_dataloader = dict(
     dataset=dict(

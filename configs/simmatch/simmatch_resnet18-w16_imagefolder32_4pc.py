@@ -2,7 +2,7 @@
 # number of labels, here for 10 classes.
 _base_ = [
     '../_base_/models/simmatch_wrn28.py',
-    '../_base_/datasets/imagefolder32_semi.py',
+    '../_base_/datasets/semi_32px.py',
     '../_base_/schedules/sgd_nesterov_coslr_400e.py',
     '../_base_/default_runtime.py',
 ]
@@ -28,8 +28,20 @@ train_dataloader = dict(
     batch_size=80,
     num_workers=2,
     sampler=dict(labeled_batch=16, mu=4),
-    dataset=dict(labeled=dict(label_split='data/label_splits/imagefolder32_4pc.txt')),
+    # Your folders, one subfolder per class; labeled and unlabeled images may share a folder.
+    dataset=dict(
+        labeled=dict(
+            type='ImageFolder',
+            data_root='data/train',
+            balanced=False,
+            label_split='data/label_splits/imagefolder32_4pc.txt',
+        ),
+        unlabeled=dict(type='ImageFolder', data_root='data/train'),
+    ),
 )
+val_dataloader = dict(dataset=dict(type='ImageFolder', data_root='data/test'))
+# CIFAR-10 statistics; they work for natural images.
+data_preprocessor = dict(mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255])
 
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-4))
 param_scheduler = [

@@ -1,8 +1,8 @@
 _base_ = [
     '../_base_/models/simmatch_wrn28.py',
-    '../_base_/datasets/cifar100_semi.py',
+    '../_base_/datasets/semi_32px.py',
     '../_base_/schedules/sgd_nesterov_fixmatch_1024ki.py',
-    '../_base_/default_runtime_by_iter.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
@@ -14,9 +14,23 @@ model = dict(
 )
 train_dataloader = dict(
     sampler=dict(infinite=True),
-    dataset=dict(labeled=dict(label_split='data/label_splits/cifar100_4pc.txt')),
+    dataset=dict(
+        labeled=dict(
+            type='CIFAR100',
+            data_root='data/cifar100',
+            split='train',
+            label_split='data/label_splits/cifar100_4pc.txt',
+        ),
+        unlabeled=dict(type='CIFAR100', data_root='data/cifar100', split='train'),
+    ),
 )
+val_dataloader = dict(dataset=dict(type='CIFAR100', data_root='data/cifar100', split='test'))
+data_preprocessor = dict(mean=[129.304, 124.070, 112.434], std=[68.170, 65.392, 70.418])
 optim_wrapper = dict(optimizer=dict(weight_decay=1e-3))
+
+# Logging and checkpoints by iteration.
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=5120))
+log_processor = dict(by_epoch=False, custom_cfg=[])
 custom_hooks = [dict(type='LabeledSetHook')]
 # The projector has no gradient while the instance branch is off.
 model_wrapper_cfg = dict(find_unused_parameters=True)

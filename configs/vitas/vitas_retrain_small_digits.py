@@ -1,6 +1,6 @@
 _base_ = [
     '../_base_/models/searched_vit.py',
-    '../_base_/datasets/vitas_digits.py',
+    '../_base_/datasets/digits_linear.py',
     '../_base_/schedules/adamw_coslr_300e.py',
     '../_base_/default_runtime.py',
 ]
@@ -18,16 +18,15 @@ model = dict(
     # Mixup and CutMix need longer training.
     train_cfg=None,
 )
-
-param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-3, begin=0, end=5, convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=1e-5,
-        begin=5,
-        convert_to_iter_based=True,
-    ),
+data_preprocessor = dict(num_classes=10)
+# Shifts by a few pixels, no flip.
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='PaddedCropView', size=32, flip_prob=0.0),
+    dict(type='PackInputs'),
 ]
+train_dataloader = dict(drop_last=True, dataset=dict(pipeline=train_pipeline))
+
 train_cfg = dict(max_epochs=50, val_interval=10)
 auto_scale_lr = dict(base_batch_size=64)
 

@@ -19,15 +19,6 @@ model = dict(
     train_cfg=None,
 )
 
-param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-3, begin=0, end=5, convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=1e-5,
-        begin=5,
-        convert_to_iter_based=True,
-    ),
-]
 train_cfg = dict(max_epochs=50, val_interval=10)
 auto_scale_lr = dict(base_batch_size=64)
 

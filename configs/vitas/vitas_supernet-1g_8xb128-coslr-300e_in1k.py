@@ -1,6 +1,6 @@
 _base_ = [
     '../_base_/models/vitas_supernet.py',
-    '../_base_/datasets/vitas_in1k_supernet.py',
+    '../_base_/datasets/vitas_in1k.py',
     '../_base_/schedules/adamw_coslr_300e.py',
     '../_base_/default_runtime.py',
 ]
@@ -9,7 +9,14 @@ val_evaluator = dict(_delete_=True, type='SideAccuracy', topk=(1, 5))
 # A step's path uses only some of the parameters.
 model_wrapper_cfg = dict(find_unused_parameters=True)
 
-# The search's held-out images (make_label_split.py writes the list once).
+# Without RandAugment and color jitter, and without the search's held-out images
+# (make_label_split.py writes the list once).
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='WeakView', size=224, scale=(0.08, 1.0), interpolation='bicubic'),
+    dict(type='ArrayTransforms', transforms=[{{_base_.erasing}}]),
+    dict(type='PackInputs'),
+]
 train_dataloader = dict(
-    dataset=dict(without_split='data/label_splits/in1k_heldout.txt'),
+    dataset=dict(without_split='data/label_splits/in1k_heldout.txt', pipeline=train_pipeline)
 )

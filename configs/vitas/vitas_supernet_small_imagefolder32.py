@@ -1,32 +1,13 @@
 # A super-transformer for folders of 32-px images that 2 CPU cores train in minutes.
 _base_ = [
-    '../_base_/models/vitas_supernet.py',
+    '../_base_/models/vitas_supernet_small.py',
     '../_base_/datasets/vitas_imagefolder32.py',
     '../_base_/schedules/adamw_coslr_300e.py',
     '../_base_/default_runtime.py',
 ]
 
 # Set num_classes to your number of classes.
-model = dict(
-    space=dict(
-        _delete_=True,
-        type='ViTASSpace',
-        image_size=32,
-        patch_sizes=(4, 8),
-        heads=(2, 4),
-        embed_percents=(0.5, 0.75, 1.0),
-        attn_percents=(0.5, 1.0),
-        mlp_percents=(0.5, 1.0),
-        embed_dims=64,
-        qkv_dims=192,
-        mlp_dims=192,
-        depth=4,
-        num_classes=10,
-        identity_probability=0.2,
-    ),
-    # Mixup and CutMix need longer training.
-    train_cfg=None,
-)
+model = dict(space=dict(num_classes=10))
 # The search's held-out images (make_label_split.py writes the list once).
 train_dataloader = dict(
     dataset=dict(without_split='data/label_splits/imagefolder32_heldout.txt'),
@@ -35,15 +16,6 @@ val_evaluator = dict(_delete_=True, type='SideAccuracy', topk=(1, 5))
 # A step's path uses only some of the parameters.
 model_wrapper_cfg = dict(find_unused_parameters=True)
 
-param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-3, begin=0, end=5, convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=1e-5,
-        begin=5,
-        convert_to_iter_based=True,
-    ),
-]
 train_cfg = dict(max_epochs=100, val_interval=10)
 auto_scale_lr = dict(base_batch_size=64)
 

@@ -1,7 +1,7 @@
 # For 2 CPU cores and any folder of 32-px images.
 _base_ = [
     '../_base_/models/wcl_resnet18_small.py',
-    '../_base_/datasets/imagefolder32_simclr_views.py',
+    '../_base_/datasets/simclr_views_32px.py',
     '../_base_/schedules/lars_coslr_20e.py',
     '../_base_/default_runtime.py',
 ]

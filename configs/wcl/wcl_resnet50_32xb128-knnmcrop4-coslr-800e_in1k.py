@@ -21,10 +21,6 @@ train_dataloader = dict(
         ],
     )
 )
-param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-4, begin=0, end=10, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=10, convert_to_iter_based=True),
-]
 train_cfg = dict(max_epochs=800)
 custom_hooks = [
     dict(

@@ -131,7 +131,7 @@ class ImagePredictor(ImageModel):
     Example:
         >>> import numpy as np
         >>> from mmrel.apis import ImagePredictor
-        >>> name = 'resnet18-w16_1xb64-linear-coslr-20e_digits'
+        >>> name = 'ressl_resnet18-w16_1xb64-linear-coslr-20e_digits'
         >>> predictor = ImagePredictor(name, pretrained=False, progress=False)
         >>> predictor(np.zeros((40, 50, 3), np.uint8))[0]['pred_scores'].shape
         (10,)

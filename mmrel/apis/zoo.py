@@ -18,6 +18,7 @@ from mmengine.registry import DefaultScope
 from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
 from mmrel.utils.released import released_weights, zoo_entries, zoo_file
+from mmrel.utils.renamed import current_name
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
@@ -61,7 +62,8 @@ def config_file(model: str | os.PathLike) -> str:
     """The path of a model's config.
 
     Args:
-        model (str | PathLike): A name of :func:`list_models`, or a path that ends in .py.
+        model (str | PathLike): A name of :func:`list_models`, or a path that ends in .py. A
+            former name works, with a warning.
 
     Returns:
         str: The path; a path is returned unchanged.
@@ -69,7 +71,7 @@ def config_file(model: str | os.PathLike) -> str:
     Raises:
         ValueError: If no model has this name; the message lists the closest names.
     """
-    name = os.fspath(model)
+    name = current_name(os.fspath(model))
     if name in zoo_entries():
         return zoo_file(zoo_entries()[name]['Config'])
     if not name.endswith('.py'):
@@ -214,7 +216,7 @@ def get_model(
 
     Example:
         >>> from mmrel.apis import get_model
-        >>> model = get_model('resnet50_8xb32-linear-coslr-100e_in1k')
+        >>> model = get_model('ressl_resnet50_8xb32-linear-coslr-100e_in1k')
         >>> model.backbone.depth, model.training
         (50, False)
     """

@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmrel.spaces import Path, SearchSpace
 from mmrel.utils.config_file import read_config
 from mmrel.utils.package import package_root
+from mmrel.utils.renamed import current_path
 
 
 def find_base(base: str, config: str | None = None) -> str:
@@ -30,8 +31,9 @@ def find_base(base: str, config: str | None = None) -> str:
     if config:
         places.insert(0, FilePath(config).resolve().parent)
     for place in places:
-        if (place / base).is_file():
-            return str((place / base).resolve())
+        file = FilePath(current_path(str(place / base)))
+        if file.is_file():
+            return str(file.resolve())
     looked = ', '.join(map(str, (place.resolve() for place in places)))
     raise FileNotFoundError(f'retrain.base={base!r} does not exist in any of these: {looked}')
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .renamed import current_path, new_path
+
 
 def read_config(path: str) -> Config:
     """Read a config file and its base files.
@@ -14,7 +16,7 @@ def read_config(path: str) -> Config:
     arguments, such as ``collate_fn``, and would be called with ``_scope_``.
 
     Args:
-        path (str): The file.
+        path (str): The file; a former name of one of our configs works, with a warning.
 
     Returns:
         Config: Its content.
@@ -24,6 +26,7 @@ def read_config(path: str) -> Config:
         ImportError: If a module of ``custom_imports`` cannot be imported.
         ValueError: If a file is not a valid config. The message names the file and the error.
     """
+    path = current_path(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config {path!r} does not exist')
     try:
@@ -31,9 +34,11 @@ def read_config(path: str) -> Config:
     except ImportError as error:
         raise ImportError(f'config {path!r} cannot import a module: {_root(error)}') from error
     except FileNotFoundError as error:
-        missing = error.filename or error
+        missing = str(error.filename or error)
+        new = new_path(missing)
+        hint = f'; it is now named {os.path.basename(new)!r}' if new else ''
         raise FileNotFoundError(
-            f'config {path!r} is based on {str(missing)!r}, which does not exist'
+            f'config {path!r} is based on {missing!r}, which does not exist{hint}'
         ) from error
     except Exception as error:  # a config is a program: it may raise anything
         line = getattr(error, 'lineno', None)

@@ -2,7 +2,7 @@
 
 NAMES = ('ant', 'bee', 'cat')
 VIT = 'vitas_retrain_small_digits'
-CELLS = 'cellnet-c8_1xb64-coslr-30e_digits'
+CELLS = 'kshot_cellnet-c8_1xb64-coslr-30e_digits'
 SMALL_VIT = {
     'model.backbone.embed_dims': 16,
     'model.backbone.blocks': [dict(num_heads=2, qkv_dims=24, mlp_dims=16)] * 2,

@@ -49,7 +49,7 @@ def test_command_writes_npy_and_parquet(
 
 
 def test_command_takes_names_and_options(images: Path, tmp_path: Path) -> None:
-    name = 'resnet18-w16_1xb64-linear-coslr-20e_digits'
+    name = 'ressl_resnet18-w16_1xb64-linear-coslr-20e_digits'
     torch.manual_seed(1)
     narrow = {'model.backbone.base_channels': 4, 'model.head.in_channels': 32}
     model = get_model(name, cfg_options=narrow)

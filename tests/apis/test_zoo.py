@@ -23,7 +23,7 @@ from tests.configs import CONFIGS
 
 PATHS = {path.stem: path for path in CONFIGS}
 DIGITS = 'ressl_demo_digits'
-LINEAR = 'resnet18-w16_1xb64-linear-coslr-20e_digits'
+LINEAR = 'ressl_resnet18-w16_1xb64-linear-coslr-20e_digits'
 
 
 def _tiny_ressl(seed: int = 0) -> torch.nn.Module:

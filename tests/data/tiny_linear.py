@@ -1,5 +1,7 @@
 # A linear classifier on the network of tiny.py.
-_base_ = ['../../configs/ressl/benchmarks/resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py']
+_base_ = [
+    '../../configs/ressl/benchmarks/ressl_resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py'
+]
 
 model = dict(
     backbone=dict(stem_channels=8, base_channels=8),

@@ -1,5 +1,7 @@
 # Low-shot fine-tuning, small enough that a command is tested in seconds.
-_base_ = ['../../configs/lowshot/resnet18-w16_1xb64-finetune-10pct-coslr-20e_imagefolder32.py']
+_base_ = [
+    '../../configs/lowshot/lowshot_resnet18-w16_1xb64-finetune-10pct-coslr-20e_imagefolder32.py'
+]
 
 model = dict(
     backbone=dict(stem_channels=8, base_channels=8),

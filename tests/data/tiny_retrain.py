@@ -1,5 +1,7 @@
 # Training of a stand-alone network of the toy space, but for the network.
-_base_ = ['../../configs/ressl/benchmarks/resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py']
+_base_ = [
+    '../../configs/ressl/benchmarks/ressl_resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py'
+]
 
 custom_imports = dict(imports=['tests.data.toy_supernet'])
 model = dict(

@@ -1,5 +1,7 @@
 # A search of a toy supernet, small enough that a command is tested in seconds.
-_base_ = ['../../configs/ressl/benchmarks/resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py']
+_base_ = [
+    '../../configs/ressl/benchmarks/ressl_resnet18-w16_1xb256-linear-coslr-100e_imagefolder32.py'
+]
 
 custom_imports = dict(imports=['tests.data.toy_supernet'])
 model = dict(_delete_=True, type='ToySupernet', space=dict(type='ToySpace'))

@@ -43,8 +43,8 @@ SCHEDULES = {
     'simmatch/simmatch_resnet18*': '1:1e-4 40',
     'simmatch/simmatch_resnet50*': '5:1e-4 400 by epoch',
     'simmatch/*1024ki*': '0 1048576 fractional',
-    'simmatch/supervised*25pc': '5:1e-4 195',
-    'simmatch/supervised*4pc': '26:1e-4 1040',
+    'simmatch/simmatch_supervised*25pc': '5:1e-4 195',
+    'simmatch/simmatch_supervised*4pc': '26:1e-4 1040',
     'vitas/vitas-small*cifar10': '5:1e-3 20 1e-5',
     'vitas/vitas_retrain_small*': '5:1e-3 50 1e-5',
     'vitas/*small*cifar10': '2:1e-3 12 1e-5',
@@ -111,7 +111,7 @@ def test_published_schedules_and_batches(mmrel_scope: None) -> None:
     [
         ('ressl/ressl_resnet18_1xb256-coslr-200e_cifar10.py', 5, 1e-4, 0.0),
         ('vitas/vitas_supernet_small_digits.py', 5, 1e-3, 1e-5),
-        ('lowshot/resnet18_1xb64-finetune-10pct-coslr-20e_cifar10.py', 0, 0, 0.0),
+        ('lowshot/lowshot_resnet18_1xb64-finetune-10pct-coslr-20e_cifar10.py', 0, 0, 0.0),
     ],
 )
 def test_one_option_moves_the_whole_schedule(

@@ -13,7 +13,7 @@ from tests.commands import ROOT, TINY_KSHOT, TINY_VITAS, call, folders
 
 CHAINS = dict(
     vitas=(TINY_VITAS, 'vitas/vitas_search_small_imagefolder32.py'),
-    kshot=(TINY_KSHOT, 'kshot/search/search-k4_nb201-c8_imagefolder32.py'),
+    kshot=(TINY_KSHOT, 'kshot/search/kshot_search-k4_nb201-c8_imagefolder32.py'),
 )
 
 # Their retraining config has a warm-up that is longer than one epoch.

@@ -33,7 +33,7 @@ def test_every_entry_has_flops_and_parameters() -> None:
 
 
 def test_figures_are_checked_and_written(tmp_path: Path) -> None:
-    linear = 'resnet18-w16_1xb64-linear-coslr-20e_digits'
+    linear = 'ressl_resnet18-w16_1xb64-linear-coslr-20e_digits'
     metafile = small_zoo(tmp_path, DIGITS, linear)
     whole = metafile.read_text()
     assert '2 entries, 0 changed' in call('zoo/complexity.py', '--root', tmp_path, '--check')

@@ -34,7 +34,7 @@ from mmrel.visualization import plot_ranking
 
 METRIC = 'accuracy/top1'
 SUPERNET = 'configs/kshot/kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py'
-ALONE = 'configs/kshot/retrain/cellnet-c8_1xb64-coslr-30e_imagefolder32.py'
+ALONE = 'configs/kshot/retrain/kshot_cellnet-c8_1xb64-coslr-30e_imagefolder32.py'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -28,6 +28,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.config_file import read_config
 from mmrel.utils.files import write_atomically
+from mmrel.utils.renamed import current_path
 from mmrel.visualization import find_scalars, plot_study, read_scalars, study_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,7 +95,8 @@ def read_study(path: str, only: list[str] | None) -> Config:
 
 def config_path(config: str) -> str:
     """A config's path, relative to the current folder or to the repository."""
-    return config if os.path.isfile(config) else str(ROOT / config)
+    config = current_path(config)
+    return config if os.path.isfile(config) else current_path(str(ROOT / config))
 
 
 def train(

@@ -1,17 +1,35 @@
-# One weak view for training, the central view for testing.
-_base_ = ['digits_two_views.py']
-
-# For single images, instead of the preprocessor for several views.
-data_preprocessor = dict(type='ClsDataPreprocessor')
-train_dataloader = dict(
-    batch_size=256,
-    drop_last=False,
-    dataset=dict(
-        pipeline=[
-            dict(type='LoadImage'),
-            dict(type='WeakView', size=32, scale=(0.6, 1.0), flip_prob=0.0),
-            dict(type='PackInputs'),
-        ]
-    ),
+# scikit-learn's digits: one weak view for training, the central view for testing. No flip.
+collate_fn = dict(type='default_collate')
+data_preprocessor = dict(
+    type='ClsDataPreprocessor', mean=[77.8, 77.8, 77.8], std=[95.9, 95.9, 95.9]
 )
-val_cfg = dict(_delete_=True)
+
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='WeakView', size=32, scale=(0.6, 1.0), flip_prob=0.0),
+    dict(type='PackInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='CentralView', size=32),
+    dict(type='PackInputs'),
+]
+
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='EpochSampler', shuffle=True),
+    collate_fn=collate_fn,
+    dataset=dict(type='Digits', split='train', pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=collate_fn,
+    dataset=dict(type='Digits', split='test', pipeline=val_pipeline, test_mode=True),
+)
+val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_cfg = dict()

@@ -1,34 +1,54 @@
-_base_ = ['two_views_32px.py']
+# Two views of scikit-learn's digits, which are not flip-invariant and have no color: strong for the
+# student, weak for the teacher.
+collate_fn = dict(type='default_collate')
+data_preprocessor = dict(
+    type='SelfSupDataPreprocessor', mean=[77.8, 77.8, 77.8], std=[95.9, 95.9, 95.9]
+)
 
-# Digits are not flip-invariant and have no color.
-train_dataloader = dict(
-    dataset=dict(
-        type='Digits',
-        split='train',
-        pipeline=[
-            dict(type='LoadImage'),
-            dict(
-                type='MultiView',
-                num_views=[1, 1],
-                transforms=[
-                    [
-                        dict(
-                            type='ContrastiveView',
-                            size=32,
-                            scale=(0.6, 1.0),
-                            jitter=(0.4, 0.4, 0.0, 0.0),
-                            grey_prob=0.0,
-                            blur_prob=0.0,
-                            flip_prob=0.0,
-                        )
-                    ],
-                    [dict(type='WeakView', size=32, scale=(0.6, 1.0), flip_prob=0.0)],
-                ],
-            ),
-            dict(type='PackInputs'),
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(
+        type='MultiView',
+        num_views=[1, 1],
+        transforms=[
+            [
+                dict(
+                    type='ContrastiveView',
+                    size=32,
+                    scale=(0.6, 1.0),
+                    jitter=(0.4, 0.4, 0.0, 0.0),
+                    grey_prob=0.0,
+                    blur_prob=0.0,
+                    flip_prob=0.0,
+                )
+            ],
+            [dict(type='WeakView', size=32, scale=(0.6, 1.0), flip_prob=0.0)],
         ],
     ),
-)
-val_dataloader = dict(dataset=dict(type='Digits', split='test'))
+    dict(type='PackInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='CentralView', size=32),
+    dict(type='PackInputs'),
+]
 
-data_preprocessor = dict(mean=[77.8, 77.8, 77.8], std=[95.9, 95.9, 95.9])
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='EpochSampler', shuffle=True),
+    collate_fn=collate_fn,
+    dataset=dict(type='Digits', split='train', pipeline=train_pipeline),
+)
+# kNN on frozen features. Its bank is the training set, read with val_pipeline.
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=collate_fn,
+    dataset=dict(type='Digits', split='test', pipeline=val_pipeline, test_mode=True),
+)
+val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_cfg = dict(type='KNNValLoop', k=(20, 100, 200), temperature=0.07)

@@ -1,4 +1,5 @@
-# Labeled and unlabeled 32-px images with FixMatch's views.
+# Labeled and unlabeled 32-px images with FixMatch's views. Configs set the datasets and the mean
+# and std of their images.
 collate_fn = dict(type='default_collate')
 data_preprocessor = dict(type='SemiSupervisedDataPreprocessor')
 

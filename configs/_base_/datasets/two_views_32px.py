@@ -1,6 +1,12 @@
 # Two views of 32-px images: strong for the student, weak for the teacher. No blur.
+# Your folders, one subfolder per class; configs for other datasets change the type.
 collate_fn = dict(type='default_collate')
-data_preprocessor = dict(type='SelfSupDataPreprocessor')
+# CIFAR-10 statistics; they work for natural images.
+data_preprocessor = dict(
+    type='SelfSupDataPreprocessor',
+    mean=[125.307, 122.961, 113.8575],
+    std=[51.5865, 50.847, 51.255],
+)
 
 train_pipeline = [
     dict(type='LoadImage'),
@@ -12,12 +18,6 @@ train_pipeline = [
             [dict(type='WeakView', size=32)],
         ],
     ),
-    dict(type='PackInputs'),
-]
-# For linear evaluation.
-linear_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='WeakView', size=32),
     dict(type='PackInputs'),
 ]
 val_pipeline = [
@@ -33,7 +33,7 @@ train_dataloader = dict(
     drop_last=True,
     sampler=dict(type='EpochSampler', shuffle=True),
     collate_fn=collate_fn,
-    dataset=dict(pipeline=train_pipeline),
+    dataset=dict(type='ImageFolder', data_root='data/train', pipeline=train_pipeline),
 )
 # kNN on frozen features. Its bank is the training set, read with val_pipeline.
 val_dataloader = dict(
@@ -41,7 +41,7 @@ val_dataloader = dict(
     num_workers=2,
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=collate_fn,
-    dataset=dict(pipeline=val_pipeline, test_mode=True),
+    dataset=dict(type='ImageFolder', data_root='data/test', pipeline=val_pipeline, test_mode=True),
 )
 val_evaluator = dict(type='Accuracy', topk=(1, 5))
 val_cfg = dict(type='KNNValLoop', k=(20, 100, 200), temperature=0.07)

@@ -1,9 +1,21 @@
-# Two views of 64-px images (Tiny ImageNet, STL-10): strong for the student, weak for the teacher.
-_base_ = ['two_views_32px.py']
+# Two views of 64-px images: strong for the student, weak for the teacher.
+# Your folders, one subfolder per class; configs for other datasets change the type.
+collate_fn = dict(type='default_collate')
+# ImageNet statistics; they work for natural images.
+data_preprocessor = dict(
+    type='SelfSupDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
+)
 
-linear_pipeline = [
+train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='WeakView', size=64),
+    dict(
+        type='MultiView',
+        num_views=[1, 1],
+        transforms=[
+            [dict(type='ContrastiveView', size=64)],
+            [dict(type='WeakView', size=64)],
+        ],
+    ),
     dict(type='PackInputs'),
 ]
 val_pipeline = [
@@ -13,19 +25,21 @@ val_pipeline = [
 ]
 
 train_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            dict(type='LoadImage'),
-            dict(
-                type='MultiView',
-                num_views=[1, 1],
-                transforms=[
-                    [dict(type='ContrastiveView', size=64)],
-                    [dict(type='WeakView', size=64)],
-                ],
-            ),
-            dict(type='PackInputs'),
-        ]
-    )
+    batch_size=256,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='EpochSampler', shuffle=True),
+    collate_fn=collate_fn,
+    dataset=dict(type='ImageFolder', data_root='data/train', pipeline=train_pipeline),
 )
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+# kNN on frozen features. Its bank is the training set, read with val_pipeline.
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=collate_fn,
+    dataset=dict(type='ImageFolder', data_root='data/test', pipeline=val_pipeline, test_mode=True),
+)
+val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_cfg = dict(type='KNNValLoop', k=(20, 100, 200), temperature=0.07)

@@ -1,5 +1,6 @@
-# The cell that search-k4_nb201-c8_cifar10 found, trained alone on CIFAR-10 as an image folder.
-_base_ = ['cellnet-c8_1xb64-coslr-30e_imagefolder32.py']
+# The cell that kshot_search-k4_nb201-c8_cifar10 found, trained alone on CIFAR-10 as an image
+# folder.
+_base_ = ['kshot_cellnet-c8_1xb64-coslr-30e_imagefolder32.py']
 
 model = dict(
     backbone=dict(

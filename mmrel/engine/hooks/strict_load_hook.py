@@ -24,7 +24,14 @@ class StrictLoadHook(Hook):
     (``default_hooks.strict_load=None``) to load only part of a checkpoint.
 
     A test that uses only the backbone (kNN) accepts a file with only the backbone.
+
+    Args:
+        backbone_alone (bool): Whether the run uses only the backbone, so that such a
+            file is accepted. Defaults to False: it is if a test loop says so.
     """
+
+    def __init__(self, backbone_alone: bool = False) -> None:
+        self.backbone_alone = backbone_alone
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare the checkpoint with the model, and on resume with the run.
@@ -35,7 +42,8 @@ class StrictLoadHook(Hook):
         """
         model = unwrap(runner.model)
         given = weights_of(checkpoint, 'the checkpoint')
-        if _tests_backbone(runner) and all(key.startswith('backbone.') for key in given):
+        alone = self.backbone_alone or _tests_backbone(runner)
+        if alone and all(key.startswith('backbone.') for key in given):
             rest = {k: v for k, v in model.state_dict().items() if not k.startswith('backbone.')}
             checkpoint['state_dict'] = given = rest | given
         let_modules_check(model, given)

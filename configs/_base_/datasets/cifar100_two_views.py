@@ -1,6 +1,0 @@
-_base_ = ['two_views_32px.py']
-
-train_dataloader = dict(dataset=dict(type='CIFAR100', data_root='data/cifar100', split='train'))
-val_dataloader = dict(dataset=dict(type='CIFAR100', data_root='data/cifar100', split='test'))
-
-data_preprocessor = dict(mean=[129.304, 124.070, 112.434], std=[68.170, 65.392, 70.418])

@@ -1,0 +1,13 @@
+# Searches 200 cells on held-out images of the training folder.
+_base_ = [
+    '../kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py',
+    '../../_base_/datasets/imagefolder32_heldout.py',
+]
+
+test_cfg = dict(
+    type='SearchLoop',
+    population=20,
+    generations=10,
+    budget=dict(cost=dict(type='FLOPsCost'), min=5e6, max=8e6),
+    retrain=dict(base='configs/kshot/retrain/kshot_cellnet-c8_1xb64-coslr-30e_imagefolder32.py'),
+)

@@ -1,0 +1,10 @@
+_base_ = ['ressl_resnet18_1xb256-linear-coslr-100e_imagefolder64.py']
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='EfficientNet',
+        arch='b0',
+        init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.'),
+    )
+)

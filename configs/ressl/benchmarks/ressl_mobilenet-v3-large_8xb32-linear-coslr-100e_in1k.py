@@ -1,0 +1,10 @@
+_base_ = ['ressl_resnet50_8xb32-linear-coslr-100e_in1k.py']
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='MobileNetV3',
+        arch='large',
+        init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.'),
+    )
+)

@@ -1,0 +1,14 @@
+_base_ = [
+    '../../_base_/models/resnet18_small_linear.py',
+    '../../_base_/datasets/linear_32px.py',
+    '../../_base_/schedules/linear_coslr_100e.py',
+    '../../_base_/default_runtime.py',
+]
+
+model = dict(head=dict(num_classes=100))
+# Small images: a learning rate of 1.0 works slightly better than 0.3.
+optim_wrapper = dict(optimizer=dict(lr=1.0))
+
+train_dataloader = dict(dataset=dict(type='CIFAR100', data_root='data/cifar100', split='train'))
+val_dataloader = dict(dataset=dict(type='CIFAR100', data_root='data/cifar100', split='test'))
+data_preprocessor = dict(mean=[129.304, 124.070, 112.434], std=[68.170, 65.392, 70.418])

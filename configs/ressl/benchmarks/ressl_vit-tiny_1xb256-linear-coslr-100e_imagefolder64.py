@@ -1,0 +1,12 @@
+_base_ = ['ressl_resnet18_1xb256-linear-coslr-100e_imagefolder64.py']
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='VisionTransformer',
+        arch='deit-tiny',
+        img_size=64,
+        patch_size=8,
+        init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.'),
+    )
+)

@@ -1,9 +1,0 @@
-_base_ = ['resnet18_1xb256-linear-coslr-100e_imagefolder64.py']
-
-model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='ShuffleNetV2',
-        init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.'),
-    )
-)

@@ -1,0 +1,84 @@
+"""Former names of configs, which work until version 0.3: names now begin with the method."""
+
+import logging
+import os
+
+from mmengine.logging import print_log
+
+_WITHOUT_METHOD = dict(
+    kshot=(
+        'cellnet-c8_1xb64-coslr-30e_digits',
+        'cellnet-c8_1xb64-coslr-30e_imagefolder32',
+        'mobilenetv2-se-small_1xb64-coslr-30e_imagefolder32',
+        'mobilenetv2-se_8xb128-coslr-120e_in1k',
+        'search-k4_nb201-c8_cifar10',
+        'search-k4_nb201-c8_digits',
+        'search-k4_nb201-c8_imagefolder32',
+        'search-k8_mobilenetv2-se-small_imagefolder32',
+        'search-k8_mobilenetv2-se_in1k',
+    ),
+    lowshot=(
+        'resnet18-w16_1xb64-finetune-10pct-coslr-20e_imagefolder32',
+        'resnet18-w16_1xb64-finetune-1pct-coslr-20e_imagefolder32',
+        'resnet18_1xb64-finetune-10pct-coslr-20e_cifar10',
+        'resnet18_1xb64-finetune-1pct-coslr-20e_cifar10',
+        'resnet50_8xb32-finetune-10pct-coslr-20e_in1k',
+        'resnet50_8xb32-finetune-1pct-coslr-20e_in1k',
+        'resnet50_8xb32-linear-10pct-coslr-100e_in1k',
+        'resnet50_8xb32-linear-1pct-coslr-100e_in1k',
+    ),
+    ressl=(
+        'efficientnet-b0_1xb256-linear-coslr-100e_imagefolder64',
+        'efficientnet-b0_8xb32-linear-coslr-100e_in1k',
+        'mobilenet-v2_1xb256-linear-coslr-100e_imagefolder64',
+        'mobilenet-v3-large_1xb256-linear-coslr-100e_imagefolder64',
+        'mobilenet-v3-large_8xb32-linear-coslr-100e_in1k',
+        'resnet18-w16_1xb256-linear-coslr-100e_imagefolder32',
+        'resnet18-w16_1xb64-linear-coslr-20e_digits',
+        'resnet18_1xb256-linear-coslr-100e_cifar10',
+        'resnet18_1xb256-linear-coslr-100e_cifar100',
+        'resnet18_1xb256-linear-coslr-100e_imagefolder64',
+        'resnet18_1xb256-linear-coslr-100e_stl10',
+        'resnet18_1xb256-linear-coslr-100e_tiny-imagenet',
+        'resnet50_8xb32-linear-coslr-100e_in1k',
+        'shufflenet-v2_1xb256-linear-coslr-100e_imagefolder64',
+        'vit-tiny_1xb256-linear-coslr-100e_imagefolder64',
+    ),
+    simmatch=(
+        'supervised_resnet18-w16_imagefolder32_25pc',
+        'supervised_resnet18-w16_imagefolder32_4pc',
+    ),
+    wcl=('resnet50_32xb128-linear-coslr-80e_in1k',),
+)
+RENAMED = {name: f'{method}_{name}' for method, names in _WITHOUT_METHOD.items() for name in names}
+
+
+def current_name(name: str) -> str:
+    """The name of a config; for a former name the new one, with a warning."""
+    if name not in RENAMED:
+        return name
+    print_log(
+        f'config {name!r} is now named {RENAMED[name]!r}; the old name will be removed in '
+        'version 0.3',
+        logger='current',
+        level=logging.WARNING,
+    )
+    return RENAMED[name]
+
+
+def new_path(path: str) -> str | None:
+    """The path that a former path of a config has now, or None if it is not a former one."""
+    folder, file = os.path.split(path)
+    stem, ending = os.path.splitext(file)
+    if stem not in RENAMED or ending != '.py':
+        return None
+    return os.path.join(folder, f'{RENAMED[stem]}.py')
+
+
+def current_path(path: str) -> str:
+    """The path of a config; for a former path the new one, with a warning."""
+    new = new_path(path)
+    if new is None or os.path.isfile(path) or not os.path.isfile(new):
+        return path
+    current_name(os.path.splitext(os.path.basename(path))[0])
+    return new

@@ -1,0 +1,50 @@
+"""Former names of configs lead to the new files, with a warning that names them."""
+
+from pathlib import Path
+
+import pytest
+
+from mmrel.apis.zoo import config_file
+from mmrel.search.retraining import find_base
+from mmrel.utils.config_file import read_config
+from mmrel.utils.renamed import RENAMED, current_path
+from tests.commands import ROOT
+from tests.configs import CONFIGS
+
+OLD = 'cellnet-c8_1xb64-coslr-30e_digits'
+NEW = f'kshot_{OLD}'
+FOLDER = ROOT / 'configs/kshot/retrain'
+WARNING = f"config '{OLD}' is now named '{NEW}'; the old name will be removed in version 0.3"
+
+
+def test_the_table_names_existing_configs() -> None:
+    names = {path.stem for path in CONFIGS}
+    assert set(RENAMED.values()) <= names
+    assert not RENAMED.keys() & names
+
+
+def test_a_former_name_and_a_former_path_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = []
+    monkeypatch.setattr('mmrel.utils.renamed.print_log', lambda m, **_: lines.append(m))
+    retrain = f'configs/kshot/retrain/{OLD}.py'
+    for find in (
+        lambda: config_file(OLD),
+        lambda: read_config(str(ROOT / retrain)).filename,
+        lambda: find_base(retrain),
+    ):
+        assert find() == str(FOLDER / f'{NEW}.py')
+        assert lines.pop() == WARNING
+        assert not lines
+
+
+def test_a_users_own_file_of_that_name_is_read(tmp_path: Path) -> None:
+    for name in (f'{OLD}.py', f'{NEW}.py'):
+        (tmp_path / name).touch()
+    assert current_path(str(tmp_path / f'{OLD}.py')) == str(tmp_path / f'{OLD}.py')
+    assert current_path(str(tmp_path / 'other.py')) == str(tmp_path / 'other.py')
+
+
+def test_a_former_path_as_base_is_an_error_that_names_the_new_file(tmp_path: Path) -> None:
+    (tmp_path / 'child.py').write_text(f"_base_ = ['{FOLDER}/{OLD}.py']\n")
+    with pytest.raises(FileNotFoundError, match=f"does not exist; it is now named '{NEW}.py'"):
+        read_config(str(tmp_path / 'child.py'))
