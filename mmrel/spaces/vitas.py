@@ -7,6 +7,7 @@ import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
 
+from .identity_probability import identity_probability as find_probability
 from .space import Path, SearchSpace
 
 _PERCENTS = tuple(i / 10 for i in range(1, 11))
@@ -111,7 +112,7 @@ class ViTASSpace(SearchSpace):
         self._mlp_columns = slice(3 + depth, None, 2)
         self._embed_column = 1 + depth
 
-        self.identity_probability = self._identity_probability(identity_probability, flops_budget)
+        self.identity_probability = find_probability(self, identity_probability, flops_budget)
 
     # --- checks at construction ---------------------------------------------
 
@@ -148,65 +149,7 @@ class ViTASSpace(SearchSpace):
                         'the heads'
                     )
 
-    def _identity_probability(
-        self, probability: float | None, budget: Sequence[int] | None
-    ) -> float:
-        if not self.allow_identity:
-            if probability or budget is not None:
-                raise ValueError(
-                    'space.allow_identity=False allows no identity blocks, so they need no '
-                    'probability: leave out space.identity_probability and space.flops_budget'
-                )
-            return 0.0
-        if probability is not None and budget is not None:
-            raise ValueError(
-                f'space.identity_probability={probability} and space.flops_budget={budget}: give '
-                'only one of them'
-            )
-        if budget is not None:
-            if not isinstance(budget, Sequence) or len(budget) != 2:
-                raise ValueError(f'space.flops_budget={budget} must be two numbers, (low, high)')
-            return self.search_identity_probability(*budget)
-        probability = 0.5 if probability is None else probability
-        if not 0 <= probability <= 1:
-            raise ValueError(f'space.identity_probability={probability} must be in [0, 1]')
-        return probability
-
     # --- sampling -------------------------------------------------------------
-
-    def search_identity_probability(self, low: int, high: int, seed: int = 0) -> float:
-        """Find the identity probability that gives random paths the desired mean FLOPs.
-
-        It starts at 0.5 and moves by 0.01. All steps use the same 1,000 draws, so the
-        mean decreases as the probability increases, and the result is deterministic.
-
-        Args:
-            low (int): Lower bound of the mean FLOPs.
-            high (int): Upper bound of the mean FLOPs.
-            seed (int): Seed of the draws. Defaults to 0.
-
-        Returns:
-            float: The probability, in (0, 1).
-
-        Raises:
-            ValueError: If no probability in (0, 1) gives such a mean.
-        """
-        if not 0 < low <= high:
-            raise ValueError(f'space.flops_budget=({low}, {high}) must be 0 < low <= high')
-        cent, means = 50, {}
-        while 0 < cent < 100 and cent not in means:
-            generator = np.random.default_rng(seed)
-            paths = self.sample_indices(1000, generator, cent / 100)
-            means[cent] = float(self.flops(paths).mean())
-            if low <= means[cent] <= high:
-                return cent / 100
-            cent += 1 if means[cent] > high else -1
-        lowest, highest = min(means.values()), max(means.values())
-        raise ValueError(
-            f'space.flops_budget=({low}, {high}): no identity probability from 0.01 to 0.99 '
-            f'meets it (mean FLOPs range from {lowest:.4g} to {highest:.4g}): change or widen the '
-            'budget'
-        )
 
     def sample_indices(
         self, n: int, generator: np.random.Generator, identity_probability: float | None = None
