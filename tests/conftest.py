@@ -66,6 +66,12 @@ def real_images() -> Path:
     return Path(root)
 
 
+@pytest.fixture(scope='session')
+def tables() -> Path:
+    """The folder of the NAS benchmarks' tables: whole in MMREL_TEST_DATA, else 60 rows of each."""
+    return Path(os.environ.get('MMREL_TEST_DATA') or Path(__file__).parent / 'data' / 'tables')
+
+
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes a folder of random JPEGs, one sub-folder a class."""

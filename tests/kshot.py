@@ -15,3 +15,12 @@ MOBILE_SPACE = dict(
     divisor=4,
 )
 CELL_SPACE = dict(type='NASBench201Space', num_classes=3, channels=4, cells=1, input_size=16)
+MACRO_SPACE = dict(
+    type='NASBenchMacroSpace',
+    num_classes=3,
+    input_size=16,
+    stem_channels=4,
+    channels=(4, 8),
+    layers=(2, 2),
+    last_channels=8,
+)

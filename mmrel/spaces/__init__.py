@@ -4,6 +4,7 @@ from .coded_space import CodedSpace
 from .costs import FLOPsCost, LatencyCost, ParametersCost, PathCost
 from .mobilenet_v2_se import BlockSizes, MobileNetV2SESpace
 from .nas_bench_201 import NASBench201Space, live_edges
+from .nas_bench_macro import NASBenchMacroSpace
 from .searchable import SearchableModel, check_searchable
 from .space import Option, Path, SearchSpace
 from .vitas import ViTASSpace
@@ -15,6 +16,7 @@ __all__ = [
     'LatencyCost',
     'MobileNetV2SESpace',
     'NASBench201Space',
+    'NASBenchMacroSpace',
     'Option',
     'ParametersCost',
     'Path',

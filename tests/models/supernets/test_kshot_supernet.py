@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmrel.models.supernets import KShotSupernet
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import CodedSpace, NASBench201Space
-from tests.kshot import CELL_SPACE, MOBILE_SPACE
+from tests.kshot import CELL_SPACE, MACRO_SPACE, MOBILE_SPACE
 from tests.vitas import small_space
 
 K = 3
@@ -24,7 +24,13 @@ def _cells() -> CodedSpace:
     return SEARCH_SPACES.build(CELL_SPACE)
 
 
-SPACES = pytest.mark.parametrize('space', [_mobile(), _cells()], ids=['mobile', 'cells'])
+def _macro() -> CodedSpace:
+    return SEARCH_SPACES.build(MACRO_SPACE)
+
+
+SPACES = pytest.mark.parametrize(
+    'space', [_mobile(), _cells(), _macro()], ids=['mobile', 'cells', 'macro']
+)
 
 
 def _supernet(space: CodedSpace) -> KShotSupernet:
