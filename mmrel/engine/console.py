@@ -12,6 +12,7 @@ _FILE_ONLY = re.compile(
     r'|Config:\n'
     r'|Hooks will be executed in the following order'
     r'|Exp name: '
+    r'|paramwise_options -- '
     r'|Checkpoints will be saved to '
     r'|Distributed training is not used, all SyncBatchNorm'
     r'|"FileClient" will be deprecated'

@@ -17,6 +17,7 @@ def test_what_runs_is_on_the_console_and_all_in_the_log(
     runner = build_runner(load_config(str(TINY), work_dir=str(tmp_path)))
     runner.logger.info('Epoch(train) [1][2/6]')
     runner.logger.info('Exp name: tiny')
+    runner.logger.info('paramwise_options -- head.fc.bias:weight_decay=0.0')
     runner.logger.warning('careful')
     runner.logger.error('"FileClient" will be deprecated, as an error')
     screen = capsys.readouterr().out
