@@ -3,10 +3,12 @@
 Pages are written for GitHub: links are relative to the file in the repository. In the site,
 
 - README.md is the home page, CHANGELOG.md the page `changelog.md`;
+- a notebook in docs/ is a page too: its text, and its code as blocks;
 - any other file or folder outside docs/ is below `files/`, at its path in the repository. A
   folder shows its README or a list of its files, a text file is shown as code.
 """
 
+import json
 import os
 import posixpath
 import re
@@ -54,7 +56,8 @@ def site_path(path: str) -> str:
         FileNotFoundError: If the path does not exist.
     """
     if path.startswith('docs/'):
-        return path.removeprefix('docs/')
+        name = path.removeprefix('docs/')
+        return name.removesuffix('.ipynb') + '.md' if name.endswith('.ipynb') else name
     if path in RENAMED:
         return RENAMED[path]
     file = ROOT / path
@@ -63,6 +66,17 @@ def site_path(path: str) -> str:
     if not file.is_file():
         raise FileNotFoundError(f'{path} does not exist')
     return f'files/{path}.md' if file.suffix in LANGUAGES else f'files/{path}'
+
+
+def text_of(file: Path) -> str:
+    """A page's text in Markdown; a notebook's code is in blocks."""
+    if file.suffix != '.ipynb':
+        return file.read_text()
+    parts = []
+    for cell in json.loads(file.read_text())['cells']:
+        source = ''.join(cell['source'])
+        parts.append(f'```python\n{source}\n```' if cell['cell_type'] == 'code' else source)
+    return '\n\n'.join(parts) + '\n'
 
 
 def rewritten(text: str, source: str) -> str:
@@ -77,9 +91,15 @@ def rewritten(text: str, source: str) -> str:
     return ''.join(parts) + text[end:]
 
 
+def notebooks() -> list[Path]:
+    """The notebooks of the documentation."""
+    return sorted((ROOT / 'docs' / 'notebooks').glob('*.ipynb'))
+
+
 def linked_files() -> list[str]:
     """Paths outside docs/ that belong to the site: those linked from its pages."""
-    todo = [f'docs/{file.relative_to(ROOT / "docs")}' for file in ROOT.glob('docs/**/*.md')]
+    pages = [*ROOT.glob('docs/**/*.md'), *notebooks()]
+    todo = [file.relative_to(ROOT).as_posix() for file in pages]
     todo += RENAMED
     seen = set(todo)
     for path in todo:
@@ -89,8 +109,8 @@ def linked_files() -> list[str]:
             if not inside[0].is_file():
                 inside = [x for x in file.rglob('*') if x.suffix in LANGUAGES and x.is_file()]
             found = [x.relative_to(ROOT).as_posix() for x in inside]
-        elif file.suffix == '.md':
-            found = [target_of(path, match[0]) for match in links(file.read_text())]
+        elif file.suffix in ('.md', '.ipynb'):
+            found = [target_of(path, match[0]) for match in links(text_of(file))]
         else:
             found = []
         new = [x for x in dict.fromkeys(found) if x not in seen and (ROOT / x).exists()]
@@ -122,6 +142,9 @@ def on_config(config):
 def on_files(files, config):
     from mkdocs.structure.files import File
 
+    for file in notebooks():
+        name = site_path(file.relative_to(ROOT).as_posix())
+        files.append(File.generated(config, name, content=text_of(file)))
     for path in linked_files():
         name, text = site_path(path), page_of(path)
         if files.get_file_from_path(name):

@@ -12,9 +12,12 @@ from torch.utils.data import DataLoader, Subset
 
 from mmrel.apis import build_runner, load_config
 from mmrel.apis.features import ImageFeatures, extract_features
+from mmrel.apis.image_model import evaluation_pipeline
 from mmrel.datasets import ImageFolder
+from mmrel.datasets.class_names import count_classes
 from mmrel.datasets.folder_scan import is_hidden
 from mmrel.engine.distributed import unwrap
+from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.models.utils import network
 from mmrel.registry import DATASETS
 from mmrel.utils.command_line import ConfigOptions, run_command
@@ -65,11 +68,27 @@ def _has_folders(root: str) -> bool:
         return any(entry.is_dir() and not is_hidden(entry.name) for entry in entries)
 
 
-def without_labels(cfg: Config, unlabeled: bool) -> bool:
-    """Whether the images have no classes. If so, the config is changed to load none."""
-    if not cfg.get('val_dataloader'):
-        raise KeyError('the config has no val_dataloader: set it to the images to plot')
-    dataset = cfg.val_dataloader.dataset
+def loader_config(cfg: Config) -> dict:
+    """The config's val_dataloader, else a loader of its training images, read as in evaluation."""
+    if cfg.get('val_dataloader'):
+        return cfg.val_dataloader
+    if not cfg.get('train_dataloader'):
+        raise KeyError(
+            'the config has neither val_dataloader nor train_dataloader: set val_dataloader to the '
+            'images to plot'
+        )
+    like = dict(
+        batch_size=64,
+        num_workers=cfg.train_dataloader.get('num_workers', 0),
+        collate_fn=dict(type='default_collate'),
+        dataset=dict(pipeline=evaluation_pipeline(cfg)),
+    )
+    return plain_loader_config(cfg, like, {})
+
+
+def without_labels(loader: dict, unlabeled: bool) -> bool:
+    """Whether the images have no classes. If so, the loader's config is changed to load none."""
+    dataset = loader['dataset']
     folder = DATASETS.get(dataset.get('type'))
     if not (isinstance(folder, type) and issubclass(folder, ImageFolder)):
         if unlabeled:
@@ -94,13 +113,15 @@ def without_labels(cfg: Config, unlabeled: bool) -> bool:
 def extract(
     cfg: Config, max_images: int, unlabeled: bool = False, teacher: bool = False
 ) -> tuple[ImageFeatures, list[str] | None]:
-    """Features of random images of the config's val_dataloader, and the class names."""
-    unlabeled = without_labels(cfg, unlabeled)
+    """Features of random images of :func:`loader_config`, and the class names."""
+    config = loader_config(cfg)
+    unlabeled = without_labels(config, unlabeled)
     runner = build_runner(cfg)
     network(unwrap(runner.model), teacher)
     runner.load_or_resume()
-    loader = runner.build_dataloader(cfg.val_dataloader)
+    loader = runner.build_dataloader(config)
     dataset = loader.dataset
+    labeled = not unlabeled and count_classes(dataset) is not None
     # At random, because the first images of a folder all have the same class.
     rows = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:max_images]
     chosen = DataLoader(
@@ -109,18 +130,18 @@ def extract(
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
     )
-    data = extract_features(unwrap(runner.model), chosen, not unlabeled, teacher)
+    data = extract_features(unwrap(runner.model), chosen, labeled, teacher)
     return data, dataset.metainfo.get('classes')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     out = Path(args.out)
-    written = [out / 'neighbours.png', out / 'tsne.png']
-    # First, because it fails fast.
+    # First, because it fails fast, and needs neither images nor a network.
     if args.work_dir is not None:
-        written.append(out / 'curves.png')
-        plot_curves(read_scalars(*find_scalars(args.work_dir)), written[-1])
+        curves = out / 'curves.png'
+        plot_curves(read_scalars(*find_scalars(args.work_dir)), curves)
+        print(f'wrote {curves}', flush=True)
     # For the Runner's logs, which nobody needs.
     with scratch_folder() as scratch:
         cfg = load_config(args.config, args.cfg_options, scratch)
@@ -129,10 +150,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         cfg.log_level = 'WARNING'
         data, classes = extract(cfg, args.max_images, args.unlabeled, args.teacher)
     queries = choose_queries(len(data.images) if data.labels is None else data.labels)
-    plot_neighbours(data.images, data.features, data.labels, queries, written[0], classes=classes)
-    plot_tsne(data.features, data.labels, classes, written[1])
-    for path in written:
-        print(f'wrote {path}')
+    neighbours, tsne = out / 'neighbours.png', out / 'tsne.png'
+    plot_neighbours(data.images, data.features, data.labels, queries, neighbours, classes=classes)
+    plot_tsne(data.features, data.labels, classes, tsne)
+    print(f'wrote {neighbours}\nwrote {tsne}')
 
 
 if __name__ == '__main__':

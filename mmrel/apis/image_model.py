@@ -107,9 +107,9 @@ def evaluation_pipeline(cfg: Config | None) -> list[dict]:
             return settings[name]
     where = 'the model was built without a config' if cfg is None else 'the config has none'
     raise ValueError(
-        f'no pipeline to read images with: {where}; pass pipeline=[...], such as '
-        "[dict(type='LoadImage'), dict(type='CentralView', size=224, resize=256), "
-        "dict(type='PackInputs')]"
+        f'no pipeline to read images with: {where}; set val_pipeline=[...] in the config, or pass '
+        "pipeline=[...], such as [dict(type='LoadImage'), dict(type='CentralView', size=224, "
+        "resize=256), dict(type='PackInputs')]"
     )
 
 

@@ -24,8 +24,15 @@ def class_names(dataset: Any) -> tuple[str, ...] | None:
     return tuple(map(str, names)) if names else None
 
 
-def _parts(dataset: Any) -> list:
-    """The datasets inside a wrapper; empty for a dataset that reads images itself."""
+def parts_of(dataset: Any) -> list:
+    """The datasets inside a wrapper.
+
+    Args:
+        dataset (Dataset): Any dataset.
+
+    Returns:
+        list: Empty for a dataset that reads images itself.
+    """
     if hasattr(dataset, 'datasets'):
         return list(dataset.datasets)
     names = ('dataset', 'labeled', 'unlabeled')
@@ -34,7 +41,7 @@ def _parts(dataset: Any) -> list:
 
 def _labels(dataset: Any) -> Iterator[int]:
     """All labels of a dataset without class names."""
-    parts = _parts(dataset)
+    parts = parts_of(dataset)
     for part in parts:
         yield from _labels(part)
     if parts or not hasattr(dataset, 'get_data_info'):
@@ -138,7 +145,7 @@ def match_classes(
     if names is None or names == reference:
         return False
     table = _renumbering(names, reference, what, whose, subset)
-    parts = _parts(dataset)
+    parts = parts_of(dataset)
     for part in parts:
         match_classes(part, reference, what, whose, subset)
     if not parts:

@@ -1,21 +1,19 @@
 """Which lines of a run's log the console shows: what runs, its progress, its results."""
 
 import logging
-import os
 import re
-from collections.abc import Iterator
-from typing import Any
 
-from mmengine.device import get_device
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
 
-# The environment, the configuration, the hooks, and remarks about mmengine's internals.
+# The environment, the configuration, the hooks, what the first lines (summary.py) say too, and
+# remarks about mmengine's internals.
 _FILE_ONLY = re.compile(
     r'\s*-{20,}\s*System environment:'
     r'|Config:\n'
     r'|Hooks will be executed in the following order'
+    r'|Exp name: '
+    r'|paramwise_options -- '
+    r'|Checkpoints will be saved to '
     r'|Distributed training is not used, all SyncBatchNorm'
     r'|"FileClient" will be deprecated'
     r'|"HardDiskBackend" is the alias'
@@ -53,47 +51,3 @@ def filter_console(logger: MMLogger) -> None:
         filtered = any(isinstance(f, ConsoleFilter) for f in handler.filters)
         if handler.level > logging.DEBUG and not filtered:
             handler.filters.insert(0, ConsoleFilter())
-
-
-def _roots(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get('data_root'), str):
-            yield node['data_root']
-        for value in node.values():
-            yield from _roots(value)
-
-
-def _data(loader: Any) -> str:
-    if not isinstance(loader, dict) or not isinstance(loader.get('dataset'), dict):
-        return 'given'
-    roots = [root for root in dict.fromkeys(_roots(loader['dataset'])) if root]
-    return ' and '.join(roots) or str(loader['dataset'].get('type'))
-
-
-def describe_run(runner: Runner) -> str:
-    """Describe a run in three lines: the model, its data, and where results go.
-
-    Args:
-        runner (Runner): The runner.
-
-    Returns:
-        str: Text for the log.
-    """
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    parameters = sum(p.numel() for p in model.parameters())
-    config = os.path.basename(runner.cfg.filename or 'config')
-    processes = f'{runner.world_size} processes, ' if runner.world_size > 1 else ''
-    data = [
-        f'{name}: {_data(runner.cfg.get(f"{name}_dataloader"))}'
-        for name in ('train', 'val', 'test')
-        if runner.cfg.get(f'{name}_dataloader') is not None
-    ]
-    log = getattr(runner.logger, 'log_file', None)
-    return '\n  '.join(
-        [
-            f'{config}: {type(model).__name__}, {parameters:,} parameters, '
-            f'{processes}on {get_device()}',
-            f'data: {"; ".join(data) or "none"}',
-            f'results: {runner.work_dir}; all settings: {log}',
-        ]
-    )

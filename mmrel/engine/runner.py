@@ -10,13 +10,14 @@ from torch import nn
 from mmrel.datasets.class_names import count_classes
 from mmrel.models.utils.num_classes import complete_count
 
-from .console import describe_run, filter_console
+from .console import filter_console
 from .due_validation import DueValidation
 from .guarded_loading import GuardedLoading, read_pointer
 from .hooks import ClassNamesHook
 from .interruptible import Interruptible
 from .open_gradients import OpenGradients
 from .run_conditions import RunConditions
+from .summary import SummaryHook
 
 
 class Runner(
@@ -38,7 +39,9 @@ class Runner(
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.logger.info(describe_run(self))
+        log = getattr(self.logger, 'log_file', None)
+        if log is not None:
+            self.logger.info(f'all settings and details: {log}')
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """mmengine's logger, with console output limited to what runs, progress and results."""
@@ -74,3 +77,4 @@ class Runner(
         """Register the config's hooks, and the checks that a config cannot drop."""
         super().register_hooks(*args, **kwargs)
         self.register_hook(ClassNamesHook())
+        self.register_hook(SummaryHook())

@@ -1,8 +1,10 @@
 """Pages, navigation and links of the documentation; `make docs` builds it."""
 
 import importlib.util
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,7 +14,7 @@ from tests.commands import ROOT
 
 PAGES = sorted(
     file.relative_to(ROOT).as_posix()
-    for pattern in ('*.md', 'docs/**/*.md', 'configs/**/*.md', 'zoo/**/*.md')
+    for pattern in ('*.md', 'docs/**/*.md', 'docs/**/*.ipynb', 'configs/**/*.md', 'zoo/**/*.md')
     for file in ROOT.glob(pattern)
 )
 
@@ -56,8 +58,7 @@ def test_every_page_of_docs_is_in_the_navigation() -> None:
 
 @pytest.mark.parametrize('page', PAGES)
 def test_links_and_anchors_lead_somewhere(page: str) -> None:
-    text = (ROOT / page).read_text()
-    for match in HOOKS.links(text):
+    for match in HOOKS.links(HOOKS.text_of(ROOT / page)):
         path, _, anchor = match[0].partition('#')
         target = ROOT / HOOKS.target_of(page, path)
         assert target.exists(), f'{page}: {match[0]}'
@@ -82,5 +83,18 @@ def test_links_of_a_page_in_the_site() -> None:
     )
     assert HOOKS.page_of('configs/ressl') is None  # its README is the page
     assert '(mmseg/fcn_resnet50-d8_1xb8-2ki_camvid.py.md)' in HOOKS.page_of('configs/downstream')
+    assert HOOKS.rewritten('[a](notebooks/search.ipynb)', 'docs/get_started.md') == (
+        '[a](notebooks/search.md)'
+    )
     with pytest.raises(FileNotFoundError, match=r'configs/none\.py does not exist'):
         HOOKS.rewritten('[a](../configs/none.py)', 'docs/x.md')
+
+
+def test_a_notebook_as_a_page(tmp_path: Path) -> None:
+    cells = [
+        dict(cell_type='markdown', source=['# Title\n', '[a](../search.md)']),
+        dict(cell_type='code', source=['a = 1\n', 'a']),
+    ]
+    file = tmp_path / 'a.ipynb'
+    file.write_text(json.dumps(dict(cells=cells)))
+    assert HOOKS.text_of(file) == '# Title\n[a](../search.md)\n\n```python\na = 1\na\n```\n'

@@ -1,8 +1,11 @@
 """tools/visualize.py on images without classes."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import matplotlib.figure
 import numpy as np
 import pytest
 import torch
@@ -64,3 +67,77 @@ def test_unlabeled_is_for_folders(checkpoint: Path, tmp_path: Path) -> None:
             'visualize.py', 'configs/ressl/ressl_demo_digits.py', checkpoint, '--out', tmp_path,
             '--unlabeled',
         )  # fmt: skip
+
+
+def _unlabeled_run(images: Path, *more: str) -> list[str]:
+    """Options of a run that has no labels, and hence nothing to validate."""
+    return [
+        '--cfg-options', f'train_dataloader.dataset.data_root={images}',
+        'train_dataloader.dataset.with_label=False', 'val_dataloader=None', 'val_evaluator=None',
+        'val_cfg=None', *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The work dir of a run without labels."""
+    work_dir = tmp_path_factory.mktemp('runs') / 'unlabeled'
+    call('train.py', TINY, '--work-dir', work_dir, *_unlabeled_run(images))
+    return work_dir
+
+
+def test_a_run_without_labels(
+    images: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: dict[str, list] = {}
+    save = matplotlib.figure.Figure.savefig
+
+    def recorded(self: matplotlib.figure.Figure, out: Path, **kwargs: Any) -> None:
+        saved[Path(out).name] = self.axes
+        save(self, out, **kwargs)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, 'savefig', recorded)
+    output = call(
+        'visualize.py', TINY, trained / 'epoch_4.pth', '--work-dir', trained, '--out', tmp_path,
+        '--max-images', 30, *_unlabeled_run(images),
+    )  # fmt: skip
+    names = ('curves.png', 'neighbours.png', 'tsne.png')
+    assert [line for line in output.splitlines() if line.startswith('wrote ')] == [
+        f'wrote {tmp_path / name}' for name in names
+    ]
+    (file,) = trained.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line['iter'] for line in lines] == list(range(2, 25, 2))  # 48 images in batches of 8
+    (panel,) = saved['curves.png']  # no panel of accuracies
+    latest, epochs = (line.get_xydata().tolist() for line in panel.lines)
+    assert latest == [[line['iter'], line['loss']] for line in lines]
+    assert epochs == [[line['iter'], line['loss_epoch']] for line in lines[2::3]]
+    # 10 queries with 8 neighbors each; a point for each image.
+    assert len(saved['neighbours.png']) == 10 * 9
+    (points,) = saved['tsne.png'][0].collections
+    assert len(points.get_offsets()) == 30
+    assert not _frames(tmp_path)
+
+
+def test_the_curves_are_drawn_before_the_images_are_looked_for(
+    images: Path, trained: Path, tmp_path: Path
+) -> None:
+    config, out = tmp_path / 'without_pipeline.py', tmp_path / 'out'
+    config.write_text(f'_base_ = [{str(TINY)!r}]\nval_pipeline = None\n')
+    output = call(
+        'visualize.py', config, trained / 'epoch_4.pth', '--work-dir', trained, '--out', out,
+        *_unlabeled_run(images), fails=True,
+    )  # fmt: skip
+    assert output.startswith(f'wrote {out / "curves.png"}')
+    assert 'the config has none; set val_pipeline=[...] in the config' in output
+    assert [file.name for file in out.iterdir()] == ['curves.png']
+
+
+def test_the_training_images_keep_their_classes(
+    images: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    call(
+        'visualize.py', TINY, checkpoint, '--out', tmp_path, '--max-images', 12,
+        *_unlabeled_run(images, 'train_dataloader.dataset.with_label=True'),
+    )  # fmt: skip
+    assert _frames(tmp_path)
