@@ -6,12 +6,7 @@ _base_ = [
 ]
 
 model = dict(
-    data_preprocessor=dict(
-        **_base_.pixels,
-        size=_base_.crop_size,
-        seg_pad_val=_base_.ignore_index,
-        test_cfg=dict(size_divisor=8),
-    ),
+    data_preprocessor=dict(**_base_.pixels, **_base_.padding, test_cfg=dict(size_divisor=8)),
     backbone=_base_.backbone,
     decode_head=dict(
         type='FCNHead',
