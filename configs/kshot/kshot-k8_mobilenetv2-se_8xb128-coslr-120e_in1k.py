@@ -1,6 +1,7 @@
 _base_ = [
     '../_base_/models/kshot_mobilenetv2_se.py',
     '../_base_/datasets/in1k_linear.py',
+    '../_base_/datasets/in1k_val.py',
     '../_base_/schedules/kshot_coslr_120e.py',
     '../_base_/default_runtime.py',
 ]

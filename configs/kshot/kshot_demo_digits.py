@@ -2,6 +2,7 @@
 _base_ = [
     '../_base_/models/kshot_nb201_small.py',
     '../_base_/datasets/digits_linear.py',
+    '../_base_/datasets/digits_val.py',
     '../_base_/schedules/kshot_coslr_60e.py',
     '../_base_/default_runtime.py',
 ]

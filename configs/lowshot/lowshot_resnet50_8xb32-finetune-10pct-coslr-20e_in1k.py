@@ -1,6 +1,7 @@
 _base_ = [
     '../_base_/models/resnet50_finetune.py',
     '../_base_/datasets/in1k_linear.py',
+    '../_base_/datasets/in1k_val.py',
     '../_base_/schedules/finetune_coslr_20e.py',
     '../_base_/default_runtime.py',
 ]

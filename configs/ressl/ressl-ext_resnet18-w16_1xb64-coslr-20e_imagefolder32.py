@@ -3,6 +3,7 @@
 _base_ = [
     '../_base_/models/ressl_resnet18_w16.py',
     '../_base_/datasets/two_views_32px.py',
+    '../_base_/datasets/val_32px.py',
     '../_base_/schedules/sgd_coslr_20e.py',
     '../_base_/default_runtime.py',
 ]

@@ -2,6 +2,7 @@
 _base_ = [
     '../_base_/models/ressl_resnet18_small.py',
     '../_base_/datasets/digits_two_views.py',
+    '../_base_/datasets/digits_val.py',
     '../_base_/schedules/sgd_coslr_20e.py',
     '../_base_/default_runtime.py',
 ]

@@ -1,6 +1,7 @@
 _base_ = [
     '../_base_/models/ressl_resnet50.py',
     '../_base_/datasets/in1k_two_views.py',
+    '../_base_/datasets/in1k_val.py',
     '../_base_/schedules/sgd_coslr_200e.py',
     '../_base_/default_runtime.py',
 ]

@@ -1,23 +1,14 @@
+# A stand-alone network of the small space.
 _base_ = [
-    '../_base_/models/searched_vit.py',
+    '../_base_/models/searched_vit_small.py',
     '../_base_/datasets/vitas_imagefolder32.py',
+    '../_base_/datasets/val_32px.py',
     '../_base_/schedules/adamw_coslr_300e.py',
     '../_base_/default_runtime.py',
 ]
 
-# One network of the small space; the training folder sets the number of classes.
-model = dict(
-    backbone=dict(
-        img_size=32,
-        patch_size=4,
-        embed_dims=64,
-        blocks=[dict(num_heads=4, qkv_dims=192, mlp_dims=192)] * 4,
-        drop_path_rate=0.0,
-    ),
-    head=dict(in_channels=64, num_classes=None),
-    # Mixup and CutMix need longer training.
-    train_cfg=None,
-)
+# num_classes=None: taken from the training folder.
+model = dict(head=dict(num_classes=None))
 
 train_cfg = dict(max_epochs=50, val_interval=10)
 auto_scale_lr = dict(base_batch_size=64)

@@ -1,20 +1,7 @@
 # Like the search in the 1 G space, but in the larger space.
-_base_ = ['vitas_supernet-4.9g_8xb128-coslr-300e_in1k.py']
+_base_ = ['vitas_supernet-4.9g_8xb128-coslr-300e_in1k.py', '../_base_/datasets/in1k_heldout.py']
 
-test_dataloader = dict(
-    batch_size=250,
-    num_workers=8,
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type='ImageNet',
-        data_root='data/imagenet',
-        split='train',
-        label_split='data/label_splits/in1k_heldout.txt',
-        pipeline={{_base_.val_dataloader.dataset.pipeline}},
-        test_mode=True,
-    ),
-)
-test_evaluator = dict(type='Accuracy')
+test_dataloader = dict(dataset=dict(pipeline={{_base_.val_pipeline}}))
 test_cfg = dict(
     type='SearchLoop',
     population=50,

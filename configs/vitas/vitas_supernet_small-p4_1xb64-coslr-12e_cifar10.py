@@ -3,6 +3,7 @@
 _base_ = [
     '../_base_/models/vitas_supernet_small.py',
     '../_base_/datasets/vitas_imagefolder32.py',
+    '../_base_/datasets/val_32px.py',
     '../_base_/schedules/adamw_coslr_300e.py',
     '../_base_/default_runtime.py',
 ]

@@ -2,6 +2,7 @@
 _base_ = [
     '../_base_/models/vitas_supernet_small.py',
     '../_base_/datasets/digits_linear.py',
+    '../_base_/datasets/digits_val.py',
     '../_base_/schedules/adamw_coslr_300e.py',
     '../_base_/default_runtime.py',
 ]

@@ -1,6 +1,7 @@
 _base_ = [
     '../_base_/models/wcl_resnet18_small.py',
     '../_base_/datasets/simclr_views_32px.py',
+    '../_base_/datasets/val_32px.py',
     '../_base_/schedules/lars_coslr_100e.py',
     '../_base_/default_runtime.py',
 ]

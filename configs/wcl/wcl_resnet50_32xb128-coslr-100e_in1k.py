@@ -1,6 +1,7 @@
 _base_ = [
     '../_base_/models/wcl_resnet50.py',
     '../_base_/datasets/in1k_simclr_views.py',
+    '../_base_/datasets/in1k_val.py',
     '../_base_/schedules/lars_coslr_100e.py',
     '../_base_/default_runtime.py',
 ]

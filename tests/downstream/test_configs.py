@@ -19,7 +19,7 @@ from mmrel.utils.publish import publish
 from tests.commands import ROOT, call
 from tests.downstream.data import make_bccd, make_camvid
 
-CONFIGS = sorted((ROOT / 'configs' / 'downstream').glob('*/*.py'))
+CONFIGS = sorted((ROOT / 'configs' / 'downstream').glob('mm*/*.py'))
 SMALL = [path for path in CONFIGS if 'resnet18-w16' in path.stem]
 SCORES = dict(mmseg='mIoU', mmdet='coco/bbox_mAP')
 

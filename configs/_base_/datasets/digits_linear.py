@@ -1,5 +1,4 @@
-# scikit-learn's digits: one weak view for training, the central view for testing. No flip.
-collate_fn = dict(type='default_collate')
+# scikit-learn's digits: one weak view for training. No flip.
 data_preprocessor = dict(
     type='ClsDataPreprocessor', mean=[77.8, 77.8, 77.8], std=[95.9, 95.9, 95.9]
 )
@@ -9,11 +8,6 @@ train_pipeline = [
     dict(type='WeakView', size=32, scale=(0.6, 1.0), flip_prob=0.0),
     dict(type='PackInputs'),
 ]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CentralView', size=32),
-    dict(type='PackInputs'),
-]
 
 train_dataloader = dict(
     batch_size=64,
@@ -21,15 +15,7 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='EpochSampler', shuffle=True),
-    collate_fn=collate_fn,
+    collate_fn=dict(type='default_collate'),
     dataset=dict(type='Digits', split='train', pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=collate_fn,
-    dataset=dict(type='Digits', split='test', pipeline=val_pipeline, test_mode=True),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
 val_cfg = dict()

@@ -1,6 +1,5 @@
 # Two views of scikit-learn's digits, which are not flip-invariant and have no color: strong for the
 # student, weak for the teacher.
-collate_fn = dict(type='default_collate')
 data_preprocessor = dict(
     type='SelfSupDataPreprocessor', mean=[77.8, 77.8, 77.8], std=[95.9, 95.9, 95.9]
 )
@@ -27,11 +26,6 @@ train_pipeline = [
     ),
     dict(type='PackInputs'),
 ]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CentralView', size=32),
-    dict(type='PackInputs'),
-]
 
 train_dataloader = dict(
     batch_size=64,
@@ -39,16 +33,8 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='EpochSampler', shuffle=True),
-    collate_fn=collate_fn,
+    collate_fn=dict(type='default_collate'),
     dataset=dict(type='Digits', split='train', pipeline=train_pipeline),
 )
-# kNN on frozen features. Its bank is the training set, read with val_pipeline.
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=collate_fn,
-    dataset=dict(type='Digits', split='test', pipeline=val_pipeline, test_mode=True),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
+# kNN on frozen features. The bank is the training set, read with the evaluation's pipeline.
 val_cfg = dict(type='KNNValLoop', k=(20, 100, 200), temperature=0.07)

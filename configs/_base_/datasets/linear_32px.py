@@ -1,6 +1,6 @@
-# 32-px images: one weak view for training, the central view for testing.
-# Your folders, one subfolder per class; configs for other datasets change the type.
-collate_fn = dict(type='default_collate')
+# 32-px images: one weak view for training.
+# Your folder, one subfolder per class; configs for other datasets change the type.
+
 # CIFAR-10 statistics; they work for natural images.
 data_preprocessor = dict(
     type='ClsDataPreprocessor', mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255]
@@ -11,11 +11,6 @@ train_pipeline = [
     dict(type='WeakView', size=32),
     dict(type='PackInputs'),
 ]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CentralView', size=32),
-    dict(type='PackInputs'),
-]
 
 train_dataloader = dict(
     batch_size=256,
@@ -23,15 +18,7 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='EpochSampler', shuffle=True),
-    collate_fn=collate_fn,
+    collate_fn=dict(type='default_collate'),
     dataset=dict(type='ImageFolder', data_root='data/train', pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=collate_fn,
-    dataset=dict(type='ImageFolder', data_root='data/test', pipeline=val_pipeline, test_mode=True),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
 val_cfg = dict()

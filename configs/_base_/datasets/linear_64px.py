@@ -1,6 +1,6 @@
-# 64-px images: one weak view for training, the central view for testing.
-# Your folders, one subfolder per class; configs for other datasets change the type.
-collate_fn = dict(type='default_collate')
+# 64-px images: one weak view for training.
+# Your folder, one subfolder per class; configs for other datasets change the type.
+
 # ImageNet statistics; they work for natural images.
 data_preprocessor = dict(
     type='ClsDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
@@ -11,11 +11,6 @@ train_pipeline = [
     dict(type='WeakView', size=64),
     dict(type='PackInputs'),
 ]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CentralView', size=64),
-    dict(type='PackInputs'),
-]
 
 train_dataloader = dict(
     batch_size=256,
@@ -23,15 +18,7 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='EpochSampler', shuffle=True),
-    collate_fn=collate_fn,
+    collate_fn=dict(type='default_collate'),
     dataset=dict(type='ImageFolder', data_root='data/train', pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=collate_fn,
-    dataset=dict(type='ImageFolder', data_root='data/test', pipeline=val_pipeline, test_mode=True),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
 val_cfg = dict()

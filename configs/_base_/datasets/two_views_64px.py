@@ -1,6 +1,6 @@
 # Two views of 64-px images: strong for the student, weak for the teacher.
-# Your folders, one subfolder per class; configs for other datasets change the type.
-collate_fn = dict(type='default_collate')
+# Your folder, one subfolder per class; configs for other datasets change the type.
+
 # ImageNet statistics; they work for natural images.
 data_preprocessor = dict(
     type='SelfSupDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
@@ -18,11 +18,6 @@ train_pipeline = [
     ),
     dict(type='PackInputs'),
 ]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CentralView', size=64),
-    dict(type='PackInputs'),
-]
 
 train_dataloader = dict(
     batch_size=256,
@@ -30,16 +25,8 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='EpochSampler', shuffle=True),
-    collate_fn=collate_fn,
+    collate_fn=dict(type='default_collate'),
     dataset=dict(type='ImageFolder', data_root='data/train', pipeline=train_pipeline),
 )
-# kNN on frozen features. Its bank is the training set, read with val_pipeline.
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=collate_fn,
-    dataset=dict(type='ImageFolder', data_root='data/test', pipeline=val_pipeline, test_mode=True),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
+# kNN on frozen features. The bank is the training set, read with the evaluation's pipeline.
 val_cfg = dict(type='KNNValLoop', k=(20, 100, 200), temperature=0.07)

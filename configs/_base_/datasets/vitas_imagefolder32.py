@@ -1,5 +1,5 @@
 # Folders of 32-px images: shifts by a few pixels, flip, random erasing.
-collate_fn = dict(type='default_collate')
+
 # CIFAR-10 statistics; they work for natural images. num_classes=None: taken from the training
 # folder.
 data_preprocessor = dict(
@@ -28,11 +28,6 @@ train_pipeline = [
     ),
     dict(type='PackInputs'),
 ]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CentralView', size=32),
-    dict(type='PackInputs'),
-]
 
 train_dataloader = dict(
     batch_size=64,
@@ -40,15 +35,7 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='EpochSampler', shuffle=True),
-    collate_fn=collate_fn,
+    collate_fn=dict(type='default_collate'),
     dataset=dict(type='ImageFolder', data_root='data/train', pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=collate_fn,
-    dataset=dict(type='ImageFolder', data_root='data/test', pipeline=val_pipeline, test_mode=True),
-)
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
 val_cfg = dict()

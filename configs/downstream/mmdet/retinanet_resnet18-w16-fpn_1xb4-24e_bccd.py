@@ -1,13 +1,13 @@
 _base_ = [
     'mmdet::_base_/models/retinanet_r50_fpn.py',
     'mmdet::_base_/default_runtime.py',
-    '_base_/resnet18-w16.py',
+    '../_base_/resnet18-w16.py',
     '_base_/bccd.py',
     '_base_/schedule_24e.py',
 ]
 
 model = dict(
-    data_preprocessor=_base_.preprocessor,
+    data_preprocessor=dict(**_base_.pixels, pad_size_divisor=32),
     backbone=dict(_delete_=True, **_base_.backbone),
     neck=dict(
         in_channels=[16, 32, 64, 128],

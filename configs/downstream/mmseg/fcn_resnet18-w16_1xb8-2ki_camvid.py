@@ -1,18 +1,21 @@
-_base_ = ['_base_/resnet18-w16.py', '_base_/camvid.py', '_base_/schedule_2ki.py']
+_base_ = [
+    '../_base_/resnet18-w16.py',
+    '_base_/encoder_decoder.py',
+    '_base_/camvid.py',
+    '_base_/schedule_2ki.py',
+]
 
 model = dict(
-    data_preprocessor=dict(size=_base_.crop_size, seg_pad_val=_base_.ignore_index),
+    data_preprocessor=dict(**_base_.pixels, **_base_.padding, test_cfg=dict(size_divisor=8)),
+    backbone=_base_.backbone,
     decode_head=dict(
         type='FCNHead',
         in_channels=128,
         in_index=3,
         channels=64,
         num_convs=2,
-        dropout_ratio=0.1,
         num_classes=len(_base_.classes),
         ignore_index=_base_.ignore_index,
         norm_cfg=dict(type='BN'),
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss'),
     ),
 )

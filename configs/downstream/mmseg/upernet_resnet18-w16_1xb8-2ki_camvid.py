@@ -1,7 +1,13 @@
-_base_ = ['_base_/resnet18-w16.py', '_base_/camvid.py', '_base_/schedule_2ki.py']
+_base_ = [
+    '../_base_/resnet18-w16.py',
+    '_base_/encoder_decoder.py',
+    '_base_/camvid.py',
+    '_base_/schedule_2ki.py',
+]
 
 model = dict(
-    data_preprocessor=dict(size=_base_.crop_size, seg_pad_val=_base_.ignore_index),
+    data_preprocessor=dict(**_base_.pixels, **_base_.padding, test_cfg=dict(size_divisor=8)),
+    backbone=_base_.backbone,
     decode_head=dict(
         type='UPerHead',
         # Without the first stage, which has full image resolution.
@@ -9,11 +15,8 @@ model = dict(
         in_index=[1, 2, 3],
         pool_scales=(1, 2, 3, 6),
         channels=64,
-        dropout_ratio=0.1,
         num_classes=len(_base_.classes),
         ignore_index=_base_.ignore_index,
         norm_cfg=dict(type='BN'),
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss'),
     ),
 )

@@ -1,6 +1,7 @@
 # A stand-alone network of the small space; the training folder sets the number of classes.
 _base_ = [
     '../../_base_/datasets/linear_32px.py',
+    '../../_base_/datasets/val_32px.py',
     '../../_base_/schedules/retrain_coslr_30e.py',
     '../../_base_/default_runtime.py',
 ]

@@ -1,6 +1,7 @@
 # A stand-alone network of the space.
 _base_ = [
     '../../_base_/datasets/in1k_linear.py',
+    '../../_base_/datasets/in1k_val.py',
     '../../_base_/schedules/retrain_coslr_120e.py',
     '../../_base_/default_runtime.py',
 ]

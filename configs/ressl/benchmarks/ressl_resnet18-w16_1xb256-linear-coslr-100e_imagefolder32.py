@@ -1,6 +1,7 @@
 _base_ = [
     '../../_base_/models/resnet18_small_linear.py',
     '../../_base_/datasets/linear_32px.py',
+    '../../_base_/datasets/val_32px.py',
     '../../_base_/schedules/linear_coslr_100e.py',
     '../../_base_/default_runtime.py',
 ]

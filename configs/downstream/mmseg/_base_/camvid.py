@@ -12,6 +12,8 @@ palette = [
 ignore_index = 11
 scale = (480, 360)
 crop_size = (256, 256)
+# Of training images, in the data preprocessor.
+padding = dict(size=crop_size, seg_pad_val=ignore_index)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -14,6 +14,4 @@ backbone = dict(
     ),
 )
 # RGB values of the pre-training on CIFAR-10.
-preprocessor = dict(
-    mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255], pad_size_divisor=32
-)
+pixels = dict(mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255])
