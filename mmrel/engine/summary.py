@@ -9,7 +9,7 @@ import mmengine.hooks
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmrel.datasets.class_names import class_names, parts_of
 from mmrel.datasets.semi_supervised import SemiSupervisedDataset
@@ -17,7 +17,6 @@ from mmrel.datasets.semi_supervised import SemiSupervisedDataset
 from .distributed import unwrap
 from .global_batch import global_batch
 from .hooks import InitialValHook
-from .loops import ScorePathsLoop, SearchLoop
 
 
 class SummaryHook(Hook):
@@ -71,12 +70,12 @@ def test_summary(runner: Runner) -> str:
         str: The images; the network; the paths of a search, or the images that kNN votes with.
     """
     loop = runner.test_loop
-    scores_paths = isinstance(loop, ScorePathsLoop | SearchLoop)
-    images = [_images(loop.dataloader.dataset, 'held-out' if scores_paths else 'test')]
+    images = [_images(loop.dataloader.dataset, getattr(loop, 'role_of_images', 'test'))]
     network = _network(runner, trained=False)
     if runner.world_size > 1:
-        network += f', {_count(runner.world_size, "process")}'
-    return _lines(runner, images, network, _test_plan(loop))
+        network += f', {count(runner.world_size, "process")}'
+    # A loop with more to say has a method `plan`.
+    return _lines(runner, images, network, getattr(loop, 'plan', str)())
 
 
 # pytest collects functions by this prefix, also imported ones.
@@ -88,7 +87,8 @@ def _lines(runner: Runner, images: list[str], *more: str) -> str:
     return '\n  '.join([f'{name}: {", ".join(images)}', *filter(None, more)])
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number with its noun, such as '1 image' and '1,200 classes'."""
     many = noun + ('es' if noun.endswith('s') else 's')
     return f'{number:,} {noun if number == 1 else many}'
 
@@ -98,14 +98,14 @@ def _images(dataset: Any, role: str) -> str:
     if isinstance(dataset, SemiSupervisedDataset):
         number = (
             f'{len(dataset.labeled):,} labeled and '
-            f'{_count(len(dataset.unlabeled), f"unlabeled {role} image")}'
+            f'{count(len(dataset.unlabeled), f"unlabeled {role} image")}'
         )
     elif isinstance(dataset, Sized):
-        number = _count(len(dataset), f'{role} image')
+        number = count(len(dataset), f'{role} image')
     else:
         number = f'{role} images'
     names = class_names(dataset) if _is_labeled(dataset) else None
-    classes = f' in {_count(len(names), "class")}' if names else ''
+    classes = f' in {count(len(names), "class")}' if names else ''
     folders = ' and '.join(dict.fromkeys(_folders(dataset)))
     return number + classes + (f' ({folders})' if folders else '')
 
@@ -147,9 +147,9 @@ def _unit(runner: Runner) -> str:
 
 def _length(runner: Runner) -> str:
     if _unit(runner) == 'iteration':
-        return _count(runner.max_iters, 'iteration')
+        return count(runner.max_iters, 'iteration')
     per_epoch = len(runner.train_loop.dataloader)
-    return f'{_count(runner.max_epochs, "epoch")} of {_count(per_epoch, "iteration")}'
+    return f'{count(runner.max_epochs, "epoch")} of {count(per_epoch, "iteration")}'
 
 
 def _plan_length(runner: Runner, unit: str) -> int:
@@ -213,18 +213,3 @@ def _times(
 def _joined(what: str, times: list[str]) -> str:
     *most, last = times or ['']
     return ' '.join(filter(None, [what, ', '.join(most), 'and' if most else '', last]))
-
-
-def _test_plan(loop: BaseLoop) -> str:
-    if isinstance(loop, SearchLoop):
-        population, generations = (loop.settings[key] for key in ('population', 'generations'))
-        budget = loop.settings['budget']
-        within = f', {budget}' if budget else ''
-        # A small space has fewer.
-        paths = f'up to {_count(population * generations, "path")} will be scored'
-        return f'{paths}: {_count(generations, "generation")} of {population:,}{within}'
-    if isinstance(loop, ScorePathsLoop):
-        return f'{_count(len(loop.paths), "path")} will be scored'
-    if hasattr(loop, 'bank_dataloader'):
-        return f'kNN among {_count(len(loop.bank_dataloader.dataset), "labeled image")}'
-    return ''

@@ -13,6 +13,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from mmrel.engine.summary import count
 from mmrel.registry import LOOPS, SEARCH_COSTS
 
 from .budget import Budget
@@ -125,6 +126,17 @@ class SearchLoop(PathScoringLoop):
         self._own_journal = storage is None
         self._storage = open_storage(storage or os.path.join(runner.work_dir, 'study.journal'))
         self.study_name = study_name or Path(runner.cfg.filename or 'search').stem
+
+    def plan(self) -> str:
+        """What the run will do, for its first lines."""
+        population, generations = self.settings['population'], self.settings['generations']
+        budget = self.settings['budget']
+        # A small space has fewer.
+        return (
+            f'up to {count(population * generations, "path")} will be scored: '
+            f'{count(generations, "generation")} of {population:,}'
+            + (f', {budget}' if budget else '')
+        )
 
     @property
     def cost_name(self) -> str:

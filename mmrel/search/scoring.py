@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from mmrel.engine.distributed import unwrap
 from mmrel.engine.plain_loader import fixed_loader
+from mmrel.engine.summary import count
 from mmrel.registry import LOOPS
 from mmrel.spaces import check_searchable
 from mmrel.utils.files import write_atomically
@@ -51,6 +52,9 @@ class PathScoringLoop(BaseLoop):
         TypeError: If the model is not a :class:`mmrel.spaces.SearchableModel`.
         ValueError: If a setting is out of range.
     """
+
+    # For the run's first lines (mmrel.engine.summary).
+    role_of_images = 'held-out'
 
     def __init__(
         self,
@@ -155,6 +159,10 @@ class ScorePathsLoop(PathScoringLoop):
         super().__init__(runner, dataloader, evaluator, **kwargs)
         self.paths = read_paths(paths, self.space)
         self.out = out
+
+    def plan(self) -> str:
+        """What the run will do, for its first lines."""
+        return f'{count(len(self.paths), "path")} will be scored'
 
     def run(self) -> dict:
         """Score the paths.

@@ -94,6 +94,10 @@ class _KNNLoop(BaseLoop):
             built = evaluators_by_name(runner, evaluator, prefixes, metainfo)
             self.evaluators.update(zip([(name, n) for n in self.k], built, strict=True))
 
+    def plan(self) -> str:
+        """What a test will do, for its first lines (mmrel.engine.summary)."""
+        return f'kNN among {len(self.bank_dataloader.dataset):,} labeled images'
+
     def _match_classes(self) -> tuple[str, ...] | None:
         """Number the queries' classes like the bank's."""
         queries, names = self.dataloader.dataset, class_names(self.bank_dataloader.dataset)
