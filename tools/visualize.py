@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.work_dir is not None:
         written.append(out / 'curves.png')
         plot_curves(read_scalars(*find_scalars(args.work_dir)), written[-1])
-    # For the Runner's logs, which nobody needs.
+    # A folder for the Runner's logs, which nobody needs.
     with scratch_folder() as scratch:
         cfg = load_config(args.config, args.cfg_options, scratch)
         cfg.load_from = args.checkpoint
