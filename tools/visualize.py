@@ -142,12 +142,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         curves = out / 'curves.png'
         plot_curves(read_scalars(*find_scalars(args.work_dir)), curves)
         print(f'wrote {curves}', flush=True)
-    # For the Runner's logs, which nobody needs.
+    # A folder for the Runner's logs, which nobody needs.
     with scratch_folder() as scratch:
         cfg = load_config(args.config, args.cfg_options, scratch)
         cfg.load_from = args.checkpoint
         cfg.resume = False
         cfg.log_level = 'WARNING'
+        strict = cfg.get('default_hooks', {}).get('strict_load')
+        if strict and not args.teacher:
+            strict.backbone_alone = True
         data, classes = extract(cfg, args.max_images, args.unlabeled, args.teacher)
     queries = choose_queries(len(data.images) if data.labels is None else data.labels)
     neighbours, tsne = out / 'neighbours.png', out / 'tsne.png'

@@ -21,7 +21,7 @@ from mmrel.spaces.space import SearchSpace
 
 
 def size_pipeline(cfg: Config) -> list[dict]:
-    """The transforms that set the image size: of the evaluation, or else of the training.
+    """The transforms that set the image size: those of the evaluation, else of the training.
 
     Raises:
         ValueError: If the config has neither loader.
@@ -38,7 +38,7 @@ def size_pipeline(cfg: Config) -> list[dict]:
 def image_size(cfg: Config) -> tuple[int, int]:
     """Height and width of the images that a config evaluates on.
 
-    Without evaluation, those of the first training view.
+    Without evaluation: of the first training view.
 
     Raises:
         ValueError: If the config has no loader.
@@ -72,7 +72,7 @@ def costliest(space: SearchSpace) -> SpacePath:
 def count_flops(backbone: nn.Module, size: tuple[int, int]) -> int:
     """Multiply-accumulates of a backbone for one image: convolutions, linear layers, attention.
 
-    Nothing is computed, unlike in mmengine's FlopAnalyzer, which also ignores fused attention.
+    Unlike mmengine's FlopAnalyzer, it computes no values and counts fused attention.
 
     Args:
         backbone (nn.Module): The network; its weights are lost.

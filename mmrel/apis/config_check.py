@@ -67,7 +67,7 @@ class _Rule:
 
 
 def registered_names(registry: Registry) -> list[str]:
-    """All names that a registry can resolve."""
+    """All names that a registry finds."""
     names, node = [], registry
     while node is not None:
         node.import_from_location()
@@ -99,7 +99,7 @@ def _anywhere(kind: str) -> Callable | None:
 
 
 def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
-    """The class of a module, or None if it is unknown but that is allowed.
+    """The class of a module, or None if it is unknown and need not be registered.
 
     Raises:
         ConfigKeyError: If its type is missing or unknown.
@@ -113,7 +113,7 @@ def _class(module: dict, place: str, rule: _Rule) -> Callable | None:
         return None
     if not isinstance(kind, str):
         return kind if callable(kind) else None
-    # An algorithm's parts must be registered; a part may resolve its own modules itself.
+    # An algorithm's parts must be registered; a part may look up its modules itself.
     strict = rule.strict or _PART.fullmatch(place) is not None
     found = _lookup(kind, rule.registry) or (None if rule.strict else _anywhere(kind))
     if found is None:

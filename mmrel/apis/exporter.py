@@ -180,8 +180,8 @@ def export_model(
 
     The input is ``images``, RGB, (B, 3, H, W). Before the file is written, the
     exported network must reproduce torch's output for batches of 1 and 3 random
-    images (ONNX: if onnxruntime is installed). The file describes itself in JSON:
-    ONNX in its metadata under ``mmrel``, .pt2 in ``extra_files['mmrel.json']``.
+    images (ONNX: if onnxruntime is installed). The file contains a description in
+    JSON: ONNX in its metadata under ``mmrel``, .pt2 in ``extra_files['mmrel.json']``.
 
     Args:
         model (str | PathLike | Config | BaseModel): As for :func:`.get_model`,

@@ -1,4 +1,4 @@
-"""Shared by the commands on images: arguments, errors, partial results."""
+"""What the commands on images share: arguments, errors, partial results."""
 
 import argparse
 import os
@@ -51,7 +51,9 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         '--num-workers', type=int, default=min(4, os.cpu_count() or 1),
         help='processes that read images (default: one per core, at most 4)',
     )  # fmt: skip
-    parser.add_argument('--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    parser.add_argument(
+        '--device', help='device, such as cpu or cuda:1 (default: a GPU if available)'
+    )
     parser.add_argument(
         '--dtype', choices=list(DTYPES), default='float32',
         help='autocast to half precision; the output stays float32 (default: float32)',

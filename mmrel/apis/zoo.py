@@ -62,11 +62,11 @@ def config_file(model: str | os.PathLike) -> str:
     """The path of a model's config.
 
     Args:
-        model (str | PathLike): A name of :func:`list_models`, or a path that ends in .py. A
-            former name works, with a warning.
+        model (str | PathLike): A name of :func:`list_models`, or a path that ends in .py.
+            Former names still work, with a warning.
 
     Returns:
-        str: The path; a path is returned unchanged.
+        str: The config's path. A given path is returned unchanged.
 
     Raises:
         ValueError: If no model has this name; the message lists the closest names.
@@ -193,8 +193,8 @@ def get_model(
             :func:`list_models`, for its released weights. True: the released
             weights (the config's ``load_from``, else ``Weights`` in its
             metafile), downloaded, converted and cached as docs/zoo.md describes.
-            False: the initial weights of a training, random except for those
-            that ``init_cfg`` loads. Defaults to False.
+            False: the weights at the start of a training, which are random
+            except for those that ``init_cfg`` loads. Defaults to False.
         device (str | torch.device, optional): The model's device. Defaults to
             None: the CPU.
         cfg_options (dict, optional): Config changes: dotted keys and their

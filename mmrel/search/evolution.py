@@ -20,7 +20,7 @@ from mmrel.spaces import Path, SearchSpace
 
 
 class _GenerationSampler(NSGAIISampler):
-    """NSGA-II that reads a trial's generation from its attributes instead of counting it."""
+    """NSGA-II that reads a trial's generation from its attributes instead of counting trials."""
 
     def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
         return trial.user_attrs['generation']

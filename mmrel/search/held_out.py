@@ -1,4 +1,4 @@
-"""Held-out images for scoring many networks."""
+"""Held-out images, on which many networks are scored."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ class HeldOutImages:
         return len(self.dataset)
 
     def first(self, number: int) -> list[Tensor]:
-        """The set's first images, each (3, H, W); the last one repeats if there are fewer."""
+        """The set's first images, each (3, H, W). If there are fewer, the last one is repeated."""
         rows = [self.dataset[min(i, len(self) - 1)] for i in range(number)]
         return list(self._packed(self.loader.collate_fn(rows))[0])
 

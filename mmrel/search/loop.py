@@ -98,7 +98,7 @@ class SearchLoop(PathScoringLoop):
             raise KeyError(
                 f'test_cfg.retrain={dict(retrain)} has no base: set it to the config for retraining'
             )
-        # A cost's name does not tell its settings. A latency's file path is not a setting.
+        # A cost's name does not include its settings. A latency's file path is not a setting.
         costs = [c and {k: str(v) for k, v in c.items() if k != 'file'}
                  for c in ((budget or {}).get('cost'), cost)]  # fmt: skip
         self._cost_configs = costs

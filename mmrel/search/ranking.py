@@ -35,7 +35,8 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
         RankCorrelation: Both coefficients, with their p-values.
 
     Raises:
-        ValueError: If there are fewer than 3 paths, or all have the same score.
+        ValueError: If there are fewer than 3 paths, a score is not finite, or all paths
+            have the same score.
     """
     from scipy.stats import kendalltau, spearmanr
 

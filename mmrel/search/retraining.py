@@ -51,7 +51,7 @@ def _over(base: object, value: object) -> object:
 
 
 def _plain(value: object) -> object:
-    """A value as literals: dicts and lists of mmengine become Python's, classes their names."""
+    """A value as literals: mmengine's dicts and lists become Python's, and classes become names."""
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -105,7 +105,7 @@ def retraining_config(
         whole['custom_imports'] = _both(whole.get('custom_imports'), imports)
     plain = _plain(whole)
     assert isinstance(plain, dict)
-    # The network first: it is what the reader looks for.
+    # The network comes first, because readers look for it.
     parts = dict(model=plain.pop('model'), **plain)
     lines = [
         f'{key} = {pprint.pformat(value, width=98, sort_dicts=False)}'

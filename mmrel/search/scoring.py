@@ -85,7 +85,7 @@ class PathScoringLoop(BaseLoop):
         self._calibrated_on: dict | None = None
 
     def _identity(self) -> dict:
-        """What scores must share to be comparable, for JSON. Call :meth:`_prepare` first."""
+        """Values that comparable scores have in common, for JSON. Call :meth:`_prepare` first."""
         return dict(
             checkpoint=state_digest(self.model),
             held_out=f'{len(self.images)} images, {self.images.digest()}',

@@ -14,7 +14,7 @@ def check_settings(
     budget: Budget | None,
     cost: PathCost | None,
 ) -> None:
-    """Check what does not depend on a space.
+    """Check the settings that do not depend on a space.
 
     Raises:
         ValueError: If a setting is invalid. The message has its key and value.

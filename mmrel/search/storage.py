@@ -118,7 +118,7 @@ def _open_journal(path: str) -> BaseStorage:
 
 
 def _check_journal(path: str) -> None:
-    """Check the file before it is changed: it may be a database, or not a journal at all."""
+    """Check the file before it is changed: it may be a database or any other file."""
     start = b'{"op_code"'
     with open(path, 'rb') as file:
         head = file.read(len(start))
@@ -127,7 +127,7 @@ def _check_journal(path: str) -> None:
 
 
 def _cut_torn_line(path: str, lock: JournalFileSymlinkLock) -> None:
-    """Remove an incomplete last line left by a killed process; the next would be joined to it."""
+    """Remove an incomplete last line left by a killed process, before a line is appended to it."""
     with open(path, 'rb+') as file:
         if _is_whole(file):
             return

@@ -69,7 +69,7 @@ class SearchStudy:
         storage (BaseStorage): From :func:`.storage.open_storage`.
         name (str): The study's name in the storage.
         space (SearchSpace): The space.
-        identity (Mapping): What else identifies the search, for JSON. The space and
+        identity (Mapping): Values that identify the search, for JSON. The space and
             the settings below are added.
         population (int): Paths per generation.
         generations (int): Number of generations.
@@ -237,8 +237,8 @@ class SearchStudy:
             score (float): Accuracy in percent.
 
         Returns:
-            bool: Whether the score counts. It does not if another process assumed
-            that this one had ended, and took over the path.
+            bool: Whether the score counts. It does not count if another process
+            assumed that this one had ended, and took over the path.
         """
         values = [score]
         if 'cost' in self.objectives and self._cost is not None:

@@ -22,7 +22,7 @@ class CodedSpace(SearchSpace):
             (0, 1] and in ascending order. May be empty.
 
     Raises:
-        ValueError: If a choice violates this.
+        ValueError: If widths are not ascending or not in (0, 1], or a choice is invalid.
     """
 
     num_classes: int
@@ -78,7 +78,7 @@ class CodedSpace(SearchSpace):
         )
 
     def covering_paths(self) -> list[Path]:
-        """Paths at full width that together have every option of every architecture choice."""
+        """Paths at full width that together cover every option of every architecture choice."""
         count = int(self._architecture_sizes.max())
         return [
             {

@@ -63,7 +63,7 @@ class LatencyCost:
 
     It is the median of several forward passes after a warm-up. Results are cached
     separately for each space, device, batch size, image size and number of
-    threads. Paths that yield the same network are measured once.
+    threads. Paths with the same network are measured once.
 
     Args:
         batch_size (int): Batch size. Defaults to 1.

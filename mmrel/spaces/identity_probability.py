@@ -1,4 +1,4 @@
-"""How often a block of a random ViTAS path is the identity."""
+"""The probability that a block of a random ViTAS path is the identity."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -78,8 +78,8 @@ class MobileNetV2SESpace(CodedSpace):
         last_channels (int): Channels of the last convolution. Defaults to 1280.
         expansions (Sequence[int]): Expansion ratios. Defaults to (3, 6).
         kernels (Sequence[int]): Kernel sizes. Defaults to (3, 5, 7).
-        widths (Sequence[float]): Fractions of the expanded channels. With a single
-            one, widths are not searched. Defaults to (1.0,).
+        widths (Sequence[float]): Fractions of the expanded channels. A single
+            fraction means that widths are not searched. Defaults to (1.0,).
         divisor (int): Expanded channels are rounded to multiples of it. Defaults to 8.
 
     Raises:

@@ -18,7 +18,7 @@ _NAMES = tuple(f'edge_{source}_{target}' for source, target in EDGES)
 
 
 def _reach(passes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which nodes are reachable from the input, and from which the output is, (N, 4) each."""
+    """Which nodes the input reaches, and which nodes reach the output, (N, 4) each."""
     forth = np.zeros((len(passes), 4), dtype=bool)
     back = forth.copy()
     forth[:, 0] = back[:, 3] = True
@@ -90,7 +90,7 @@ class NASBench201Space(CodedSpace):
         return passes & forth[:, sources] & back[:, targets]
 
     def used(self, indices: np.ndarray) -> np.ndarray:
-        """Edges that, given the others, lie or could lie on a path from input to output."""
+        """Edges on a path from input to output, or that would be if they were not 'none'."""
         forth, back = _reach(np.asarray(indices) != 0)
         sources, targets = np.array(EDGES).T
         return forth[:, sources] & back[:, targets]

@@ -1,4 +1,4 @@
-"""What a search needs of a supernet, and the check of it."""
+"""What a search needs from a supernet, and a check for it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -19,9 +19,10 @@ class SearchableModel(Protocol):
     Besides these members, a model may have:
 
     * ``prepare_path(path, batches)`` and ``calibration_batches``, if it prepares a path
-      itself, such as its BN statistics. ``batches`` holds ``calibration_batches`` batches
-      of normalized training images (B, 3, H, W). Without ``prepare_path``, the search
-      recomputes the statistics of the model's batch norms before it scores a path.
+      itself, for example computes its BN statistics. ``batches`` holds
+      ``calibration_batches`` batches of normalized training images (B, 3, H, W). Without
+      ``prepare_path``, the search recomputes the statistics of the model's batch norms
+      before it scores a path.
     * ``subnet_state_dict(path, side='left')``: the weights of the path's stand-alone
       network, to extract it.
     * ``val_path``: the path with which ``tools/train.py`` validates.
@@ -34,7 +35,7 @@ class SearchableModel(Protocol):
         """Class scores of a path for normalized images (B, 3, H, W), (sides, B, classes).
 
         A supernet that runs a path on several slices of its weights has several sides;
-        a score is the mean over them. The others have one side.
+        a score is the mean over them. Other supernets have one side.
         """
         ...
 

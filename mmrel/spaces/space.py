@@ -148,9 +148,9 @@ class SearchSpace(ABC):
     # --- equal paths --------------------------------------------------------
 
     def used(self, indices: np.ndarray) -> np.ndarray:
-        """Which entries affect the network, shape (N, C), bool.
+        """Which entries affect the network, shape (N, C), bool. Defaults to all.
 
-        The width of an absent block does not, for example. Defaults to all.
+        For example, the width of an absent block does not affect it.
         """
         return np.ones(np.shape(indices), dtype=bool)
 
@@ -159,7 +159,7 @@ class SearchSpace(ABC):
         return np.where(self.used(indices), indices, 0)
 
     def key(self, path: Path) -> str:
-        """A short string that two paths share only if they are the same network."""
+        """A short string, equal for two paths only if they have the same network."""
         return '-'.join(map(str, self.canonical(self.indices([path]))[0]))
 
     # --- costs --------------------------------------------------------------

@@ -43,8 +43,8 @@ class ViTASSpace(SearchSpace):
             path is the identity. Defaults to None: 0.5, or the one that
             meets ``flops_budget``.
         flops_budget (Sequence[int], optional): Lower and upper bound of the mean
-            FLOPs of random paths. The identity probability that meets them is
-            searched in steps of 0.01 from 0.5, on 1,000 paths. Defaults to None.
+            FLOPs of random paths. The space finds the identity probability that
+            meets them, in steps of 0.01 from 0.5, on 1,000 paths. Defaults to None.
 
     Raises:
         ValueError: If a setting is invalid. The message has its key, its value

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Find how many batches a K-shot supernet's BN statistics need to rank paths reliably.
 
-Scores random paths with BN statistics over each number of batches, and compares each ranking
+It scores random paths with BN statistics over each number of batches, and compares each ranking
 with that of the largest number by Kendall's tau. Set model.calibration_batches to the smallest
 number that keeps the ranking.
 """
@@ -32,7 +32,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='+',
         type=int,
         default=[1, 2, 4, 8, 16],
-        help='numbers (default: 1 2 4 8 16)',
+        help='numbers of batches (default: 1 2 4 8 16)',
     )
     parser.add_argument(
         '--paths', type=int, default=40, help='number of random paths (default: 40)'

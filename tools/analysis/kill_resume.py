@@ -3,7 +3,7 @@
 
 Losses, validation records and checkpoints (of a search: paths and scores) must be exactly equal.
 This holds on a CPU, and on a GPU if its kernels are deterministic. Runs are killed by SIGKILL at
-any time, also during checkpoint writes and validations. Everything is imported once and each start
+any time, even during checkpoint writes and validations. Everything is imported once and each start
 is a fork of this process, so a start takes a fraction of a second.
 """
 
@@ -77,7 +77,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='new folder (default: work_dirs/kill_resume/CONFIG)')
     parser.add_argument('--runs', type=int, default=20, help='number of runs to kill (default: 20)')
     parser.add_argument('--kills', type=int, default=3, help='maximum kills per run (default: 3)')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the moments (default: 0)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the kill times (default: 0)')
     parser.add_argument('--keep', action='store_true', help='keep the folders of equal runs')
     # Passed on unchanged to train.py or search.py.
     parser.add_argument('--cfg-options', nargs='+', default=[], help='as for train.py')

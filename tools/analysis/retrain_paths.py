@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise ValueError(
                 f'{out} has networks of another seed or space than {ours}: use another --work-dir'
             )
-    # Without an incomplete last line.
+    # Drop an incomplete last line.
     write_atomically(format_rows(rows).encode(), str(out))
     done = {row['key'] for row in rows}
     todo = [key for key in paths if key not in done]

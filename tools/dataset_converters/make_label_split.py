@@ -1,9 +1,10 @@
 #!/usr/bin/env python
-"""Draw the labeled images of a low-shot config: a number per class, or a percentage.
+"""Draw a list of images: a number per class, or a percentage.
 
-The list is drawn once and written to the label_split of the config's training set (for a
-semi-supervised set, of its labeled part). Runs read it from there, so all methods use the
-same labels.
+The list has the labeled images of a low-shot config, or the images that a supernet holds out for
+its search. It is drawn once and written to the label_split or without_split of the config's
+training set (for a semi-supervised set, of its labeled part). Runs read it from there, so all
+methods use the same images.
 """
 
 import argparse
@@ -26,8 +27,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file whose training set to draw from')
     number = parser.add_mutually_exclusive_group(required=True)
-    number.add_argument('--percent', type=float, help='percentage of the labels, such as 1')
-    number.add_argument('--per-class', type=int, help='labels per class, such as 25')
+    number.add_argument('--percent', type=float, help='percentage of the images, such as 1')
+    number.add_argument('--per-class', type=int, help='images per class, such as 25')
     parser.add_argument('--seed', type=int, default=0, help='seed of the draw (default: 0)')
     parser.add_argument(
         '--out', help="output file (default: the config's label_split or without_split)"

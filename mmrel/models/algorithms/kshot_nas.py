@@ -33,10 +33,10 @@ class KShotNAS(BaseModel):
     one-shot supernet.
     Source: K-shot NAS (arXiv:2106.06442).
 
-    Ours: both steps use the same batch, so the number of weight steps does not
-    depend on K. The simplex-net's step uses the BN statistics of its batch. To
-    score a path, its BN statistics are computed over a fixed set of batches
-    (:meth:`prepare_path`).
+    Our choices: both steps use the same batch, so the number of weight steps does
+    not depend on K. The simplex-net's step uses the BN statistics of its batch.
+    Before a path is scored, its BN statistics are computed over a fixed set of
+    batches (:meth:`prepare_path`).
 
     Args:
         space (dict): Config of a :class:`.CodedSpace`.
@@ -204,8 +204,8 @@ class KShotNAS(BaseModel):
         if self.k > 1 and self.warmup_epochs >= max_epochs:
             raise ValueError(
                 f'model.warmup_epochs={self.warmup_epochs} is not shorter than the run of '
-                f'{max_epochs} epochs (iteration-based runs count as one): the simplex-net would '
-                'never be trained; shorten the warm-up'
+                f'{max_epochs} epochs (an iteration-based run counts as one epoch): the '
+                'simplex-net would never be trained; shorten the warm-up'
             )
         return done * max_epochs < self.warmup_epochs * max_iters
 
@@ -273,7 +273,7 @@ class KShotNAS(BaseModel):
     def _update(
         wrapper: OptimWrapper, loss: Tensor, parameters: Sequence[nn.Parameter] | None = None
     ) -> None:
-        """Backward to these parameters only, average gradients over ranks, and step.
+        """Compute gradients for these parameters only, average them over ranks, and step.
 
         Parameters that the path does not use have no gradient on any rank. They
         are neither communicated nor updated.
@@ -329,7 +329,7 @@ class KShotNAS(BaseModel):
     def to(
         self, *args: Any, memory_format: torch.memory_format | None = None, **kwargs: Any
     ) -> 'KShotNAS':
-        """As torch's, but ignore the memory format: it does not apply to stacked weights."""
+        """Like torch's, but ignore the memory format: it does not apply to stacked weights."""
         return super().to(*args, **kwargs)
 
     def train(self, mode: bool = True) -> 'KShotNAS':

@@ -32,7 +32,7 @@ class ReSSL(BaseSelfSupervisor):
     The warm-up contrasts the projections z, as in the paper. The head matches the
     predictions q = predictor(z). While the warm-up has the weight s, the head's
     gradient reaches the projections scaled by 1 - s, and the predictor unscaled.
-    So the predictor is already trained when the head takes over (ours).
+    So the predictor is already trained when the head takes over (our choice).
 
     The teacher is updated once per optimizer step, even if a step accumulates the
     gradients of several iterations. The memory stores the embeddings of every
@@ -96,7 +96,7 @@ class ReSSL(BaseSelfSupervisor):
         self.batch_shuffle = batch_shuffle
 
     def _student(self) -> dict[str, nn.Module]:
-        """The student's modules that the teacher averages."""
+        """The student's modules whose average is the teacher."""
         return dict(backbone=self.backbone, neck=self.neck)
 
     def init_weights(self) -> None:

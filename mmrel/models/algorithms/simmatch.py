@@ -35,10 +35,10 @@ class SimMatch(BaseSelfSupervisor):
     with a weak and a strong view each. The student's forward takes x and the strong
     views, the teacher's forward takes x and the weak views. The teacher's aligned
     class probabilities of u and its similarities to a bank of labeled images
-    calibrate each other; the results are the student's targets. The teacher's
-    update follows the optimizer's step and is made when the teacher is next used or
-    saved; with gradient accumulation that is once per optimizer step. The bank and
-    the alignment are updated in every iteration.
+    calibrate each other; the results are the student's targets. The teacher is
+    updated after the optimizer's step, when it is next used or saved: once per
+    optimizer step, even with gradient accumulation. The bank and the alignment are
+    updated in every iteration.
     Source: SimMatch (arXiv:2203.06915).
 
     If ``neck``, ``memory`` and ``instance_head`` are all None, there is no instance
@@ -132,7 +132,7 @@ class SimMatch(BaseSelfSupervisor):
         return self.classifier.out_features
 
     def _student(self) -> dict[str, nn.Module]:
-        """The student's modules that the teacher averages."""
+        """The student's modules whose average is the teacher."""
         modules = dict(backbone=self.backbone, classifier=self.classifier)
         return modules if self.neck is None else dict(modules, neck=self.neck)
 

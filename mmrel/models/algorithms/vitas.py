@@ -25,8 +25,8 @@ class ViTAS(ImageClassifier):
     training needs ``model_wrapper_cfg.find_unused_parameters=True``.
 
     Args:
-        space (dict | SearchSpace): The search space. With ``flops_budget`` it
-            searches for the probability of identity blocks.
+        space (dict | SearchSpace): The search space. With ``flops_budget``, the
+            space finds the probability of identity blocks itself.
         backbone (dict): The supernet's config; ``space`` is filled in.
         head (dict): Config of the classifier and its loss; ``in_channels`` and
             ``num_classes`` are filled in from the space.
@@ -102,7 +102,7 @@ class ViTAS(ImageClassifier):
         return {side: self.backbone(inputs, path, side)[0] for side in self.backbone.sides}
 
     def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
-        """Logits of a path on each side; a search scores them in eval mode.
+        """Logits of a path on each side; a search calls this in eval mode.
 
         Args:
             inputs (Tensor): Normalized images, (B, 3, H, W).

@@ -20,10 +20,10 @@ _normalize = full_precision(F.normalize)
 class WCL(BaseSelfSupervisor):
     """Contrast instances, and weak classes from the batch's neighbor graph.
 
-    There is one backbone with two projectors, no teacher and no memory. In the
-    first projector's space two views of an image are positives. In the second's,
-    images in the same component of the batch's nearest-neighbor graph are.
-    Each view has its own forward pass, so BN statistics are per view.
+    There is one backbone with two projectors, no teacher and no memory. For the
+    first projector, the two views of an image are positives. For the second one,
+    all images in the same component of the batch's nearest-neighbor graph are
+    positives. Each view has its own forward pass, so BN statistics are per view.
     Source: WCL (arXiv:2110.04770).
 
     Args:

@@ -76,10 +76,11 @@ class PseudoLabelHead(BaseModule):
 
         Returns:
             dict[str, Tensor]: ``loss_x``, ``loss_u``, and over all ranks
-            ``utilisation``, the fraction of images that pass the threshold; with
-            classes also ``pseudo_label_accuracy``, the fraction of correct ones
-            among them. If no image with a known class passes, the last accuracy is
-            repeated (0 at the start): a 0 would lower the logged mean over steps.
+            ``utilisation``, the fraction of images that pass the threshold. With
+            classes also ``pseudo_label_accuracy``, the fraction of correct
+            pseudo-labels among these. If no image with a known class passes, the
+            last accuracy is repeated (0 at the start): a 0 would lower the logged
+            mean over steps.
         """
         loss, mask = self(logits, target)
         losses = dict(

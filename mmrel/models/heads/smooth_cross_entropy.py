@@ -14,8 +14,8 @@ from mmrel.registry import MODELS
 class SmoothCrossEntropy(BaseModule):
     """A loss for mmpretrain's heads: torch's cross entropy with smoothed labels.
 
-    It equals mmpretrain's ``LabelSmoothLoss`` in 'original' mode, which reads the
-    labels on the host in every step to check them.
+    It equals mmpretrain's ``LabelSmoothLoss`` in 'original' mode, but does not read
+    the labels on the host in every step to check them.
 
     Args:
         label_smoothing (float): The probability spread evenly over all classes,

@@ -18,16 +18,16 @@ class WeakLabelContrastHead(BaseModule):
 
     The weak labels of a view are the connected components of its global batch,
     where each sample is linked to its nearest neighbor. View 1's loss uses view 2's
-    labels and vice versa, because a view's own labels add nothing to its
+    labels and vice versa, because a view's own labels follow from its
     similarities. The softmax of a row is over all other samples of the same view.
     Its loss is the negative log-softmax, averaged over the other samples with its
     label. The total is the mean over rows and views.
     Source: WCL (arXiv:2110.04770).
 
     Extra crops (multi-crop) are rows against each of the two views, with the label
-    that their image has in the other view. The image itself is among their positives
-    and candidates. A crop's loss is the mean over the two views. All rows, views and
-    crops, have the same weight.
+    that their image has in the other view. Their positives and candidates include
+    the image itself. A crop's loss is the mean over the two views. All rows, views
+    and crops, have the same weight.
 
     Args:
         temperature (float): Defaults to 0.1.

@@ -53,7 +53,7 @@ class KShotSupernet(Supernet):
             skeleton = self.skeleton(path)
             layers = dict(_layers(skeleton))
             for name, _ in skeleton.named_modules():
-                # The containers too: they keep the order of the stand-alone networks.
+                # Insert the containers too: they keep the order of the stand-alone networks.
                 key = space.shared_key(path, name) if name in layers else name
                 tree.insert(key, layers.get(name))
         for name, child in tree.stacked(k).named_children():
@@ -126,7 +126,7 @@ class KShotSupernet(Supernet):
     def calibrate(self, path: Path, code: Tensor, batches: Sequence[Tensor]) -> dict[str, Tensor]:
         """Running statistics of a path, averaged over batches in one pass.
 
-        The supernet's do not change.
+        The supernet's own statistics do not change.
 
         Args:
             path (Path): A path of the space.
@@ -185,7 +185,7 @@ class _Tree:
         self.children: dict[str, _Tree] = {}
 
     def insert(self, name: str, layer: nn.Module | None) -> None:
-        """Insert a layer, unless an equal one has its place; or None, a place without one."""
+        """Insert a layer under a name, unless it has an equal one; None: only insert the name."""
         node = self
         for part in name.split('.'):
             node = node.children.setdefault(part, _Tree())
@@ -198,7 +198,7 @@ class _Tree:
             )
 
     def stacked(self, k: int) -> nn.Module:
-        """The same tree of K-fold layers."""
+        """The same tree, with K weights per layer."""
         module = nn.Module() if self.layer is None else StackedLayer(k, self.layer)
         for part, child in self.children.items():
             if not child.empty():

@@ -16,10 +16,10 @@ from mmrel.spaces import Path, SearchSpace
 class Supernet(BaseModule):
     """The parameters of all paths of a space.
 
-    A path is run by the stand-alone backbone of ``space.subnet(path)``, with
+    To run a path, the stand-alone backbone of ``space.subnet(path)`` gets
     :meth:`tensors` in place of its parameters and buffers. So the network is
-    defined once. That backbone, the skeleton, is on the meta device and has no
-    values of its own.
+    defined once. This backbone, the skeleton, is on the meta device and holds no
+    values.
 
     Args:
         space (SearchSpace): The space.
@@ -66,7 +66,7 @@ class Supernet(BaseModule):
         key = self.space.key(path)
         if self._last is None or self._last[0] != key:
             with torch.device('meta'), self._blocks.use():
-                # A shared block may be in the other mode.
+                # A shared block may still be in the other mode, training or eval.
                 self._last = key, MODELS.build(self.backbone_config(path)).train(self.training)
         skeleton = self._last[1]
         return skeleton if skeleton.training == self.training else skeleton.train(self.training)
