@@ -17,7 +17,7 @@ from tests.images import make_folder
 DOCS = ROOT / 'docs'
 # Less work, with the same config.
 SMALL = ['train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
-         'val_dataloader.num_workers=0', 'model.backbone.stem_channels=4',
+         'model.backbone.stem_channels=4',
          'model.backbone.base_channels=4']  # fmt: skip
 DIGITS = ['train_dataloader.dataset.indices=64', 'val_dataloader.dataset.indices=64']
 
@@ -84,7 +84,9 @@ def test_the_result_in_ten_lines(folder: Path) -> None:
     assert len(lines) <= 10
     output, _ = _run(code)
     (printed,) = re.findall(r'^```\n(0\.\d+)\n```', (DOCS / 'get_started.md').read_text(), re.M)
-    assert float(output.splitlines()[0]) == pytest.approx(float(printed), abs=0.01)
+    # Not the first line: on a slow machine, the progress comes first.
+    score = re.findall(r'^0\.\d+$', output, re.M)[0]
+    assert float(score) == pytest.approx(float(printed), abs=0.01)
 
 
 @linked
@@ -104,12 +106,13 @@ def _arguments(tool: str, words: list[str]) -> list[str]:
     """With options for less work."""
     if tool != 'train.py':
         return words
-    small = [*SMALL] if any('my_images' in word for word in words) else [*SMALL, *DIGITS]
+    small = [*SMALL] if 'val_dataloader=None' in words else [*SMALL, 'val_dataloader.num_workers=0']
+    small += [] if any('my_images' in word for word in words) else DIGITS
     if 'train_dataloader.batch_size=128' in words:
         small.append('train_dataloader.dataset.indices=128')
     if any('wcl' in word for word in words) or 'work_dirs/mine' in words:
         small.append('train_dataloader.batch_size=16')
-    if 'val_cfg.k' not in ' '.join(words):
+    if 'val_cfg' not in ' '.join(words):
         small.append('val_cfg.k=1')
     return [*words, *([] if '--cfg-options' in words else ['--cfg-options']), *small]
 
@@ -127,7 +130,13 @@ COMMANDS = [
 @pytest.mark.parametrize('words', COMMANDS)
 def test_the_commands(folder: Path, words: list[str]) -> None:
     tool, *arguments = words
+    if any('heldout.txt' in word for word in words):
+        (draw,) = (w for w in _commands('recipes.md') if w[0].endswith('make_label_split.py'))
+        call(*draw, cwd=folder)
     output = call(tool, *_arguments(tool, arguments), cwd=folder)
+    if 'val_dataloader=None' in words:
+        assert 'no validation' in output
+        return
     assert re.search(r'knn\d+/top1: [\d.]+', output)
     work_dir = folder / arguments[arguments.index('--work-dir') + 1]
     if work_dir.name == 'batch128':
@@ -160,7 +169,8 @@ def test_errors_of_the_faq_are_ours() -> None:
 @pytest.mark.slow
 def test_the_study(folder: Path) -> None:
     (words,) = _commands('studies.md')
-    small = [*SMALL, *DIGITS, 'train_cfg.max_epochs=2', 'model.warmup.epochs=1']
+    small = [*SMALL, *DIGITS, 'val_dataloader.num_workers=0', 'train_cfg.max_epochs=2',
+             'model.warmup.epochs=1']  # fmt: skip
     output = call(*words, '--jobs', '2', '--cfg-options', *small, 'val_cfg.k=20', cwd=folder)
     (table,) = re.findall(r'^```\n(\|.*?)^```', (DOCS / 'studies.md').read_text(), re.M | re.S)
     # Up to the values, which are of a shorter run.
