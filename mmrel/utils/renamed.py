@@ -1,10 +1,16 @@
-"""Former names of configs, which work until version 0.3: names now begin with the method."""
+"""Former names of configs and of arguments, which work until version 0.3."""
 
+import functools
 import logging
 import os
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from mmengine.logging import print_log
 
+T = TypeVar('T')
+
+# Names now begin with the method.
 _WITHOUT_METHOD = dict(
     kshot=(
         'cellnet-c8_1xb64-coslr-30e_digits',
@@ -82,3 +88,38 @@ def current_path(path: str) -> str:
         return path
     current_name(os.path.splitext(os.path.basename(path))[0])
     return new
+
+
+def former_arguments(**names: str) -> Callable[[type[T]], type[T]]:
+    """Class decorator: also accept the former names of arguments, with a warning.
+
+    Args:
+        **names (str): The new name by the former one.
+
+    Returns:
+        Callable: The decorator. A value under the former name takes precedence, because a
+        base config may have the new one.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        init: Any = cls.__init__
+
+        @functools.wraps(init)
+        def with_former_names(self: T, *args: Any, **kwargs: Any) -> None:
+            for former, name in names.items():
+                if former in kwargs:
+                    print_log(
+                        f'{former} of {cls.__name__} is now named {name}; the old name will be '
+                        'removed in version 0.3',
+                        logger='current',
+                        level=logging.WARNING,
+                    )
+                    kwargs[name] = kwargs.pop(former)
+            init(self, *args, **kwargs)
+
+        cls.__init__ = with_former_names  # type: ignore[method-assign, assignment]
+        # For the checks of a config (mmrel.utils.signatures).
+        cls.former_arguments = names  # type: ignore[attr-defined]
+        return cls
+
+    return decorate

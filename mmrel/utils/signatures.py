@@ -71,7 +71,8 @@ def keywords(target: Callable) -> Keywords:
         except (TypeError, ValueError):
             return Keywords((), (), closed=False)
         return Keywords(tuple(own), tuple(needed), closed=rest is None)
-    names: dict[str, None] = {}
+    former = getattr(target, 'former_arguments', {})  # mmrel.utils.renamed
+    names: dict[str, None] = dict.fromkeys(former)
     required: list[str] | None = None
     for base in target.__mro__:
         init = base.__dict__.get('__init__')
@@ -86,6 +87,7 @@ def keywords(target: Callable) -> Keywords:
         names.update(dict.fromkeys(own[1:]))
         # A subclass may itself pass what its base requires.
         required = needed[1:] if required is None else required
+        required = [name for name in required if name not in former.values()]
         if rest is None:
             return Keywords(tuple(names), tuple(required), closed=True)
         if not _only_forwards(init, rest):

@@ -1,6 +1,6 @@
 """kNN evaluation as a val and a test loop."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import cast
 
 import torch
@@ -96,7 +96,8 @@ class _KNNLoop(BaseLoop):
 
     def plan(self) -> str:
         """What a test will do, for its first lines (mmrel.engine.summary)."""
-        return f'kNN among {len(self.bank_dataloader.dataset):,} labeled images'
+        bank = cast(Sized, self.bank_dataloader.dataset)
+        return f'kNN among {len(bank):,} labeled images'
 
     def _match_classes(self) -> tuple[str, ...] | None:
         """Number the queries' classes like the bank's."""
