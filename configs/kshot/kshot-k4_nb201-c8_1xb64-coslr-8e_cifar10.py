@@ -3,7 +3,7 @@
 # tools/dataset_converters/make_label_split.py CONFIG --per-class 200
 _base_ = ['kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py']
 
-model = dict(simplex_interval=4, warmup_epochs=1)
+model = dict(simplex_interval=4, warmup=dict(epochs=1))
 train_cfg = dict(max_epochs=8, val_interval=4)
 
 train_dataloader = dict(

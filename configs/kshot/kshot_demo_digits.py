@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/kshot_runtime.py',
 ]
 
-model = dict(warmup_epochs=2)
+model = dict(warmup=dict(epochs=2))
 train_dataloader = dict(batch_size=64, num_workers=2, drop_last=True)
 param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=20, val_interval=5)

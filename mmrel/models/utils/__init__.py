@@ -23,6 +23,7 @@ from .shuffle import shuffle_batch, unshuffle_batch
 from .sides import SIDES
 from .similarity import logsumexp_similarity
 from .space_identity import SpaceIdentity
+from .warmup import Warmup
 
 __all__ = [
     'CpuSyncBatchNorm',
@@ -34,6 +35,7 @@ __all__ = [
     'SemiSupervisedDataPreprocessor',
     'SpaceIdentity',
     'SplitBatchNorm2d',
+    'Warmup',
     'aggregate',
     'at_least_float32',
     'attend',
