@@ -408,6 +408,10 @@ def test_config_errors_come_when_the_model_is_built(
         _build(parts, **change)
 
 
+def test_the_former_key_of_the_warm_up_works() -> None:
+    assert _build(CELLS, warmup=dict(iters=3), warmup_epochs=2).warmup.epochs == 2
+
+
 def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
     model = _build(CELLS, parts=9)
     with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
