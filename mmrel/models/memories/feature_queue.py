@@ -5,14 +5,13 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather
 from torch import Tensor
 
+from mmrel.models.utils.held_back import HeldBackUpdate
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
 
-from .waiting_write import WaitingWrite
-
 
 @MODELS.register_module()
-class FeatureQueue(WaitingWrite):
+class FeatureQueue(HeldBackUpdate):
     """K past embeddings; each step's global batch replaces the oldest.
 
     The size need not be a multiple of the batch: writes wrap around. The buffers
@@ -46,7 +45,7 @@ class FeatureQueue(WaitingWrite):
 
     def read(self) -> Tensor:
         """The memory, shape (D, K); columns are unit vectors. Do not modify it."""
-        self._flush()
+        self.catch_up()
         return self.queue
 
     @full_precision
@@ -72,16 +71,15 @@ class FeatureQueue(WaitingWrite):
         Raises:
             ValueError: If the global batch does not fit into the memory.
         """
-        self._flush()
         z = torch.cat(all_gather(at_least_float32(z.detach()).contiguous()))
         if len(z) > self.size:
             raise ValueError(
                 f'the global batch of {len(z)} is larger than the memory: set '
                 f'model.memory.size (now {self.size}) to at least {len(z)}'
             )
-        self._waiting = z
+        self.hold_back(z)
 
-    def _put(self, z: Tensor) -> None:
+    def _make(self, z: Tensor) -> None:
         # The host never reads the pointer, so this does not synchronize.
         slots = (self.pointer + torch.arange(len(z), device=z.device)) % self.size
         self.queue.index_copy_(1, slots, z.T.to(self.queue.dtype))
