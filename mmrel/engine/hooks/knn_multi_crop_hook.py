@@ -110,7 +110,7 @@ class KNNMultiCropHook(Hook):
         model.eval()
         features = []
         for i, batch in enumerate(self._loader, 1):
-            features.append(batch_features(model, batch)[0])
+            features += batch_features(model, batch)[0]
             if i % 200 == 0:
                 runner.logger.info(f'features for the neighbors [{i}/{len(self._loader)}]')
         part = torch.cat(features)
