@@ -25,11 +25,9 @@ class PathCost(Protocol):
 
     Attributes:
         name (str): Used in column and file names.
-        unit (str): Unit of its values.
     """
 
     name: str
-    unit: str
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         """Costs of N paths given as option indices (N, C), shape (N,)."""
@@ -39,7 +37,7 @@ class PathCost(Protocol):
 class FLOPsCost:
     """Multiply-accumulates per image, by the space's closed form."""
 
-    name, unit = 'flops', 'MACs'
+    name = 'flops'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         """Costs of N paths given as option indices (N, C), shape (N,), int64."""
@@ -50,7 +48,7 @@ class FLOPsCost:
 class ParametersCost:
     """Parameters of the stand-alone network, by the space's closed form."""
 
-    name, unit = 'parameters', 'parameters'
+    name = 'parameters'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         """Costs of N paths given as option indices (N, C), shape (N,), int64."""
@@ -80,7 +78,7 @@ class LatencyCost:
         ValueError: If a number is too small.
     """
 
-    name, unit = 'latency_ms', 'ms'
+    name = 'latency_ms'
 
     def __init__(
         self,

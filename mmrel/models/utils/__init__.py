@@ -8,7 +8,6 @@ from .graph import (
     connected_components,
     label_purity,
     nearest_neighbour,
-    similarity_components,
     weak_labels,
 )
 from .momentum_teacher import MomentumTeacher
@@ -53,7 +52,6 @@ __all__ = [
     'run_position',
     'scale_gradient',
     'shuffle_batch',
-    'similarity_components',
     'unfold',
     'unshuffle_batch',
     'weak_labels',
