@@ -16,6 +16,7 @@ from mmrel.engine.distributed import unwrap
 from mmrel.engine.plain_loader import fixed_loader
 from mmrel.registry import LOOPS
 from mmrel.spaces import check_searchable
+from mmrel.utils.checks import check_at_least
 from mmrel.utils.files import write_atomically
 from mmrel.utils.json_lines import format_rows, read_rows
 from mmrel.utils.state_dict import state_digest
@@ -66,8 +67,7 @@ class PathScoringLoop(BaseLoop):
         log_interval: int = 10,
     ) -> None:
         self.model = unwrap(runner.model)
-        if log_interval < 1:
-            raise ValueError(f'test_cfg.log_interval={log_interval} must be at least 1')
+        check_at_least(1, 'test_cfg', log_interval=log_interval)
         self._loader_config: Any = dataloader
         if isinstance(dataloader, dict):
             dataloader = whole_loader(runner, dataloader)

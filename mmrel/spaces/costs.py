@@ -13,6 +13,7 @@ import torch
 from mmengine.device import get_device
 
 from mmrel.registry import MODELS, SEARCH_COSTS
+from mmrel.utils.checks import check_at_least
 from mmrel.utils.files import write_atomically
 
 from .space import SearchSpace
@@ -89,10 +90,8 @@ class LatencyCost:
         repeats: int = 20,
         file: str | None = None,
     ) -> None:
-        lowest = dict(batch_size=(batch_size, 1), warmup=(warmup, 0), repeats=(repeats, 1))
-        for key, (value, least) in lowest.items():
-            if value < least:
-                raise ValueError(f'cost.{key}={value} must be at least {least}')
+        check_at_least(1, 'cost', batch_size=batch_size, repeats=repeats)
+        check_at_least(0, 'cost', warmup=warmup)
         self.batch_size = batch_size
         self.device = torch.device(device or get_device())
         self.image_size = image_size

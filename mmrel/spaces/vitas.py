@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
+from mmrel.utils.checks import check_within
 
 from .space import Path, SearchSpace
 
@@ -168,8 +169,7 @@ class ViTASSpace(SearchSpace):
                 raise ValueError(f'space.flops_budget={budget} must be two numbers, (low, high)')
             return self.search_identity_probability(*budget)
         probability = 0.5 if probability is None else probability
-        if not 0 <= probability <= 1:
-            raise ValueError(f'space.identity_probability={probability} must be in [0, 1]')
+        check_within('[0, 1]', 'space', identity_probability=probability)
         return probability
 
     # --- sampling -------------------------------------------------------------

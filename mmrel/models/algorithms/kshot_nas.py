@@ -17,6 +17,7 @@ from mmrel.models.layers import SimplexNet, StackedLayer, mix
 from mmrel.models.utils import SpaceIdentity, Warmup, at_least_float32, pool_features
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import CodedSpace, Path
+from mmrel.utils.checks import check_at_least
 
 WEIGHTS, SIMPLEX = 'weights', 'simplex_net'
 _FIVE_EPOCHS = MappingProxyType(dict(epochs=5))
@@ -93,15 +94,8 @@ class KShotNAS(BaseModel):
         init_cfg: dict | None = None,
         warmup_epochs: float | None = None,
     ) -> None:
-        for key, value, least in (
-            ('k', k, 1),
-            ('parts', parts, 1),
-            ('simplex_interval', simplex_interval, 1),
-            ('calibration_batches', calibration_batches, 0),
-            ('seed', seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f'model.{key}={value} must be at least {least}')
+        check_at_least(1, 'model', k=k, parts=parts, simplex_interval=simplex_interval)
+        check_at_least(0, 'model', calibration_batches=calibration_batches, seed=seed)
         preprocessor = dict(data_preprocessor or {})
         preprocessor.setdefault('type', 'ClsDataPreprocessor')
         super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)

@@ -7,6 +7,7 @@ from torch import Tensor
 from mmrel.models.utils.precision import full_precision
 from mmrel.models.utils.warmup import Warmup
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_positive
 
 _TRANSITIONS = ('switch', 'linear')
 
@@ -29,8 +30,7 @@ class InfoNCEHead(BaseModule):
 
     def __init__(self, temperature: float = 0.1) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f'{type(self).__name__}.temperature={temperature} must be positive')
+        check_positive(type(self).__name__, temperature=temperature)
         self.temperature = temperature
 
     @full_precision

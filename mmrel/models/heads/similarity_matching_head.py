@@ -11,6 +11,7 @@ from mmrel.models.utils.precision import full_precision
 from mmrel.models.utils.pseudo_labels import aggregate, unfold
 from mmrel.models.utils.warmup import Warmup
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_at_least, check_positive, check_within
 
 _ONE_EPOCH = MappingProxyType(dict(epochs=1))
 
@@ -61,15 +62,13 @@ class SimilarityMatchingHead(BaseModule):
         warmup_iters: int | None = None,
     ) -> None:
         super().__init__()
-        if student_temperature <= 0 or teacher_temperature <= 0:
-            raise ValueError(
-                f'instance_head.student_temperature={student_temperature} and '
-                f'instance_head.teacher_temperature={teacher_temperature} must be positive'
-            )
-        if not 0.0 <= alpha <= 1.0:
-            raise ValueError(f'instance_head.alpha={alpha} is outside [0, 1]; the papers use 0.9')
-        if loss_weight < 0:
-            raise ValueError(f'instance_head.loss_weight={loss_weight} must not be negative')
+        check_positive(
+            'instance_head',
+            student_temperature=student_temperature,
+            teacher_temperature=teacher_temperature,
+        )
+        check_within('[0, 1]', 'instance_head', 'the papers use 0.9', alpha=alpha)
+        check_at_least(0, 'instance_head', loss_weight=loss_weight)
         self.warmup = Warmup.from_config(
             'instance_head.warmup', warmup, epochs=warmup_epochs, iters=warmup_iters
         )

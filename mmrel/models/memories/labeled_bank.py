@@ -8,6 +8,7 @@ from mmrel.models.utils.gather import gather
 from mmrel.models.utils.held_back import HeldBackUpdate
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_at_least, check_within
 
 
 @MODELS.register_module()
@@ -43,13 +44,8 @@ class LabeledBank(HeldBackUpdate):
 
     def __init__(self, size: int, dim: int, momentum: float = 0.0) -> None:
         super().__init__()
-        for key, value in (('size', size), ('dim', dim)):
-            if value < 1:
-                raise ValueError(f'memory.{key}={value} must be at least 1')
-        if not 0.0 <= momentum < 1.0:
-            raise ValueError(
-                f'memory.momentum={momentum} is outside [0, 1): 0 replaces a slot, 0.7 averages'
-            )
+        check_at_least(1, 'memory', size=size, dim=dim)
+        check_within('[0, 1)', 'memory', '0 replaces a slot, 0.7 averages', momentum=momentum)
         self.size = size
         self.dim = dim
         self.momentum = momentum

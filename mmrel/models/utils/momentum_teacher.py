@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mmrel.utils.checks import check_within
+
 from .held_back import HeldBackUpdate
 from .progress import run_position, step_begins, step_ends
 
@@ -60,11 +62,8 @@ class MomentumTeacher(HeldBackUpdate):
         average_buffers: bool = False,
     ) -> None:
         super().__init__()
-        for key, value in (('momentum', momentum), ('end_momentum', end_momentum)):
-            if value is not None and not 0.0 <= value <= 1.0:
-                raise ValueError(
-                    f'teacher.{key}={value} is outside [0, 1]; the papers use 0.99 to 0.999'
-                )
+        advice = 'the papers use 0.99 to 0.999'
+        check_within('[0, 1]', 'teacher', advice, momentum=momentum, end_momentum=end_momentum)
         self.base_momentum = momentum
         self.end_momentum = end_momentum
         self.average_buffers = average_buffers

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mmengine.logging import print_log
 
+from mmrel.utils.checks import check_at_least
+
 from .progress import run_position
 
 
@@ -35,9 +37,7 @@ class Warmup:
         lengths = f'{self.key}.epochs={self.epochs} and {self.key}.iters={self.iters}'
         if (self.epochs is None) == (self.iters is None):
             raise ValueError(f'{lengths}: give only one of them, and set the other to None')
-        for name, value in (('epochs', self.epochs), ('iters', self.iters)):
-            if value is not None and value < 0:
-                raise ValueError(f'{self.key}.{name}={value} must not be negative')
+        check_at_least(0, self.key, epochs=self.epochs, iters=self.iters)
 
     @classmethod
     def from_config(cls, key: str, config: Mapping | None, **old: float | None) -> 'Warmup':
