@@ -12,6 +12,7 @@ import mmpretrain.registry as mmpretrain_registry
 from mmengine.registry import DefaultScope, Registry
 
 __all__ = [
+    'BATCH_AUGMENTS',
     'DATASETS',
     'DATA_SAMPLERS',
     'EVALUATORS',
@@ -38,6 +39,10 @@ __all__ = [
 
 class _FallbackRegistry(Registry):
     """A registry that falls back to mmpretrain's if neither it nor its ancestors have a name.
+
+    A plain child of mmpretrain's would not do: mmengine finds ``mmrel.ReSSL`` only in
+    direct children of its own registries, and a child's lookup does not import
+    mmpretrain's modules.
 
     Args:
         parent (Registry): mmengine's registry of the same kind.
@@ -75,6 +80,13 @@ def _node(name: str, *locations: str, mmengine_name: str | None = None) -> Regis
 
 MODELS = _node('MODELS', 'mmrel.models')
 WEIGHT_INITIALIZERS = _node('WEIGHT_INITIALIZERS', 'mmrel.models')
+# mmengine has none, so mmpretrain's is the root.
+BATCH_AUGMENTS = Registry(
+    'batch augment',
+    parent=mmpretrain_registry.BATCH_AUGMENTS,
+    scope='mmrel',
+    locations=['mmrel.models'],
+)
 
 DATASETS = _node('DATASETS', 'mmrel.datasets')
 DATA_SAMPLERS = _node('DATA_SAMPLERS', 'mmrel.datasets')

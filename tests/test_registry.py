@@ -1,6 +1,8 @@
 import pytest
 from mmengine.registry import MODELS as ROOT
-from mmpretrain.models import ResNet
+from mmengine.registry import DefaultScope
+from mmpretrain.models import Mixup, ResNet
+from mmpretrain.registry import BATCH_AUGMENTS
 
 from mmrel import registry
 from mmrel.models import ReSSL
@@ -32,3 +34,12 @@ def test_without_a_fallback_a_foreign_scope_is_not_ours() -> None:
 def test_a_name_with_our_scope_falls_back_too() -> None:
     assert registry.MODELS.get('mmrel.ResNet') is registry.MODELS.get('ResNet')
     assert registry.MODELS.get('mmrel.NoSuchNetwork') is None
+
+
+def test_batch_augments_are_ours_first_and_mmpretrains_then() -> None:
+    with (
+        DefaultScope.overwrite_default_scope('mmrel'),
+        BATCH_AUGMENTS.switch_scope_and_registry(None) as found,
+    ):
+        assert found is registry.BATCH_AUGMENTS
+        assert type(BATCH_AUGMENTS.build(dict(type='Mixup', alpha=0.8))) is Mixup

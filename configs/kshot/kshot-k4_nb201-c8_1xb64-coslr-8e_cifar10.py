@@ -9,7 +9,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(simplex_interval=4, warmup_epochs=1)
+model = dict(simplex_interval=4, warmup=dict(epochs=1))
 train_cfg = dict(max_epochs=8, val_interval=4)
 
 train_dataloader = dict(

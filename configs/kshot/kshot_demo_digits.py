@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(warmup_epochs=2)
+model = dict(warmup=dict(epochs=2))
 train_dataloader = dict(drop_last=True)
 train_cfg = dict(max_epochs=20, val_interval=5)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=5))

@@ -19,7 +19,7 @@ model = dict(
     num_classes=None,  # taken from the labeled images
     # ImageNet's threshold and weights: in such a short run hardly any image passes CIFAR's 0.95.
     head=dict(threshold=0.7, loss_weight=10.0),
-    instance_head=dict(loss_weight=5.0, warmup_iters=None, warmup_epochs=1),
+    instance_head=dict(loss_weight=5.0, warmup=dict(iters=None, epochs=1)),
     memory=dict(size=40),
     # The run has a few thousand steps, so the teacher follows within hundreds of steps.
     teacher=dict(momentum=0.99),

@@ -65,7 +65,7 @@ def extract_features(
     images, features, labels = [], [], []
     for batch in loader:
         check_view(batch)
-        feature, samples = batch_features(model, batch, teacher)
+        (feature,), samples = batch_features(model, batch, [teacher])
         images.append(batch['inputs'].cpu())
         features.append(feature.float().cpu())
         if not labeled:

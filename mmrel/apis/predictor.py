@@ -10,6 +10,7 @@ from torch import nn
 
 from mmrel.datasets.image_list import ImageInput, ImageList
 from mmrel.models.utils.num_classes import model_count
+from mmrel.utils.checks import check_at_least
 
 from .image_model import ImageModel, ImageRows
 
@@ -45,8 +46,7 @@ class Predictions:
         Raises:
             ValueError: If k is not positive.
         """
-        if k < 1:
-            raise ValueError(f'top_k={k} must be at least 1')
+        check_at_least(1, '', top_k=k)
         numbers = np.argsort(-self.scores, axis=1, kind='stable')[:, :k]
         return numbers, np.take_along_axis(self.scores, numbers, axis=1)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from mmrel.utils.checks import check_at_least
 from mmrel.utils.mixin import Mixin
 
 from .class_names import follow_stated_order
@@ -77,8 +78,7 @@ def draw_label_split(
         raise ValueError(f'give exactly one of percent={percent} and per_class={per_class}')
     if percent is not None and not 0 < percent <= 100:
         raise ValueError(f'percent={percent} must be above 0 and at most 100')
-    if per_class is not None and per_class < 1:
-        raise ValueError(f'per_class={per_class} must be at least 1')
+    check_at_least(1, '', per_class=per_class)
     classes: dict[int, list[LabelledImage]] = {}
     for row in range(len(dataset)):
         image = _describe(dataset, dataset.get_data_info(row), row)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmrel.registry import DATASETS
+from mmrel.utils.checks import check_at_least
 
 from .seeding import seeded_draws
 
@@ -44,9 +45,7 @@ class KNNMultiCropDataset(Dataset):
     def __init__(
         self, dataset: dict | BaseDataset, num_neighbours: int, num_crops: int, crop_pipeline: list
     ) -> None:
-        for key, value in (('num_neighbours', num_neighbours), ('num_crops', num_crops)):
-            if value < 1:
-                raise ValueError(f'dataset.{key}={value} must be at least 1')
+        check_at_least(1, 'dataset', num_neighbours=num_neighbours, num_crops=num_crops)
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.dataset.full_init()
         if len(self) <= num_neighbours:

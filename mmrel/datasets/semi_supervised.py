@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from mmrel.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
+from mmrel.utils.checks import check_at_least
 
 from .class_names import class_names, match_classes
 from .seeding import SampleIndex, seeded_draws
@@ -136,9 +137,7 @@ class SemiSupervisedSampler(Sampler):
         infinite: bool = False,
         allow_repeats: bool = False,
     ) -> None:
-        for key, value in (('labeled_batch', labeled_batch), ('mu', mu)):
-            if value < 1:
-                raise ValueError(f'sampler.{key}={value} must be at least 1')
+        check_at_least(1, 'sampler', labeled_batch=labeled_batch, mu=mu)
         self.rank, self.world_size = get_dist_info()
         self.sizes = (len(dataset.labeled), len(dataset.unlabeled))
         self.parts = (labeled_batch, mu * labeled_batch)

@@ -7,6 +7,7 @@ logs or refuses values that do not fit.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from mmengine.runner import Runner
@@ -239,7 +240,7 @@ def _model_warmups(runner: Runner) -> Iterator[tuple[str, float, float]]:
     """The model's warm-ups: key, length and the run's length in the same unit."""
     for name, module in unwrap(runner.model).named_modules():
         for key in getattr(module, 'warmup_keys', ()):
-            value = getattr(module, key)
+            value = attrgetter(key)(module)
             if value:
                 run = runner.max_iters if key.endswith('iters') else runner.max_epochs
                 yield '.'.join(filter(None, ('model', name, key))), value, run

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather, all_reduce, broadcast, get_rank, get_world_size
 from torch import Tensor
 
+from mmrel.utils.checks import check_at_least
+
 from .knn_checks import (
     check_features,
     check_inputs,
@@ -42,8 +44,7 @@ def nearest(
         ValueError: If the shapes do not match, or k is below 1.
     """
     check_features(queries, bank)
-    if k < 1:
-        raise ValueError(f'k={k} must be at least 1')
+    check_at_least(1, '', k=k)
     k = min(k, len(bank))
     similarities, indices = [], []
     for rows in queries.split(query_block):

@@ -7,6 +7,8 @@ import torch
 from mmengine.dist import all_gather, all_reduce
 from torch import Tensor
 
+from mmrel.utils.checks import check_at_least
+
 
 def check_settings(k: Sequence[int], temperature: float) -> None:
     """Check the numbers of neighbors and the temperature.
@@ -110,8 +112,7 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
         ValueError: If an input is invalid.
     """
     check_features(queries, bank)
-    if num_classes < 1:
-        raise ValueError(f'num_classes={num_classes} must be at least 1')
+    check_at_least(1, '', num_classes=num_classes)
     if labels.shape != bank.shape[:1]:
         raise ValueError(
             f'bank_labels of shape {tuple(labels.shape)} must have one label for each of the '

@@ -6,6 +6,7 @@ import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
 from mmrel.spaces import Path, PathCost, SearchSpace
+from mmrel.utils.checks import check_at_least
 
 
 class Budget:
@@ -34,8 +35,7 @@ class Budget:
             raise ValueError(
                 f'budget.min={min}, budget.max={max}: set at least one, with min <= max'
             )
-        if max_draws < 1:
-            raise ValueError(f'budget.max_draws={max_draws} must be at least 1')
+        check_at_least(1, 'budget', max_draws=max_draws)
         self.cost: PathCost = SEARCH_COSTS.build(cost)
         self.min, self.max, self.max_draws = min, max, max_draws
 

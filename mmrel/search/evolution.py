@@ -17,6 +17,7 @@ from optuna.study import StudyDirection as Direction
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from mmrel.spaces import Path, SearchSpace
+from mmrel.utils.checks import check_at_least, check_within
 
 
 class _GenerationSampler(NSGAIISampler):
@@ -65,11 +66,8 @@ class Evolution:
         probabilities = dict(
             crossover_prob=crossover_prob, swapping_prob=swapping_prob, mutation_prob=mutation_prob
         )
-        for name, value in probabilities.items():
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f'sampler.{name}={value} must be in [0, 1]')
-        if seed < 0:
-            raise ValueError(f'test_cfg.seed={seed} must not be negative')
+        check_within('[0, 1]', 'sampler', **probabilities)
+        check_at_least(0, 'test_cfg', seed=seed)
         self._settings: dict[str, Any] = dict(probabilities, population_size=population)
         self.seed = seed
         self._options: dict[str, BaseDistribution] = {

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from mmrel.engine.summary import count
 from mmrel.registry import LOOPS, SEARCH_COSTS
+from mmrel.utils.checks import check_at_least
 
 from .budget import Budget
 from .retraining import find_base, retraining_config
@@ -92,8 +93,7 @@ class SearchLoop(PathScoringLoop):
                 f'test_cfg.sampler has unknown keys {sorted(unknown)}: it takes crossover_prob, '
                 'swapping_prob and mutation_prob'
             )
-        if top < 1:
-            raise ValueError(f'test_cfg.top={top} must be at least 1')
+        check_at_least(1, 'test_cfg', top=top)
         if retrain and 'base' not in retrain:
             raise KeyError(
                 f'test_cfg.retrain={dict(retrain)} has no base: set it to the config for retraining'

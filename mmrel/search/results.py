@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 from mmrel.spaces import SearchSpace
 from mmrel.utils.files import write_together
+from mmrel.utils.json_lines import format_rows
 from mmrel.visualization.search import pareto_front, plot_history, plot_pareto
 
-from .path_files import format_rows
 from .retraining import retraining_config
 
 Writers = dict[str, Callable[[BinaryIO], object]]

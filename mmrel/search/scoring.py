@@ -17,13 +17,15 @@ from mmrel.engine.plain_loader import fixed_loader
 from mmrel.engine.summary import count
 from mmrel.registry import LOOPS
 from mmrel.spaces import check_searchable
+from mmrel.utils.checks import check_at_least
 from mmrel.utils.files import write_atomically
+from mmrel.utils.json_lines import format_rows, read_rows
 from mmrel.utils.state_dict import state_digest
 
 from .budget import path_costs
 from .calibration import batches_needed, prepared
 from .held_out import HeldOutImages, dataset_digest, path_accuracy, whole_loader
-from .path_files import format_rows, read_paths, read_rows
+from .path_files import read_paths
 
 # Images for the check of the model. Not 1 or 2, which may be the number of sides.
 _CHECKED = 3
@@ -69,8 +71,7 @@ class PathScoringLoop(BaseLoop):
         log_interval: int = 10,
     ) -> None:
         self.model = unwrap(runner.model)
-        if log_interval < 1:
-            raise ValueError(f'test_cfg.log_interval={log_interval} must be at least 1')
+        check_at_least(1, 'test_cfg', log_interval=log_interval)
         self._loader_config: Any = dataloader
         if isinstance(dataloader, dict):
             dataloader = whole_loader(runner, dataloader)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mmrel.spaces import PathCost
+from mmrel.utils.checks import check_at_least
 
 from .budget import Budget
 
@@ -19,11 +20,8 @@ def check_settings(
     Raises:
         ValueError: If a setting is invalid. The message has its key and value.
     """
-    if population < 2 or generations < 1:
-        raise ValueError(
-            f'test_cfg.population={population} must be at least 2, '
-            f'and generations={generations} at least 1'
-        )
+    check_at_least(2, 'test_cfg', population=population)
+    check_at_least(1, 'test_cfg', generations=generations)
     if tuple(objectives) not in (('accuracy',), ('accuracy', 'cost')):
         raise ValueError(
             f"test_cfg.objectives={tuple(objectives)} must be ('accuracy',) or ('accuracy', 'cost')"

@@ -13,6 +13,7 @@ import torch
 from mmengine.device import get_device
 
 from mmrel.registry import MODELS, SEARCH_COSTS
+from mmrel.utils.checks import check_at_least
 from mmrel.utils.files import write_atomically
 
 from .space import SearchSpace
@@ -25,11 +26,9 @@ class PathCost(Protocol):
 
     Attributes:
         name (str): Used in column and file names.
-        unit (str): Unit of its values.
     """
 
     name: str
-    unit: str
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         """Costs of N paths given as option indices (N, C), shape (N,)."""
@@ -39,7 +38,7 @@ class PathCost(Protocol):
 class FLOPsCost:
     """Multiply-accumulates per image, by the space's closed form."""
 
-    name, unit = 'flops', 'MACs'
+    name = 'flops'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         """Costs of N paths given as option indices (N, C), shape (N,), int64."""
@@ -50,7 +49,7 @@ class FLOPsCost:
 class ParametersCost:
     """Parameters of the stand-alone network, by the space's closed form."""
 
-    name, unit = 'parameters', 'parameters'
+    name = 'parameters'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         """Costs of N paths given as option indices (N, C), shape (N,), int64."""
@@ -80,7 +79,7 @@ class LatencyCost:
         ValueError: If a number is too small.
     """
 
-    name, unit = 'latency_ms', 'ms'
+    name = 'latency_ms'
 
     def __init__(
         self,
@@ -91,10 +90,8 @@ class LatencyCost:
         repeats: int = 20,
         file: str | None = None,
     ) -> None:
-        lowest = dict(batch_size=(batch_size, 1), warmup=(warmup, 0), repeats=(repeats, 1))
-        for key, (value, least) in lowest.items():
-            if value < least:
-                raise ValueError(f'cost.{key}={value} must be at least {least}')
+        check_at_least(1, 'cost', batch_size=batch_size, repeats=repeats)
+        check_at_least(0, 'cost', warmup=warmup)
         self.batch_size = batch_size
         self.device = torch.device(device or get_device())
         self.image_size = image_size

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmrel.utils.checks import check_within
+
 if TYPE_CHECKING:
     from .vitas import ViTASSpace
 
@@ -43,8 +45,7 @@ def identity_probability(
             raise ValueError(f'space.flops_budget={budget} must be two numbers, (low, high)')
         return search_identity_probability(space, *budget)
     probability = 0.5 if probability is None else probability
-    if not 0 <= probability <= 1:
-        raise ValueError(f'space.identity_probability={probability} must be in [0, 1]')
+    check_within('[0, 1]', 'space', identity_probability=probability)
     return probability
 
 

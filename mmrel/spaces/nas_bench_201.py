@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
+from mmrel.utils.checks import check_at_least
 
 from .coded_space import CodedSpace
 from .space import Option, Path
@@ -71,9 +72,7 @@ class NASBench201Space(CodedSpace):
     def __init__(
         self, num_classes: int = 10, channels: int = 16, cells: int = 5, input_size: int = 32
     ) -> None:
-        for key, value in (('channels', channels), ('cells', cells)):
-            if value < 1:
-                raise ValueError(f'space.{key}={value} must be at least 1')
+        check_at_least(1, 'space', channels=channels, cells=cells)
         super().__init__(dict.fromkeys(_NAMES, OPERATIONS), {})
         self.num_classes, self.channels = num_classes, channels
         self.cells, self.input_size = cells, input_size

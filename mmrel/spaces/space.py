@@ -117,34 +117,6 @@ class SearchSpace(ABC):
             for row in np.asarray(indices).tolist()
         ]
 
-    def encode(self, paths: Sequence[Path]) -> np.ndarray:
-        """One-hot codes of N paths, concatenated over the choices.
-
-        Returns:
-            np.ndarray: Shape (N, sum of the numbers of options), float32.
-        """
-        indices = self.indices(paths)
-        codes = np.zeros((len(indices), int(self._sizes.sum())), dtype=np.float32)
-        starts = np.cumsum(self._sizes) - self._sizes
-        np.put_along_axis(codes, indices + starts, 1, axis=1)
-        return codes
-
-    def decode(self, codes: np.ndarray) -> list[Path]:
-        """The paths of one-hot codes (inverse of `encode`).
-
-        Raises:
-            ValueError: If a row is not one-hot in every choice.
-        """
-        codes = np.asarray(codes)
-        width = int(self._sizes.sum())
-        if codes.ndim != 2 or codes.shape[1] != width:
-            raise ValueError(f'codes of shape {codes.shape} must have shape (N, {width})')
-        parts = np.split(codes, np.cumsum(self._sizes)[:-1], axis=1)
-        for name, part in zip(self.choices, parts, strict=True):
-            if not (np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all()):
-                raise ValueError(f'the code of {name!r} is not one-hot in every row')
-        return self.paths(np.stack([part.argmax(axis=1) for part in parts], axis=1))
-
     # --- equal paths --------------------------------------------------------
 
     def used(self, indices: np.ndarray) -> np.ndarray:
@@ -177,28 +149,6 @@ class SearchSpace(ABC):
         """Config of the stand-alone network (a classifier) of a path."""
 
     # --- files --------------------------------------------------------------
-
-    def dumps(self, path: Path) -> str:
-        """Convert a path to JSON.
-
-        Raises:
-            ValueError: If it does not belong to this space.
-        """
-        self.validate(path)
-        return json.dumps({name: path[name] for name in self.choices}, indent=1)
-
-    def loads(self, text: str) -> Path:
-        """Read a path from JSON.
-
-        Raises:
-            ValueError: If it is not valid JSON, or does not belong to this space.
-        """
-        try:
-            path = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f'the path is not valid JSON: {error}') from error
-        self.validate(path)
-        return path
 
     def fingerprint(self) -> str:
         """Hash that identifies the space. Checkpoints and studies store it."""

@@ -10,6 +10,7 @@ import torch
 from mmrel.visualization import find_scalars, read_scalars
 
 from .checkpoint import load_checkpoint_file
+from .json_lines import read_rows
 
 # Values that depend on the clock or the device, not on training.
 _MEASURED = {'time', 'data_time', 'memory', 'eta'}
@@ -62,9 +63,9 @@ def search_difference(ours: Path, theirs: Path) -> str | None:
             return f'{name} is missing'
         contents = []
         for folder in (ours, theirs):
-            text = (folder / name).read_text()
-            rows = map(json.loads, text.splitlines()) if name.endswith('l') else [json.loads(text)]
-            contents.append(list(rows))
+            file = folder / name
+            by_line = file.suffix == '.jsonl'
+            contents.append(read_rows(file) if by_line else json.loads(file.read_text()))
         if difference := next(differences(contents[0], contents[1]), None):
             return f'{name}: {difference}'
     return None

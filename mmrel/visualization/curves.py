@@ -1,12 +1,13 @@
 """Curves of a training run, from mmengine's ``scalars.json``."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+from mmrel.utils.json_lines import read_rows
 
 
 @dataclass
@@ -48,21 +49,6 @@ def find_scalars(work_dir: str | PathLike) -> list[Path]:
     return found
 
 
-def _read_lines(path: str | PathLike) -> list[dict]:
-    lines = Path(path).read_text().splitlines()
-    parsed = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            parsed.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number == len(lines):
-                break  # a killed run may leave an incomplete line
-            raise ValueError(f'{path}, line {number} is not JSON: {error}') from error
-    return parsed
-
-
 def read_scalars(*paths: str | PathLike) -> Scalars:
     """Read one run's logs.
 
@@ -81,7 +67,7 @@ def read_scalars(*paths: str | PathLike) -> Scalars:
     run = Scalars()
     for path in paths:
         train, val = [], []
-        for line in _read_lines(path):
+        for line in read_rows(path, half_line=True):  # a killed run may leave half a line
             if 'loss' in line:
                 train.append(dict(line, iter=line.get('iter', line.get('step'))))
             elif 'step' in line:

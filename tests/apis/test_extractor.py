@@ -152,7 +152,7 @@ def test_features_of_the_teacher(checkpoint: Path, paths: list[str]) -> None:
     # A step that the teacher has still to make is made first.
     for parameter in model.parameters():
         parameter.data.add_(0.01)
-    model.teacher._due.append((model._student(), 0.0))  # becomes the student
+    model.teacher.hold_back(model._student(), 0.0)  # becomes the student
     moved = FeatureExtractor(model, teacher=True, progress=False)(paths)
     student = get_model(TINY)
     student.load_state_dict(model.state_dict())

@@ -5,7 +5,7 @@ model = dict(
     k=2,
     space=dict(num_classes=3, channels=2),
     parts=4,
-    warmup_epochs=1,
+    warmup=dict(epochs=1),
     calibration_batches=2,
 )
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(without_split=None))

@@ -65,7 +65,7 @@ class ToySpace(SearchSpace):
 
 @SEARCH_COSTS.register_module()
 class ToyFLOPs:
-    name, unit = 'flops', 'MACs'
+    name = 'flops'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         return space.flops(indices)

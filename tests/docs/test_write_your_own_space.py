@@ -57,7 +57,7 @@ def test_the_space_is_trained_searched_and_retrained(tmp_path: Path) -> None:
              'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']  # fmt: skip
     call(
         'train.py', 'my_supernet.py', '--work-dir', 'supernet', '--cfg-options', *short,
-        'model.warmup_epochs=0', 'default_hooks.checkpoint.interval=1', **here,
+        'model.warmup.epochs=0', 'default_hooks.checkpoint.interval=1', **here,
     )  # fmt: skip
     call(
         'search.py', 'my_search.py', 'supernet/epoch_1.pth', '--work-dir', 'search',

@@ -246,11 +246,11 @@ def test_schedulers_in_the_wrong_order_or_unit_are_refused(tmp_path: Path) -> No
 
 
 class _Warmup(nn.Module):
-    warmup_keys = ('epochs', 'warmup_iters')
+    warmup_keys = ('epochs', 'length.iters')
 
-    def __init__(self, epochs: float | None = None, warmup_iters: int | None = None) -> None:
+    def __init__(self, epochs: float | None = None, iters: int | None = None) -> None:
         super().__init__()
-        self.epochs, self.warmup_iters = epochs, warmup_iters
+        self.epochs, self.length = epochs, SimpleNamespace(iters=iters)
 
 
 class SwitchRecipeHook(Hook):
@@ -264,10 +264,10 @@ class SwitchRecipeHook(Hook):
     ('part', 'message'),
     [
         (_Warmup(epochs=5), r'^model\.warmup\.epochs=5 is longer than the run of 4,'),
-        (_Warmup(warmup_iters=25), r'^model\.warmup\.warmup_iters=25 is longer than the run of 24'),
+        (_Warmup(iters=25), r'^model\.warmup\.length\.iters=25 is longer than the run of 24'),
         (SwitchRecipeHook(5), r'schedule\.0\.action_epoch=5 is longer than the run of 4'),
         (_Warmup(epochs=4), None),
-        (_Warmup(warmup_iters=7), None),
+        (_Warmup(iters=7), None),
         (SwitchRecipeHook(4), None),
     ],
 )
@@ -291,10 +291,9 @@ def test_the_methods_that_have_a_warm_up_name_it(mmrel_scope: None) -> None:
     from mmrel.models.algorithms import KShotNAS
     from mmrel.models.heads import InfoNCEWarmup, SimilarityMatchingHead
 
-    assert InfoNCEWarmup(3).warmup_keys == ('epochs',)
-    head = SimilarityMatchingHead()
-    assert [getattr(head, key) for key in head.warmup_keys] == [1.0, None]
-    assert KShotNAS.warmup_keys == ('warmup_epochs',)
+    assert InfoNCEWarmup(3).warmup_keys == ('epochs', 'iters')
+    keys = ('warmup.epochs', 'warmup.iters')
+    assert SimilarityMatchingHead.warmup_keys == KShotNAS.warmup_keys == keys
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,7 @@ def test_a_killed_process_that_nobody_asked_for_is_gone() -> None:
 
 
 class _Measured:
-    name, unit = 'flops', 'MACs'
+    name = 'flops'
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size

@@ -30,7 +30,7 @@ class PlainSpace(SearchSpace):
 
 @SEARCH_COSTS.register_module()
 class PlainFLOPs:
-    name, unit = 'flops', 'MACs'
+    name = 'flops'
 
     def __call__(self, space: SearchSpace, indices: np.ndarray) -> np.ndarray:
         return space.flops(indices)

@@ -122,11 +122,16 @@ def test_widths_of_absent_layers_are_not_used() -> None:
 
 
 @pytest.mark.parametrize('cfg', [SMALL, CELLS])
-def test_codes_are_the_base_ones_of_canonical_paths(cfg: dict) -> None:
+def test_codes_are_one_hot_for_canonical_paths(cfg: dict) -> None:
     space = _build(cfg)
     indices = space.sample_indices(20, np.random.default_rng(1))
     size, widths = space.code_sizes
-    expected = space.encode(space.paths(space.canonical(indices)))[:, :size]
+    options = list(space.choices.values())
+    expected = [
+        [float(i == chosen) for chosen, choice in zip(row, options, strict=True)
+         for i in range(len(choice))][:size]
+        for row in space.canonical(indices)
+    ]  # fmt: skip
     np.testing.assert_array_equal(space.architecture_codes(indices), expected)
     assert space.width_codes(indices).shape == (20, widths)
 

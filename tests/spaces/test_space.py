@@ -60,28 +60,6 @@ def test_sampling_is_even_and_follows_the_generator(space: _Space) -> None:
     )[0]  # fmt: skip
 
 
-def test_one_hot_codes(space: _Space) -> None:
-    code = space.encode([PATH])
-    assert code.tolist() == [[0, 1, 0, 0, 1, 1, 0]]
-    assert code.dtype == np.float32
-    assert space.decode(code) == [PATH]
-    draws = space.paths(space.sample_indices(50, np.random.default_rng(0)))
-    assert space.decode(space.encode(draws)) == draws
-
-
-@pytest.mark.parametrize(
-    ('codes', 'message'),
-    [
-        ([[1, 0, 0, 0, 1, 1]], r'shape \(N, 7\)'),
-        ([[0, 1, 0, 1, 1, 1, 0]], "'width' is not one-hot"),
-        ([[0.5, 0.5, 0, 0, 1, 1, 0]], "'kind' is not one-hot"),
-    ],
-)
-def test_codes_that_are_not_one_hot_are_refused(space: _Space, codes: list, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        space.decode(codes)
-
-
 @pytest.mark.parametrize(
     ('path', 'message'),
     [
@@ -108,17 +86,6 @@ def test_equal_networks_have_one_key(space: _Space) -> None:
     a = dict(kind='a', width=1, share=0.5)
     assert space.key(a) != space.key(dict(a, width=2))
     np.testing.assert_array_equal(space.canonical(space.indices([PATH])), [[1, 0, 0]])
-
-
-def test_json(space: _Space) -> None:
-    shuffled = dict(reversed(PATH.items()))
-    assert space.loads(space.dumps(shuffled)) == PATH
-    assert list(space.loads(space.dumps(shuffled))) == ['share', 'width', 'kind'][::-1]
-    assert json.loads(space.dumps(PATH)) == PATH
-    with pytest.raises(ValueError, match='not valid JSON'):
-        space.loads('{')
-    with pytest.raises(ValueError, match='width=9'):
-        space.loads(json.dumps(dict(PATH, width=9)))
 
 
 def test_the_fingerprint_tells_spaces_apart(space: _Space) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mmrel.search.path_files import format_rows, read_rows
 from mmrel.search.storage import open_storage
 from mmrel.utils import load_checkpoint_file
+from mmrel.utils.json_lines import format_rows, read_rows
 from tests.commands import TINY_SEARCH, call, command, environment, folders, run
 
 PATHS = 24  # 4 generations of 6

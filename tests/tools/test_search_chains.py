@@ -7,8 +7,8 @@ import pytest
 from mmengine.config import Config
 
 from mmrel.registry import SEARCH_SPACES
-from mmrel.search.path_files import read_rows
 from mmrel.utils import load_checkpoint_file
+from mmrel.utils.json_lines import read_rows
 from tests.commands import ROOT, TINY_KSHOT, TINY_VITAS, call, folders
 
 CHAINS = dict(

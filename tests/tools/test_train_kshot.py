@@ -99,7 +99,7 @@ def test_how_many_batches_keep_the_ranking(trained: Path, images: Path) -> None:
 
 @pytest.mark.slow
 def test_starts_from_a_one_shot_supernet(images: Path, tmp_path: Path) -> None:
-    short = ['train_cfg.max_epochs=1', 'model.warmup_epochs=0']
+    short = ['train_cfg.max_epochs=1', 'model.warmup.epochs=0']
     call('train.py', TINY_KSHOT, '--work-dir', tmp_path / 'one', *folders(images), *short,
         'model.k=1')  # fmt: skip
     call(
@@ -123,7 +123,7 @@ def test_the_ranking_study_goes_on_where_it_stopped(images: Path, tmp_path: Path
         'analysis/kshot_ranking.py', '--work-dir', tmp_path, '--supernet', TINY_KSHOT,
         '--k', 1, 2, '--seeds', 0, '--epochs', 1, '--alone-epochs', 1, '--threads', 1,
         *folders(images), 'train_dataloader.batch_size=8', 'val_dataloader.batch_size=16',
-        'val_evaluator.topk=[1]', '--supernet-options', 'model.warmup_epochs=0',
+        'val_evaluator.topk=[1]', '--supernet-options', 'model.warmup.epochs=0',
     ]  # fmt: skip
     call(*arguments, '--paths', 2)
     rows = (tmp_path / 'rows.jsonl').read_text().splitlines()

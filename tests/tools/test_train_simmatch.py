@@ -230,8 +230,8 @@ def test_numbers_that_do_not_fit_stop_a_run_before_it_starts(
             'train_dataloader.sampler.infinite=False, but the run is iteration-based',
         ),
         (
-            ['model.instance_head.warmup_epochs=1', 'model.instance_head.warmup_iters=None'],
-            'model.instance_head.warmup_epochs=1, but the run is iteration-based',
+            ['model.instance_head.warmup.epochs=1', 'model.instance_head.warmup.iters=None'],
+            'model.instance_head.warmup.epochs=1, but the run is iteration-based',
         ),
     ],
 )

@@ -10,7 +10,6 @@ is a fork of this process, so a start takes a fraction of a second.
 import argparse
 import ctypes
 import importlib.util
-import json
 import os
 import random
 import select
@@ -33,6 +32,7 @@ from rich.table import Table
 from mmrel.apis import load_config
 from mmrel.engine.runner import Runner
 from mmrel.utils.command_line import run_command
+from mmrel.utils.json_lines import format_rows
 from mmrel.utils.run_difference import search_difference, training_difference
 
 # Events that a run reports through the pipe: begin, save, validate. Capitals mark their ends.
@@ -278,7 +278,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             difference = _log(folder) if row.pop('failed') else compare(folder, reference)
             row = dict(run=run, seed=args.seed, **row, equal=not difference, difference=difference)
             with open(work_dir / 'runs.jsonl', 'a') as file:
-                file.write(json.dumps(row) + '\n')
+                file.write(format_rows([row]))
             verdict = '[green]equal' if not difference else f'[red]{difference}'
             cells = [run, ', '.join(row['kills']), row['starts'], row['seconds']]
             table.add_row(*map(str, cells), verdict)

@@ -22,7 +22,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from scipy.stats import kendalltau
-from study import config_path, finished_run, read_rows, run_all, train
+from study import config_path, finished_run, run_all, train
 
 from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
@@ -30,6 +30,7 @@ from mmrel.engine.loaders import build_dataloader
 from mmrel.registry import SEARCH_SPACES
 from mmrel.spaces import CodedSpace
 from mmrel.utils.command_line import ConfigOptions, run_command
+from mmrel.utils.json_lines import finished_rows, format_rows
 from mmrel.visualization import plot_ranking
 
 METRIC = 'accuracy/top1'
@@ -161,7 +162,7 @@ class Study:
         if note.exists() and json.loads(note.read_text()) != setting:
             raise ValueError(f'{note} has other settings than this command: use another --work-dir')
         note.write_text(json.dumps(setting, indent=1))
-        self.rows = read_rows(self.file)
+        self.rows = finished_rows(self.file)
 
     def _supernet_options(self, k: int, seed: int) -> dict:
         args = self.args
@@ -173,7 +174,7 @@ class Study:
         with self.lock:
             self.rows.append(row)
             with self.file.open('a') as file:
-                file.write(json.dumps(row) + '\n')
+                file.write(format_rows([row]))
 
     def alone(self, path: dict) -> None:
         """Train a path's network alone."""

@@ -12,10 +12,10 @@ import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.budget import Budget, draw_paths, path_costs
-from mmrel.search.path_files import format_rows
 from mmrel.search.retraining import find_base, retraining_config
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.files import write_together
+from mmrel.utils.json_lines import format_rows
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -11,9 +11,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmrel.search.path_files import read_rows
 from mmrel.search.ranking import rank_correlation
 from mmrel.utils.command_line import run_command
+from mmrel.utils.json_lines import read_rows
 from mmrel.visualization import plot_rank_correlation
 
 

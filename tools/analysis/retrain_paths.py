@@ -19,10 +19,9 @@ from study import finished_run, run_all
 import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
-from mmrel.search.path_files import format_rows, read_rows
 from mmrel.search.retraining import find_base, retraining_config
 from mmrel.utils.command_line import ConfigOptions, run_command
-from mmrel.utils.files import write_atomically
+from mmrel.utils.json_lines import finished_rows, format_rows, read_rows
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -81,15 +80,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     work_dir = Path(args.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
     out, lock, started = work_dir / 'retrained.jsonl', threading.Lock(), []
-    rows = read_rows(str(out), half_line=True) if out.exists() else []
+    rows = finished_rows(out)
     ours = dict(seed=args.seed, space=space.fingerprint())
     for row in rows:
         if {key: row.get(key) for key in ours} != ours:
             raise ValueError(
                 f'{out} has networks of another seed or space than {ours}: use another --work-dir'
             )
-    # Drop an incomplete last line.
-    write_atomically(format_rows(rows).encode(), str(out))
     done = {row['key'] for row in rows}
     todo = [key for key in paths if key not in done]
 

@@ -9,7 +9,6 @@ its last checkpoint.
 """
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -27,7 +26,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.config_file import read_config
-from mmrel.utils.files import write_atomically
+from mmrel.utils.json_lines import finished_rows, format_rows
 from mmrel.utils.renamed import current_path
 from mmrel.visualization import find_scalars, plot_study, read_scalars, study_table
 
@@ -167,31 +166,13 @@ def finished_run(
         return read_run(work_dir, metric, names)
 
 
-def read_rows(path: Path) -> list[dict]:
-    """Read the complete rows of a study.
-
-    A killed study may leave half a line at the end. It is removed, so that the next row does not
-    continue it.
-    """
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    if path.exists():
-        text = ''.join(json.dumps(row) + '\n' for row in rows)
-        write_atomically(text.encode(), str(path))
-    return rows
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     study = read_study(args.study, args.only)
     work_dir = Path(args.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
     rows_path = work_dir / 'rows.jsonl'
-    rows = read_rows(rows_path)
+    rows = finished_rows(rows_path)
     done = {(row['variant'], row['seed']) for row in rows}
     names = args.only or list(study.variants)
     todo = [(n, s) for n in names for s in study.variants[n].seeds if (n, s) not in done]
@@ -210,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with lock:
             rows.append(row)
             with rows_path.open('a') as file:
-                file.write(json.dumps(row) + '\n')
+                file.write(format_rows([row]))
 
     tasks = [partial(finish, *run) for run in todo]
     run_all(tasks, args.jobs, f'runs ({len(todo) + len(done)} in total)', started)

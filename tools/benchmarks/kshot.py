@@ -37,7 +37,7 @@ CONFIGS = dict(
 
 def build(name: str, k: int, device: str, channels_last: bool) -> tuple[KShotNAS, OptimWrapperDict]:
     cfg = Config.fromfile(package_root() / 'configs' / CONFIGS[name])
-    model = MODELS.build(dict(cfg.model, k=k, warmup_epochs=0)).to(device).train()
+    model = MODELS.build(dict(cfg.model, k=k, warmup=None)).to(device).train()
     if channels_last:
         model.to(memory_format=torch.channels_last)
     wrapper = dict(cfg.optim_wrapper)

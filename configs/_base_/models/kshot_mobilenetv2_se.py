@@ -9,7 +9,7 @@ model = dict(
         loss=dict(type='SmoothCrossEntropy', label_smoothing=0.1),
     ),
     simplex_net=dict(hidden_channels=100),
-    warmup_epochs=5,
+    warmup=dict(epochs=5),
     parts=16,
     calibration_batches=20,
 )

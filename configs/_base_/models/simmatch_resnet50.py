@@ -11,7 +11,7 @@ model = dict(
         teacher_temperature=0.1,
         alpha=0.9,
         loss_weight=5.0,
-        warmup_epochs=1,
+        warmup=dict(epochs=1),
     ),
     memory=dict(type='LabeledBank', momentum=0.0),  # set size to the number of labels
     alignment=dict(type='DistributionAlignment', size=256),

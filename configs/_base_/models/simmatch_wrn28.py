@@ -11,7 +11,7 @@ model = dict(
         teacher_temperature=0.1,
         alpha=0.9,
         loss_weight=1.0,
-        warmup_iters=1024,  # FixMatch counts 1024 iterations as an epoch
+        warmup=dict(iters=1024),  # FixMatch counts 1024 iterations as an epoch
     ),
     memory=dict(type='LabeledBank', momentum=0.7),  # set size to the number of labels
     alignment=dict(type='DistributionAlignment', size=32),

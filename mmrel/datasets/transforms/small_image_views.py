@@ -11,6 +11,7 @@ import torchvision.transforms.functional as tvf
 from mmcv.transforms import BaseTransform
 
 from mmrel.registry import TRANSFORMS
+from mmrel.utils.checks import check_at_least
 
 from .views import _check_probability, _happens
 
@@ -81,8 +82,7 @@ class RandAugmentView(BaseTransform):
         random_magnitude: bool = False,
         fill: Sequence[int] | None = None,
     ) -> None:
-        if num_ops < 1:
-            raise ValueError(f'num_ops={num_ops} must be at least 1')
+        check_at_least(1, '', num_ops=num_ops)
         if not 0 <= magnitude <= levels:
             raise ValueError(f'magnitude={magnitude} must be between 0 and levels={levels}')
         self.num_ops = num_ops

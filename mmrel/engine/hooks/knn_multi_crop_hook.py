@@ -13,6 +13,7 @@ from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.evaluation.knn import neighbour_table
 from mmrel.models.utils.features import batch_features
 from mmrel.registry import HOOKS
+from mmrel.utils.checks import check_at_least
 
 _KEY = 'knn_multi_crop'
 
@@ -45,11 +46,8 @@ class KNNMultiCropHook(Hook):
     warmup_keys = ('begin',)
 
     def __init__(self, interval: int = 1, begin: int = 1, dataloader: dict | None = None) -> None:
-        if interval < 1 or begin < 0:
-            raise ValueError(
-                f'KNNMultiCropHook.interval={interval} must be at least 1, '
-                f'and KNNMultiCropHook.begin={begin} at least 0'
-            )
+        check_at_least(1, 'KNNMultiCropHook', interval=interval)
+        check_at_least(0, 'KNNMultiCropHook', begin=begin)
         self.interval = interval
         self.begin = begin
         self.dataloader = dataloader or {}
@@ -110,7 +108,7 @@ class KNNMultiCropHook(Hook):
         model.eval()
         features = []
         for i, batch in enumerate(self._loader, 1):
-            features.append(batch_features(model, batch)[0])
+            features += batch_features(model, batch)[0]
             if i % 200 == 0:
                 runner.logger.info(f'features for the neighbors [{i}/{len(self._loader)}]')
         part = torch.cat(features)

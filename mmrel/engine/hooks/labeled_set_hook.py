@@ -64,9 +64,9 @@ class LabeledSetHook(Hook):
                 f'train_dataloader.sampler.infinite={by_iter}'
             )
         head = unwrap(runner.model).instance_head
-        if by_iter and head is not None and head.warmup_epochs:
+        if by_iter and head is not None and head.warmup.epochs:
             raise ValueError(
-                f'model.instance_head.warmup_epochs={head.warmup_epochs}, but the run is '
+                f'model.instance_head.warmup.epochs={head.warmup.epochs}, but the run is '
                 'iteration-based and counts as one epoch: set '
-                'model.instance_head.warmup_iters, and warmup_epochs=None'
+                'model.instance_head.warmup.iters, and warmup.epochs=None'
             )

@@ -16,7 +16,7 @@ from mmrel.engine.distributed import unwrap
 from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.evaluation.knn import knn_scores
 from mmrel.evaluation.knn_checks import check_labels, check_settings
-from mmrel.models.utils.features import network, pool_features
+from mmrel.models.utils.features import batch_features, network
 from mmrel.registry import LOOPS
 
 from .evaluators import check_networks, evaluators_by_name
@@ -112,16 +112,6 @@ class _KNNLoop(BaseLoop):
         """The first network's evaluator for the first k, which mmengine's hooks read."""
         return next(iter(self.evaluators.values()))
 
-    def _extract(self, batch: dict) -> tuple[list[Tensor], list[BaseDataElement]]:
-        """The features (B, C) of each network, and the samples."""
-        model = unwrap(self.runner.model)
-        data = model.data_preprocessor(batch, False)
-        features = [
-            pool_features(network(model, name == 'teacher').backbone(data['inputs']))
-            for name in self.networks
-        ]
-        return features, data['data_samples']
-
     def _labels(self, samples: list[BaseDataElement], loader: DataLoader) -> Tensor:
         if any('gt_label' not in sample for sample in samples):
             raise ValueError(
@@ -140,16 +130,17 @@ class _KNNLoop(BaseLoop):
         call = self.runner.call_hook
         call(f'before_{self.mode}')
         call(f'before_{self.mode}_epoch')
-        unwrap(self.runner.model).eval()
+        model = unwrap(self.runner.model).eval()
+        teachers = [name == 'teacher' for name in self.networks]
         bank, bank_labels = [], []
         for batch in self.bank_dataloader:
-            features, samples = self._extract(batch)
+            features, samples = batch_features(model, batch, teachers)
             bank.append(features)
             bank_labels.append(self._labels(samples, self.bank_dataloader))
         queries, query_labels, query_samples = [], [], []
         for i, batch in enumerate(self.dataloader):
             call(f'before_{self.mode}_iter', batch_idx=i, data_batch=batch)
-            features, samples = self._extract(batch)
+            features, samples = batch_features(model, batch, teachers)
             query_labels.append(self._labels(samples, self.dataloader))
             queries.append(features)
             query_samples += samples

@@ -14,8 +14,6 @@ from torch import nn
 
 from mmrel.registry import OPTIM_WRAPPERS
 
-_DTYPES = dict(bfloat16=torch.bfloat16)
-
 
 def _cpu_has_bf16() -> bool:
     """Whether torch finds AVX-512 BF16 or AMX; True if it cannot tell, as on ARM."""
@@ -34,21 +32,11 @@ class AutocastOptimWrapper(OptimWrapper):
     the range of float32, so this one needs neither. For float16 use mmengine's.
 
     Args:
-        dtype (str): Must be 'bfloat16'. Defaults to 'bfloat16'.
         **kwargs: Passed to ``OptimWrapper``.
-
-    Raises:
-        ValueError: If ``dtype`` is not 'bfloat16'.
     """
 
-    def __init__(self, dtype: str = 'bfloat16', **kwargs: Any) -> None:
-        if dtype not in _DTYPES:
-            raise ValueError(
-                f"optim_wrapper.dtype={dtype!r} is not supported: use 'bfloat16', or mmengine's "
-                "type='AmpOptimWrapper' for float16"
-            )
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dtype = _DTYPES[dtype]
         if get_device() == 'cpu' and not _cpu_has_bf16():
             print_log(
                 'This CPU has no bf16 instructions: torch emulates them, which can be several '
@@ -60,5 +48,5 @@ class AutocastOptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """The context of a forward pass."""
-        with super().optim_context(model), torch.autocast(get_device(), self.dtype):
+        with super().optim_context(model), torch.autocast(get_device(), torch.bfloat16):
             yield

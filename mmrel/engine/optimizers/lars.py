@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.sgd import sgd
 
 from mmrel.registry import OPTIMIZERS
+from mmrel.utils.checks import check_at_least
 
 
 @OPTIMIZERS.register_module()
@@ -45,8 +46,7 @@ class LARS(mmpretrain_optimizers.LARS):
         eps: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        if lr < 0 or eps < 0:
-            raise ValueError(f'optimizer.lr={lr} and optimizer.eps={eps} must not be negative')
+        check_at_least(0, 'optimizer', lr=lr, eps=eps)
         super().__init__(params, lr, eps=eps, **kwargs)
         self.exclude_bias_and_norm = exclude_bias_and_norm
 

@@ -7,6 +7,7 @@ from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 
 from mmrel.registry import PARAM_SCHEDULERS
+from mmrel.utils.checks import check_at_least
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -36,8 +37,7 @@ class FractionalCosineLR(LRSchedulerMixin, _ParamScheduler):
             if 'end' not in kwargs:
                 raise ValueError('FractionalCosineLR needs param_scheduler.T_max or .end')
             T_max = kwargs['end'] - kwargs.get('begin', 0)
-        if T_max < 1:
-            raise ValueError(f'param_scheduler.T_max={T_max} must be at least 1')
+        check_at_least(1, 'param_scheduler', T_max=T_max)
         if not 0 < cycles <= 0.5:
             raise ValueError(
                 f'param_scheduler.cycles={cycles} must be above 0 and at most 0.5: otherwise '

@@ -1,6 +1,7 @@
 """K-shot NAS: a supernet with K weight dictionaries and a simplex-net that mixes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +14,13 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmrel.models.layers import SimplexNet, StackedLayer, mix
-from mmrel.models.utils import SpaceIdentity, at_least_float32, pool_features, run_position
+from mmrel.models.utils import SpaceIdentity, Warmup, at_least_float32, pool_features
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import CodedSpace, Path
+from mmrel.utils.checks import check_at_least
 
 WEIGHTS, SIMPLEX = 'weights', 'simplex_net'
+_FIVE_EPOCHS = MappingProxyType(dict(epochs=5))
 
 
 @MODELS.register_module()
@@ -49,8 +52,8 @@ class KShotNAS(BaseModel):
             ``hidden_channels``. Defaults to None: its defaults.
         regulariser (dict, optional): Config of a loss on the m codes and the
             mean widths of their paths. Defaults to None: no such loss.
-        warmup_epochs (float): Length of the warm-up in epochs, may be
-            fractional. Defaults to 5.
+        warmup (dict, optional): Length of the warm-up, ``epochs`` or ``iters``
+            (:class:`.Warmup`). None: no warm-up. Defaults to 5 epochs.
         parts (int): m, number of paths per step of the simplex-net. Defaults to
             16.
         simplex_interval (int): Number of weight steps per step of the
@@ -63,6 +66,7 @@ class KShotNAS(BaseModel):
         init_cfg (dict, optional): As in mmengine's ``BaseModule``;
             ``dict(type='OneShotInit', checkpoint=...)`` starts from a trained
             supernet with K = 1.
+        warmup_epochs (float, optional): Former name of ``warmup.epochs``.
 
     Raises:
         ValueError: If a number is out of range, a regularizer is set for a space
@@ -70,7 +74,7 @@ class KShotNAS(BaseModel):
     """
 
     # Warm-up lengths do not scale with the length of the run.
-    warmup_keys = ('warmup_epochs',)
+    warmup_keys = ('warmup.epochs', 'warmup.iters')
 
     def __init__(
         self,
@@ -80,7 +84,7 @@ class KShotNAS(BaseModel):
         k: int = 8,
         simplex_net: dict | None = None,
         regulariser: dict | None = None,
-        warmup_epochs: float = 5,
+        warmup: Mapping | None = _FIVE_EPOCHS,
         parts: int = 16,
         simplex_interval: int = 1,
         calibration_batches: int = 4,
@@ -88,22 +92,16 @@ class KShotNAS(BaseModel):
         seed: int = 0,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
+        warmup_epochs: float | None = None,
     ) -> None:
-        for key, value, least in (
-            ('k', k, 1),
-            ('warmup_epochs', warmup_epochs, 0),
-            ('parts', parts, 1),
-            ('simplex_interval', simplex_interval, 1),
-            ('calibration_batches', calibration_batches, 0),
-            ('seed', seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f'model.{key}={value} must be at least {least}')
+        check_at_least(1, 'model', k=k, parts=parts, simplex_interval=simplex_interval)
+        check_at_least(0, 'model', calibration_batches=calibration_batches, seed=seed)
         preprocessor = dict(data_preprocessor or {})
         preprocessor.setdefault('type', 'ClsDataPreprocessor')
         super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
         self.space: CodedSpace = SEARCH_SPACES.build(space)
-        self.k, self.warmup_epochs, self.parts, self.seed = k, warmup_epochs, parts, seed
+        self.k, self.parts, self.seed = k, parts, seed
+        self.warmup = Warmup.from_config('model.warmup', warmup, epochs=warmup_epochs)
         self.simplex_interval = simplex_interval
         self.calibration_batches = calibration_batches
         backbone = dict(backbone or dict(type='KShotSupernet'), space=self.space, k=k)
@@ -197,18 +195,6 @@ class KShotNAS(BaseModel):
 
     # --- training -------------------------------------------------------------
 
-    def _warms_up(self) -> bool:
-        if self.warmup_epochs == 0:
-            return False
-        done, max_iters, max_epochs = run_position('model.warmup_epochs')
-        if self.k > 1 and self.warmup_epochs >= max_epochs:
-            raise ValueError(
-                f'model.warmup_epochs={self.warmup_epochs} is not shorter than the run of '
-                f'{max_epochs} epochs (an iteration-based run counts as one epoch): the '
-                'simplex-net would never be trained; shorten the warm-up'
-            )
-        return done * max_epochs < self.warmup_epochs * max_iters
-
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
         """Losses of this step's random path; its code gets no gradient.
 
@@ -219,7 +205,9 @@ class KShotNAS(BaseModel):
         Returns:
             dict[str, Tensor]: What the head returns.
         """
-        self.warm = not self._warms_up()
+        if self.k > 1:
+            self.warmup.check_end('the simplex-net would never be trained')
+        self.warm = self.warmup.over()
         path = self.space.paths(self._draw(1, 0))[0]
         logits = self.logits(inputs, path, self.code(path))
         return self.head.loss((logits,), data_samples)

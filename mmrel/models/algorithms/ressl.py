@@ -149,18 +149,26 @@ class ReSSL(BaseSelfSupervisor):
     ) -> dict[str, Tensor]:
         share = self.warmup.share()
         warmup = main = z_teacher.new_zeros(())
+        losses: dict[str, Tensor] = {}
         relations: Any = None
         if share > 0 or self.predictor is None:
             relations = self._relate(projections, z_teacher, teacher)
         if share > 0:
-            warmup = share * self.warmup.loss(*relations)['loss']
+            warmup = share * self._total(self.warmup.loss(*relations))
         if self.predictor is not None:
             passed = [scale_gradient(projection, 1.0 - share) for projection in projections]
             relations = self._relate(self._predict(passed), z_teacher, teacher)
-            main = self.head.loss(*relations)['loss']
+            losses = self.head.loss(*relations)
+            main = self._total(losses)
         elif share < 1:
-            main = (1.0 - share) * self.head.loss(*relations)['loss']
-        return dict(loss_warmup=warmup, loss_main=main)
+            losses = self.head.loss(*relations)
+            main = (1.0 - share) * self._total(losses)
+        logged = {key: value for key, value in losses.items() if 'loss' not in key}
+        return dict(loss_warmup=warmup, loss_main=main, **logged)
+
+    def _total(self, losses: dict[str, Tensor]) -> Tensor:
+        """The sum of a head's losses, as mmengine adds them up."""
+        return self.parse_losses(losses)[0]
 
     def loss(
         self, inputs: Sequence[Tensor], data_samples: Any = None, **kwargs: Any
@@ -174,8 +182,9 @@ class ReSSL(BaseSelfSupervisor):
             **kwargs: Not used.
 
         Returns:
-            dict[str, Tensor]: The head's losses; with a warm-up, ``loss_warmup``
-            and ``loss_main`` (the head's), which mmengine sums up.
+            dict[str, Tensor]: The head's losses, which mmengine sums up, and its
+            other values. With a warm-up, the losses are ``loss_warmup`` and
+            ``loss_main`` (the sum of the head's).
         """
         *strong, weak = inputs
         self.teacher.update(self._student())

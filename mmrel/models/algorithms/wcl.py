@@ -36,7 +36,7 @@ class WCL(BaseSelfSupervisor):
             (2, B, D) and the extra crops (E, B, D) or None.
         graph_head (dict, optional): Config of the graph head. Its loss takes the
             same inputs from the second projector, and the classes of all ranks'
-            images, which are only logged. None: no graph loss.
+            images, which are only logged. Defaults to None: no graph loss.
         graph_neck (dict, optional): Config of the second projector. Defaults to
             None: the same as the first.
         data_preprocessor (dict, optional): As in mmpretrain's
@@ -52,7 +52,7 @@ class WCL(BaseSelfSupervisor):
         backbone: dict,
         neck: dict,
         head: dict,
-        graph_head: dict | None,
+        graph_head: dict | None = None,
         graph_neck: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
 from mmrel.spaces import NASBench201Space, live_edges
+from mmrel.utils.checks import check_at_least
 
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 
@@ -144,9 +145,7 @@ class SearchedCellNetwork(StagedBackbone):
             NASBench201Space().validate(cell)
         except ValueError as error:
             raise ValueError(f'backbone.cell is not a valid cell: {error}') from error
-        for key, value in (('channels', channels), ('cells', cells)):
-            if value < 1:
-                raise ValueError(f'backbone.{key}={value} must be at least 1')
+        check_at_least(1, 'backbone', channels=channels, cells=cells)
         norm_cfg = norm_cfg or dict(type='BN')
         widths = channels, 2 * channels, 4 * channels
         check_map_norm(norm_cfg, widths)

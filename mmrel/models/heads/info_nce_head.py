@@ -5,8 +5,9 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmrel.models.utils.precision import full_precision
-from mmrel.models.utils.progress import run_position
+from mmrel.models.utils.warmup import Warmup
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_positive
 
 _TRANSITIONS = ('switch', 'linear')
 
@@ -29,8 +30,7 @@ class InfoNCEHead(BaseModule):
 
     def __init__(self, temperature: float = 0.1) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f'{type(self).__name__}.temperature={temperature} must be positive')
+        check_positive(type(self).__name__, temperature=temperature)
         self.temperature = temperature
 
     @full_precision
@@ -72,39 +72,37 @@ class InfoNCEWarmup(InfoNCEHead):
     It spreads the embeddings, so that a sharp teacher is informative when the main
     loss begins. Source: extended ReSSL (arXiv:2203.08717).
 
-    The schedule follows the Runner's iteration, which is in the checkpoint, so it
-    continues correctly after a resume.
-
     Args:
-        epochs (float): Length of the warm-up in epochs, may be fractional; 0
-            disables it. An iteration-based run counts as one epoch: give a
-            fraction of the run.
+        epochs (float, optional): Length in epochs, as in :class:`.Warmup`.
         temperature (float): Temperature of InfoNCE. Defaults to 0.1.
         transition (str): 'switch': only InfoNCE, then only the main loss.
             'linear': InfoNCE's weight falls from 1 to 0 over the warm-up, and
             the main loss gets the rest. Defaults to 'switch'.
+        iters (int, optional): Length in iterations, instead of ``epochs``.
 
     Raises:
-        ValueError: If ``epochs`` is negative, ``transition`` is unknown, or the
-            temperature is not positive.
+        ValueError: If the length is negative, not exactly one length is given,
+            ``transition`` is unknown, or the temperature is not positive.
     """
 
     # Warm-up lengths do not scale with the length of the run.
-    warmup_keys = ('epochs',)
+    warmup_keys = ('epochs', 'iters')
 
-    def __init__(self, epochs: float, temperature: float = 0.1, transition: str = 'switch') -> None:
+    def __init__(
+        self,
+        epochs: float | None = None,
+        temperature: float = 0.1,
+        transition: str = 'switch',
+        iters: int | None = None,
+    ) -> None:
         super().__init__(temperature)
-        if epochs < 0:
-            raise ValueError(f'warmup.epochs={epochs} must not be negative')
+        self.length = Warmup(epochs, iters)
         if transition not in _TRANSITIONS:
             raise ValueError(f'warmup.transition={transition!r} must be one of {_TRANSITIONS}')
-        self.epochs = epochs
+        self.epochs, self.iters = epochs, iters
         self.transition = transition
 
     def share(self) -> float:
         """InfoNCE's weight in the loss in the current iteration, from 0 to 1."""
-        if self.epochs == 0:
-            return 0.0
-        done, max_iters, max_epochs = run_position('warmup.epochs')
-        rest = max(1.0 - done * max_epochs / (self.epochs * max_iters), 0.0)
-        return rest if self.transition == 'linear' else float(rest > 0)
+        left = self.length.left()
+        return left if self.transition == 'linear' else float(left > 0)

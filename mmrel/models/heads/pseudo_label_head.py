@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmrel.models.utils.precision import full_precision
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_at_least, check_within
 
 
 @MODELS.register_module()
@@ -29,10 +30,8 @@ class PseudoLabelHead(BaseModule):
 
     def __init__(self, threshold: float = 0.95, loss_weight: float = 1.0) -> None:
         super().__init__()
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f'head.threshold={threshold} is outside [0, 1]')
-        if loss_weight < 0:
-            raise ValueError(f'head.loss_weight={loss_weight} must not be negative')
+        check_within('[0, 1]', 'head', threshold=threshold)
+        check_at_least(0, 'head', loss_weight=loss_weight)
         self.threshold = threshold
         self.loss_weight = loss_weight
         self._accuracy: Tensor

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmrel.models.utils.precision import full_precision
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_positive
 
 
 @MODELS.register_module()
@@ -29,11 +30,11 @@ class RelationHead(BaseModule):
 
     def __init__(self, student_temperature: float = 0.1, teacher_temperature: float = 0.04) -> None:
         super().__init__()
-        if student_temperature <= 0 or teacher_temperature <= 0:
-            raise ValueError(
-                f'head.student_temperature={student_temperature} and '
-                f'head.teacher_temperature={teacher_temperature} must be positive'
-            )
+        check_positive(
+            'head',
+            student_temperature=student_temperature,
+            teacher_temperature=teacher_temperature,
+        )
         if teacher_temperature >= student_temperature:
             raise ValueError(
                 f'head.teacher_temperature={teacher_temperature} must be below '

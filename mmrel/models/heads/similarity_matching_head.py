@@ -1,13 +1,19 @@
 """SimMatch's instance branch: match similarities to the labeled bank."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmrel.models.utils.precision import full_precision
-from mmrel.models.utils.progress import run_position
 from mmrel.models.utils.pseudo_labels import aggregate, unfold
+from mmrel.models.utils.warmup import Warmup
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_at_least, check_positive, check_within
+
+_ONE_EPOCH = MappingProxyType(dict(epochs=1))
 
 
 @MODELS.register_module()
@@ -24,8 +30,7 @@ class SimilarityMatchingHead(BaseModule):
     During the warm-up the branch is off, because the bank is still random: the loss
     is 0 and the semantic target is p. The projector then gets no gradient and no
     weight decay, as in the authors' implementation. Distributed training therefore
-    needs ``model_wrapper_cfg.find_unused_parameters=True``. The warm-up follows the
-    Runner's iteration, which is in the checkpoint.
+    needs ``model_wrapper_cfg.find_unused_parameters=True``.
 
     Args:
         student_temperature (float): Defaults to 0.1.
@@ -33,17 +38,18 @@ class SimilarityMatchingHead(BaseModule):
         alpha (float): Weight of p in the semantic target; 1 disables aggregation.
             Defaults to 0.9.
         loss_weight (float): lambda_in. Defaults to 1.0.
-        warmup_epochs (float, optional): Length of the warm-up in epochs, may be
-            fractional. Defaults to None: 1, unless ``warmup_iters`` is given.
-        warmup_iters (int, optional): Its length in iterations, for iteration-based
-            runs: mmengine counts such a run as one epoch.
+        warmup (dict, optional): Length of the warm-up: ``epochs``, or ``iters`` for
+            iteration-based runs (:class:`.Warmup`). None: no warm-up. Defaults to one
+            epoch.
+        warmup_epochs (float, optional): Former name of ``warmup.epochs``.
+        warmup_iters (int, optional): Former name of ``warmup.iters``.
 
     Raises:
         ValueError: If a value is out of range, or both lengths are given.
     """
 
     # Warm-up lengths do not scale with the length of the run.
-    warmup_keys = ('warmup_epochs', 'warmup_iters')
+    warmup_keys = ('warmup.epochs', 'warmup.iters')
 
     def __init__(
         self,
@@ -51,51 +57,25 @@ class SimilarityMatchingHead(BaseModule):
         teacher_temperature: float = 0.1,
         alpha: float = 0.9,
         loss_weight: float = 1.0,
+        warmup: Mapping | None = _ONE_EPOCH,
         warmup_epochs: float | None = None,
         warmup_iters: int | None = None,
     ) -> None:
         super().__init__()
-        if student_temperature <= 0 or teacher_temperature <= 0:
-            raise ValueError(
-                f'instance_head.student_temperature={student_temperature} and '
-                f'instance_head.teacher_temperature={teacher_temperature} must be positive'
-            )
-        if not 0.0 <= alpha <= 1.0:
-            raise ValueError(f'instance_head.alpha={alpha} is outside [0, 1]; the papers use 0.9')
-        if warmup_epochs is not None and warmup_iters is not None:
-            raise ValueError(
-                f'instance_head.warmup_epochs={warmup_epochs} and instance_head.warmup_iters='
-                f'{warmup_iters} set the same length: give only one of them'
-            )
-        if warmup_epochs is None and warmup_iters is None:
-            warmup_epochs = 1.0
-        for key, value in (
-            ('loss_weight', loss_weight),
-            ('warmup_epochs', warmup_epochs),
-            ('warmup_iters', warmup_iters),
-        ):
-            if value is not None and value < 0:
-                raise ValueError(f'instance_head.{key}={value} must not be negative')
+        check_positive(
+            'instance_head',
+            student_temperature=student_temperature,
+            teacher_temperature=teacher_temperature,
+        )
+        check_within('[0, 1]', 'instance_head', 'the papers use 0.9', alpha=alpha)
+        check_at_least(0, 'instance_head', loss_weight=loss_weight)
+        self.warmup = Warmup.from_config(
+            'instance_head.warmup', warmup, epochs=warmup_epochs, iters=warmup_iters
+        )
         self.student_temperature = student_temperature
         self.teacher_temperature = teacher_temperature
         self.alpha = alpha
         self.loss_weight = loss_weight
-        self.warmup_epochs = warmup_epochs
-        self.warmup_iters = warmup_iters
-
-    def active(self) -> bool:
-        """Whether the warm-up is over.
-
-        Raises:
-            RuntimeError: If there is a warm-up and no Runner has set the
-                length of the run.
-        """
-        if self.warmup_iters:
-            return run_position('instance_head.warmup_iters')[0] >= self.warmup_iters
-        if not self.warmup_epochs:
-            return True
-        done, max_iters, max_epochs = run_position('instance_head.warmup_epochs')
-        return done * max_epochs >= self.warmup_epochs * max_iters
 
     @full_precision
     def targets(
@@ -114,7 +94,7 @@ class SimilarityMatchingHead(BaseModule):
             instance target (B, N), in at least float32. During the warm-up, p and
             None.
         """
-        if not self.active():
+        if not self.warmup.over():
             return semantic, None
         instance = F.softmax(teacher / self.teacher_temperature, dim=1)
         target = unfold(instance, semantic, labels)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmrel.models.utils.precision import full_precision
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_within
 
 
 @MODELS.register_module()
@@ -28,8 +29,7 @@ class SmoothCrossEntropy(BaseModule):
 
     def __init__(self, label_smoothing: float = 0.1, loss_weight: float = 1.0) -> None:
         super().__init__()
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f'loss.label_smoothing={label_smoothing} is outside [0, 1)')
+        check_within('[0, 1)', 'loss', label_smoothing=label_smoothing)
         self.label_smoothing, self.loss_weight = label_smoothing, loss_weight
 
     @full_precision

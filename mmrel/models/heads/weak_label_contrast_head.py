@@ -10,6 +10,7 @@ from mmrel.models.utils.graph import label_purity, weak_labels
 from mmrel.models.utils.precision import full_precision
 from mmrel.models.utils.similarity import logsumexp_similarity
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_positive
 
 
 @MODELS.register_module()
@@ -42,8 +43,7 @@ class WeakLabelContrastHead(BaseModule):
 
     def __init__(self, temperature: float = 0.1, all_rank_gradient: bool = False) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f'graph_head.temperature={temperature} must be positive')
+        check_positive('graph_head', temperature=temperature)
         self.temperature = temperature
         self.all_rank_gradient = all_rank_gradient
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from mmrel.models.utils.precision import full_precision
 from mmrel.registry import MODELS
+from mmrel.utils.checks import check_at_least
 
 
 @MODELS.register_module()
@@ -26,8 +27,7 @@ class WidthSimilarityLoss(BaseModule):
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
-        if loss_weight < 0:
-            raise ValueError(f'regulariser.loss_weight={loss_weight} must not be negative')
+        check_at_least(0, 'regulariser', loss_weight=loss_weight)
         self.loss_weight = loss_weight
 
     @full_precision

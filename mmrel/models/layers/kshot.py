@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from mmrel.utils.checks import check_at_least
+
 # Buffers of batch norms and their initial values.
 RUNNING_STATISTICS = dict(running_mean=0, running_var=1, num_batches_tracked=0)
 
@@ -49,8 +51,7 @@ class StackedLayer(nn.Module):
 
     def __init__(self, k: int, layer: nn.Module) -> None:
         super().__init__()
-        if k < 1:
-            raise ValueError(f'k={k} must be at least 1')
+        check_at_least(1, '', k=k)
         kind, reset = type(layer).__name__, 'reset_parameters'
         if not hasattr(layer, reset):
             raise TypeError(

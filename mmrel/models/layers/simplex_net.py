@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmrel.models.utils.precision import full_precision
+from mmrel.utils.checks import check_at_least
 
 
 class SimplexNet(nn.Module):
@@ -27,8 +28,7 @@ class SimplexNet(nn.Module):
         self, k: int, architecture_size: int, width_size: int = 0, hidden_channels: int = 100
     ) -> None:
         super().__init__()
-        if hidden_channels < 1:
-            raise ValueError(f'simplex_net.hidden_channels={hidden_channels} must be at least 1')
+        check_at_least(1, 'simplex_net', hidden_channels=hidden_channels)
         self.architecture = nn.Linear(architecture_size, hidden_channels)
         self.widths = nn.Linear(width_size, hidden_channels) if width_size else None
         self.out = nn.Linear(hidden_channels, k)

@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather
 from torch import Tensor
 
+from mmrel.models.utils.held_back import HeldBackUpdate
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
-
-from .waiting_write import WaitingWrite
+from mmrel.utils.checks import check_at_least
 
 
 @MODELS.register_module()
-class FeatureQueue(WaitingWrite):
+class FeatureQueue(HeldBackUpdate):
     """K past embeddings; each step's global batch replaces the oldest.
 
     The size need not be a multiple of the batch: writes wrap around. The buffers
@@ -36,9 +36,7 @@ class FeatureQueue(WaitingWrite):
 
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
-        for key, value in (('size', size), ('dim', dim)):
-            if value < 1:
-                raise ValueError(f'memory.{key}={value} must be at least 1')
+        check_at_least(1, 'memory', size=size, dim=dim)
         self.size = size
         self.dim = dim
         self.register_buffer('queue', F.normalize(torch.randn(dim, size), dim=0))
@@ -46,7 +44,7 @@ class FeatureQueue(WaitingWrite):
 
     def read(self) -> Tensor:
         """The memory, shape (D, K); columns are unit vectors. Do not modify it."""
-        self._flush()
+        self.catch_up()
         return self.queue
 
     @full_precision
@@ -72,16 +70,15 @@ class FeatureQueue(WaitingWrite):
         Raises:
             ValueError: If the global batch does not fit into the memory.
         """
-        self._flush()
         z = torch.cat(all_gather(at_least_float32(z.detach()).contiguous()))
         if len(z) > self.size:
             raise ValueError(
                 f'the global batch of {len(z)} is larger than the memory: set '
                 f'model.memory.size (now {self.size}) to at least {len(z)}'
             )
-        self._waiting = z
+        self.hold_back(z)
 
-    def _put(self, z: Tensor) -> None:
+    def _make(self, z: Tensor) -> None:
         # The host never reads the pointer, so this does not synchronize.
         slots = (self.pointer + torch.arange(len(z), device=z.device)) % self.size
         self.queue.index_copy_(1, slots, z.T.to(self.queue.dtype))

@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmrel.models.utils.gather import gather
+from mmrel.models.utils.held_back import HeldBackUpdate
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
-
-from .waiting_write import WaitingWrite
+from mmrel.utils.checks import check_at_least, check_within
 
 
 @MODELS.register_module()
-class LabeledBank(WaitingWrite):
+class LabeledBank(HeldBackUpdate):
     """Teacher embeddings of the labeled images, with their labels.
 
     The slot of an image is its index in the labeled set. The buffers ``bank``
@@ -44,13 +44,8 @@ class LabeledBank(WaitingWrite):
 
     def __init__(self, size: int, dim: int, momentum: float = 0.0) -> None:
         super().__init__()
-        for key, value in (('size', size), ('dim', dim)):
-            if value < 1:
-                raise ValueError(f'memory.{key}={value} must be at least 1')
-        if not 0.0 <= momentum < 1.0:
-            raise ValueError(
-                f'memory.momentum={momentum} is outside [0, 1): 0 replaces a slot, 0.7 averages'
-            )
+        check_at_least(1, 'memory', size=size, dim=dim)
+        check_within('[0, 1)', 'memory', '0 replaces a slot, 0.7 averages', momentum=momentum)
         self.size = size
         self.dim = dim
         self.momentum = momentum
@@ -59,7 +54,7 @@ class LabeledBank(WaitingWrite):
 
     def read(self) -> tuple[Tensor, Tensor]:
         """The memory: unit columns (D, N) and their labels (N,). Do not modify it."""
-        self._flush()
+        self.catch_up()
         return self.bank, self.labels
 
     @full_precision
@@ -93,10 +88,9 @@ class LabeledBank(WaitingWrite):
         """
         if index.device.type == 'cpu':
             self._check(index)
-        self._flush()
         index = index.to(z.device, non_blocking=True)
         z = at_least_float32(z.detach())
-        self._waiting = gather(z), gather(labels), gather(index)
+        self.hold_back(gather(z), gather(labels), gather(index))
 
     def _check(self, index: Tensor) -> None:
         outside = index[(index < 0) | (index >= self.size)]
@@ -106,8 +100,7 @@ class LabeledBank(WaitingWrite):
                 'model.memory.size to the number of labeled images'
             )
 
-    def _put(self, waiting: tuple[Tensor, Tensor, Tensor]) -> None:
-        z, labels, index = waiting
+    def _make(self, z: Tensor, labels: Tensor, index: Tensor) -> None:
         # Equal indices write equal values, so the order of writes does not matter.
         z = (index[:, None] == index).to(z.dtype) @ z
         z = F.normalize(z, dim=1).to(self.bank.dtype)

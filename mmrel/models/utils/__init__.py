@@ -8,7 +8,6 @@ from .graph import (
     connected_components,
     label_purity,
     nearest_neighbour,
-    similarity_components,
     weak_labels,
 )
 from .momentum_teacher import MomentumTeacher
@@ -23,6 +22,7 @@ from .shuffle import shuffle_batch, unshuffle_batch
 from .sides import SIDES
 from .similarity import logsumexp_similarity
 from .space_identity import SpaceIdentity
+from .warmup import Warmup
 
 __all__ = [
     'CpuSyncBatchNorm',
@@ -34,6 +34,7 @@ __all__ = [
     'SemiSupervisedDataPreprocessor',
     'SpaceIdentity',
     'SplitBatchNorm2d',
+    'Warmup',
     'aggregate',
     'at_least_float32',
     'attend',
@@ -51,7 +52,6 @@ __all__ = [
     'run_position',
     'scale_gradient',
     'shuffle_batch',
-    'similarity_components',
     'unfold',
     'unshuffle_batch',
     'weak_labels',

@@ -60,22 +60,25 @@ def network(model: nn.Module, teacher: bool = False) -> Any:
 
 
 def batch_features(
-    model: BaseModel, batch: dict, teacher: bool = False
-) -> tuple[Tensor, list[BaseDataElement]]:
-    """Pooled backbone features of one batch.
+    model: BaseModel, batch: dict, teachers: Sequence[bool] = (False,)
+) -> tuple[list[Tensor], list[BaseDataElement]]:
+    """Pooled backbone features of one batch, from one or more networks.
 
     Args:
         model (BaseModel): An unwrapped model with ``data_preprocessor`` and
             ``backbone``.
         batch (dict): A batch from a data loader.
-        teacher (bool): As for :func:`network`. Defaults to False.
+        teachers (Sequence[bool]): For each network, ``teacher`` of :func:`network`.
+            Defaults to only the student's.
 
     Returns:
-        tuple[Tensor, list[BaseDataElement]]: Features (B, C), and the
-        samples.
+        tuple[list[Tensor], list[BaseDataElement]]: Features (B, C) of each network, and
+        the samples.
     """
     data = model.data_preprocessor(batch, False)
-    features = pool_features(network(model, teacher).backbone(data['inputs']))
+    features = [
+        pool_features(network(model, teacher).backbone(data['inputs'])) for teacher in teachers
+    ]
     return features, data['data_samples']
 
 

@@ -64,22 +64,6 @@ def connected_components(neighbour: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def similarity_components(similarity: Tensor) -> Tensor:
-    """Components of the graph that links each sample to its most similar one.
-
-    Args:
-        similarity (Tensor): Pairwise similarities, (n, n); the diagonal is
-            ignored.
-
-    Returns:
-        Tensor: As from :func:`connected_components`, (n,).
-    """
-    others = similarity.detach().clone()
-    others.fill_diagonal_(-torch.inf)
-    return connected_components(others.argmax(1))
-
-
-@torch.no_grad()
 def weak_labels(rows: Tensor, columns: Tensor) -> Tensor:
     """WCL's weak labels: components of the global batch's neighbor graph.
 

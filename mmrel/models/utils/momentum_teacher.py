@@ -3,15 +3,17 @@
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mmrel.utils.checks import check_within
+
+from .held_back import HeldBackUpdate
 from .progress import run_position, step_begins, step_ends
 
 
-class MomentumTeacher(nn.Module):
+class MomentumTeacher(HeldBackUpdate):
     """A copy of the student's modules, updated as their moving average.
 
     :meth:`update` sets ``theta_teacher = m * theta_teacher + (1 - m) *
@@ -60,17 +62,11 @@ class MomentumTeacher(nn.Module):
         average_buffers: bool = False,
     ) -> None:
         super().__init__()
-        for key, value in (('momentum', momentum), ('end_momentum', end_momentum)):
-            if value is not None and not 0.0 <= value <= 1.0:
-                raise ValueError(
-                    f'teacher.{key}={value} is outside [0, 1]; the papers use 0.99 to 0.999'
-                )
+        advice = 'the papers use 0.99 to 0.999'
+        check_within('[0, 1]', 'teacher', advice, momentum=momentum, end_momentum=end_momentum)
         self.base_momentum = momentum
         self.end_momentum = end_momentum
         self.average_buffers = average_buffers
-        # A list: the student's modules must not become children of the teacher, and a deep
-        # copy of the model must refer to its own student.
-        self._due: list[tuple[Mapping[str, nn.Module], float]] = []
         for name, module in modules.items():
             self.add_module(name, copy.deepcopy(module))
         self.requires_grad_(False)
@@ -108,10 +104,9 @@ class MomentumTeacher(nn.Module):
             student (Mapping[str, nn.Module]): The modules given at construction.
         """
         if step_begins():
-            self._move(student, self.momentum())
+            self._make(student, self.momentum())
 
-    @torch.no_grad()
-    def _move(self, student: Mapping[str, nn.Module], momentum: float) -> None:
+    def _make(self, student: Mapping[str, nn.Module], momentum: float) -> None:
         pairs = self._pairs(student)
         moved = [pair for pair in pairs if pair[0].is_floating_point()]
         counts = [pair for pair in pairs if not pair[0].is_floating_point()]
@@ -127,24 +122,11 @@ class MomentumTeacher(nn.Module):
         """
         self.catch_up()
         if step_ends():
-            self._due.append((student, self.momentum()))
-
-    def catch_up(self) -> None:
-        """Make the scheduled update, if any."""
-        while self._due:
-            self._move(*self._due.pop())
+            self.hold_back(student, self.momentum())
 
     @torch.no_grad()
     def copy_from(self, student: Mapping[str, nn.Module]) -> None:
         """Copy the student's parameters and buffers (at the start of a run)."""
-        self._due.clear()
+        self._held = None
         for name, module in student.items():
             getattr(self, name).load_state_dict(module.state_dict())
-
-    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self.catch_up()
-        super()._save_to_state_dict(*args, **kwargs)
-
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self._due.clear()
-        super()._load_from_state_dict(*args, **kwargs)

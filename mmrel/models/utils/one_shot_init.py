@@ -5,6 +5,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmrel.registry import WEIGHT_INITIALIZERS
+from mmrel.utils.checks import check_at_least
 from mmrel.utils.state_dict import StateDictDifference, check_finite, weights_of
 
 
@@ -32,8 +33,7 @@ class OneShotInit:
                 'init_cfg.checkpoint is empty: give the trained supernet with K = 1, such as '
                 '--cfg-options model.init_cfg.checkpoint=work_dirs/.../epoch_120.pth'
             )
-        if noise < 0:
-            raise ValueError(f'init_cfg.noise={noise} must not be negative')
+        check_at_least(0, 'init_cfg', noise=noise)
         self.checkpoint, self.noise, self.seed = checkpoint, noise, seed
 
     @torch.no_grad()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmrel.spaces import Path, SearchSpace
+from mmrel.utils.checks import check_at_least
 
 
 class PathSampler(nn.Module):
@@ -28,8 +29,7 @@ class PathSampler(nn.Module):
 
     def __init__(self, space: SearchSpace, seed: int = 0) -> None:
         super().__init__()
-        if seed < 0:
-            raise ValueError(f'model.sampler.seed={seed} must not be negative')
+        check_at_least(0, 'model.sampler', seed=seed)
         self.space = space
         self.register_buffer('state', torch.tensor([seed, 0]))
         # The same two numbers on the host, to avoid reading the device.

@@ -28,9 +28,12 @@ def test_epochs_after_which_it_refreshes(interval: int, begin: int, expected: li
     assert found == expected
 
 
-@pytest.mark.parametrize(('interval', 'begin'), [(0, 1), (1, -1)])
-def test_config_errors(interval: int, begin: int) -> None:
-    with pytest.raises(ValueError, match=rf'interval={interval} .*begin={begin}'):
+@pytest.mark.parametrize(
+    ('interval', 'begin', 'message'),
+    [(0, 1, r'\.interval=0 must be at least 1'), (1, -1, r'\.begin=-1 must not be negative')],
+)
+def test_config_errors(interval: int, begin: int, message: str) -> None:
+    with pytest.raises(ValueError, match=f'^KNNMultiCropHook{message}'):
         KNNMultiCropHook(interval, begin)
 
 

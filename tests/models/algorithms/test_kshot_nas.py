@@ -24,7 +24,7 @@ SPACES = pytest.mark.parametrize('parts', [MOBILE, CELLS], ids=['mobile', 'cells
 
 def _build(family: dict, **changes) -> nn.Module:
     torch.manual_seed(0)
-    settings = dict(k=3, warmup_epochs=0, parts=4)
+    settings = dict(k=3, warmup=None, parts=4)
     return MODELS.build(dict(type='KShotNAS', **family, **{**settings, **changes}))
 
 
@@ -396,7 +396,7 @@ def test_logits_are_float32_under_autocast(parts: dict) -> None:
         (CELLS, dict(k=0), 'model.k=0'),
         (CELLS, dict(parts=0), 'model.parts=0'),
         (CELLS, dict(simplex_interval=0), 'model.simplex_interval=0'),
-        (CELLS, dict(warmup_epochs=-1), 'model.warmup_epochs=-1'),
+        (CELLS, dict(warmup=dict(epochs=-1)), 'model.warmup.epochs=-1'),
         (CELLS, dict(regulariser=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
     ],
@@ -408,16 +408,21 @@ def test_config_errors_come_when_the_model_is_built(
         _build(parts, **change)
 
 
+def test_the_former_key_of_the_warm_up_works() -> None:
+    assert _build(CELLS, warmup=dict(iters=3), warmup_epochs=2).warmup.epochs == 2
+
+
 def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
     model = _build(CELLS, parts=9)
     with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
         model.train_step(_batch(), _optimisers(model))
     # At the first step, not when the warm-up is over.
-    late, never = _build(CELLS, parts=9, warmup_epochs=3), _build(CELLS, warmup_epochs=5)
+    late = _build(CELLS, parts=9, warmup=dict(epochs=3))
+    never = _build(CELLS, warmup=dict(epochs=5))
     with at_iteration(0, 10, 5):
         with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
             late.train_step(_batch(), _optimisers(late))
-        with pytest.raises(ValueError, match=r'warmup_epochs=5 is not shorter than the run of 5'):
+        with pytest.raises(ValueError, match=r'warmup\.epochs=5 is not shorter than the run of 5'):
             never.train_step(_batch(), _optimisers(never))
     with pytest.raises(TypeError, match='KShotOptimWrapperConstructor'):
         model.train_step(_batch(), _optimisers(model)['weights'])

@@ -105,6 +105,25 @@ def test_without_a_predictor_the_total_is_the_blend(share: float) -> None:
     torch.testing.assert_close(losses['loss_main'], (1 - share) * relation['loss'])
 
 
+@pytest.mark.parametrize('predictor', [None, PREDICTOR])
+@pytest.mark.parametrize('iteration', [7, 20])
+def test_a_head_may_name_its_losses_and_log_more(iteration: int, predictor: dict | None) -> None:
+    config, views = dict(predictor=predictor, warmup=dict(WARMUP, transition='linear')), _views(0)
+    with at_iteration(iteration, 70, 10):
+        expected = _build(**config)(views, mode='loss')
+        model = _build(**config)
+        loss = model.head.loss
+        model.head.loss = lambda *relations: dict(
+            loss_a=loss(*relations)['loss'],
+            loss_b=loss(*relations)['loss'],
+            sharpness=torch.ones(3),
+        )
+        losses = model(views, mode='loss')
+    assert losses.keys() == {'loss_warmup', 'loss_main', 'sharpness'}
+    torch.testing.assert_close(losses['loss_main'], 2 * expected['loss_main'])
+    torch.testing.assert_close(losses['loss_warmup'], expected['loss_warmup'])
+
+
 def _steps(model: nn.Module) -> tuple[list[Tensor], dict[str, Tensor]]:
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     totals = []

@@ -30,7 +30,7 @@ def _config(norm: str = 'BN', eman: bool = False, **changes) -> dict:
             num_classes=5,
             head=dict(type='PseudoLabelHead', threshold=0.3, loss_weight=10.0),
             neck=dict(type='MLPNeck', hidden_channels=16, out_channels=8),
-            instance_head=dict(type='SimilarityMatchingHead', warmup_epochs=0, loss_weight=5.0),
+            instance_head=dict(type='SimilarityMatchingHead', warmup=None, loss_weight=5.0),
             memory=dict(type='LabeledBank', size=12, momentum=0.7),
             alignment=dict(type='DistributionAlignment', size=3),
             teacher=dict(momentum=0.9, average_buffers=eman),
@@ -98,7 +98,7 @@ def _train(model: nn.Module, batches: list[Batch]) -> dict:
     return dict(losses=torch.stack(found), **grads, **inner.state_dict())
 
 
-_WARMUP = dict(type='SimilarityMatchingHead', warmup_iters=1, loss_weight=5.0)
+_WARMUP = dict(type='SimilarityMatchingHead', warmup=dict(iters=1), loss_weight=5.0)
 
 
 def _on_rank(rank: int, eman: bool, steps: int) -> dict:

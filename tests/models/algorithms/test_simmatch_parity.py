@@ -32,7 +32,7 @@ def _build(case: dict) -> torch.nn.Module:
                 teacher_temperature=case['t_teacher'],
                 alpha=case['c_smooth'],
                 loss_weight=case['lambda_in'],
-                warmup_epochs=1,
+                warmup=dict(epochs=1),
             ),
             memory=dict(type='LabeledBank', size=size),
             alignment=alignment if case['distribution_alignment'] else None,

@@ -75,7 +75,7 @@ def test_supernet(file: Path, mmrel_scope: None) -> None:
     logits = {}
     for i, entry in enumerate(case['forward']):
         path = supernet_path(space, entry)
-        key = space.dumps(path)
+        key = json.dumps(path)
         if key not in logits:
             logits[key] = model.path_logits(image, path)
         _assert_logits(logits[key][sides[entry['side']]], entry, f'forward {i}, {entry["side"]}')

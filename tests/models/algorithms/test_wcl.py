@@ -123,7 +123,10 @@ def test_each_view_has_batch_statistics_of_its_own() -> None:
 
 
 def test_without_a_graph_there_are_instances_alone() -> None:
-    model = _build(graph_head=None).double()
+    config = _config()
+    del config['graph_head']
+    torch.manual_seed(0)
+    model = MODELS.build(config).double()
     assert not any('graph' in name for name in model.state_dict())
     losses = model(_views(), mode='loss')
     assert losses.keys() == {'loss_instance'}

@@ -26,11 +26,11 @@ def test_the_blend_falls_linearly() -> None:
 
 
 def test_an_iteration_based_run_is_one_epoch() -> None:
-    warmup = InfoNCEWarmup(0.25)
-    with at_iteration(24, 100, 1):
-        assert warmup.share() == 1
-    with at_iteration(25, 100, 1):
-        assert warmup.share() == 0
+    for warmup in (InfoNCEWarmup(0.25), InfoNCEWarmup(iters=25)):
+        with at_iteration(24, 100, 1):
+            assert warmup.share() == 1
+        with at_iteration(25, 100, 1):
+            assert warmup.share() == 0
 
 
 def test_no_epochs_need_no_runner_others_do() -> None:
@@ -43,6 +43,8 @@ def test_no_epochs_need_no_runner_others_do() -> None:
     ('arguments', 'message'),
     [
         (dict(epochs=-1), r'warmup\.epochs=-1'),
+        (dict(epochs=1, iters=7), r'warmup\.epochs=1 and warmup\.iters=7: give only one'),
+        (dict(), r'warmup\.epochs=None and warmup\.iters=None: give only one'),
         (dict(epochs=1, transition='step'), r"warmup\.transition='step'"),
         (dict(epochs=1, temperature=0), r'InfoNCEWarmup\.temperature=0'),
     ],

@@ -15,7 +15,7 @@ def _similarities(b: int = 5, n: int = 12, c: int = 4) -> tuple[torch.Tensor, ..
 
 
 def _head(**changes) -> SimilarityMatchingHead:
-    return SimilarityMatchingHead(**dict(dict(warmup_epochs=0), **changes))
+    return SimilarityMatchingHead(**dict(dict(warmup=None), **changes))
 
 
 def test_targets_and_loss_are_the_equations() -> None:
@@ -49,14 +49,14 @@ def test_a_uniform_semantic_label_leaves_the_instance_target() -> None:
 @pytest.mark.parametrize(
     ('length', 'iteration', 'epochs', 'active'),
     [
-        (dict(warmup_epochs=1), 9, 4, False),
-        (dict(warmup_epochs=1), 10, 4, True),
-        (dict(warmup_epochs=0.5), 4, 4, False),
-        (dict(warmup_epochs=0.5), 5, 4, True),
-        (dict(warmup_epochs=None), 9, 4, False),  # one epoch by default
-        (dict(warmup_epochs=None), 10, 4, True),
-        (dict(warmup_epochs=None, warmup_iters=7), 6, 1, False),
-        (dict(warmup_epochs=None, warmup_iters=7), 7, 1, True),
+        (dict(warmup=dict(epochs=1)), 9, 4, False),
+        (dict(warmup=dict(epochs=1)), 10, 4, True),
+        (dict(warmup=dict(epochs=0.5)), 4, 4, False),
+        (dict(warmup=dict(epochs=0.5)), 5, 4, True),
+        (dict(warmup_epochs=1, warmup_iters=None), 9, 4, False),  # before version 0.2
+        (dict(warmup_epochs=1, warmup_iters=None), 10, 4, True),
+        (dict(warmup=dict(iters=7)), 6, 1, False),
+        (dict(warmup=dict(iters=7)), 7, 1, True),
     ],
 )
 def test_in_the_warm_up_the_branch_is_off(
@@ -74,10 +74,14 @@ def test_in_the_warm_up_the_branch_is_off(
     assert loss.requires_grad == active  # no gradient, so no decay: not a gradient of 0
 
 
+def test_by_default_the_warm_up_lasts_one_epoch() -> None:
+    assert SimilarityMatchingHead().warmup.epochs == 1
+
+
 def test_a_warm_up_needs_the_length_of_the_run() -> None:
     _, teacher, p, labels = _similarities()
-    with pytest.raises(RuntimeError, match=r'instance_head\.warmup_epochs needs the length'):
-        _head(warmup_epochs=1).targets(teacher, p, labels)
+    with pytest.raises(RuntimeError, match=r'instance_head\.warmup\.epochs needs the length'):
+        _head(warmup=dict(epochs=1)).targets(teacher, p, labels)
 
 
 def test_a_bank_of_128k_slots_in_bf16_gives_finite_losses() -> None:
@@ -105,8 +109,8 @@ def test_a_bank_of_128k_slots_in_bf16_gives_finite_losses() -> None:
         (dict(teacher_temperature=-1), 'instance_head.teacher_temperature=-1'),
         (dict(alpha=1.1), 'instance_head.alpha=1.1'),
         (dict(loss_weight=-1), 'instance_head.loss_weight=-1'),
-        (dict(warmup_epochs=-1), 'instance_head.warmup_epochs=-1'),
-        (dict(warmup_epochs=1, warmup_iters=3), 'only one of them'),
+        (dict(warmup=dict(epochs=-1)), 'instance_head.warmup.epochs=-1'),
+        (dict(warmup=dict(epochs=1, iters=3)), 'only one of them'),
     ],
 )
 def test_config_errors(change: dict, message: str) -> None:

@@ -12,7 +12,6 @@ from mmrel.models.utils import (
     connected_components,
     label_purity,
     nearest_neighbour,
-    similarity_components,
     weak_labels,
 )
 from tests.distributed import run_ranks
@@ -75,17 +74,6 @@ def test_longest_ways_to_the_cycle() -> None:
             neighbour[0] = cycle - 1
             ours = connected_components(torch.from_numpy(neighbour))
             assert ours.eq(0).all(), (n, cycle)
-
-
-@pytest.mark.parametrize('n', [2, 3, 100, 701])
-def test_components_of_a_similarity_matrix(n: int) -> None:
-    vectors = np.random.default_rng(n).standard_normal((n, 4))
-    similarity = torch.from_numpy(vectors @ vectors.T)
-    before = similarity.clone()
-    ours = similarity_components(similarity)
-    np.testing.assert_array_equal(ours.numpy(), _scipy(_nearest(vectors)))
-    torch.testing.assert_close(similarity, before, rtol=0, atol=0)
-    assert ours.bincount().min() >= 2
 
 
 @pytest.mark.parametrize('block', [1, 7, 32, 1000])

@@ -1,0 +1,56 @@
+"""Range checks of arguments, with the errors that users see.
+
+Each function takes the numbers by keyword and skips those that are None. A message has
+the argument with its place in the config, its value and the valid range.
+"""
+
+
+def _name(place: str, key: str, value: float) -> str:
+    return f'{place}.{key}={value}'.removeprefix('.')
+
+
+def check_at_least(least: float, place: str, /, **values: float | None) -> None:
+    """Refuse numbers below a limit, and NaN.
+
+    Args:
+        least (float): The limit.
+        place (str): Where the arguments are set, such as 'model.memory'; may be empty.
+        **values (float, optional): The numbers.
+
+    Raises:
+        ValueError: If a number is below the limit.
+    """
+    text = 'must not be negative' if least == 0 else f'must be at least {least}'
+    for key, value in values.items():
+        if value is not None and not value >= least:
+            raise ValueError(f'{_name(place, key, value)} {text}')
+
+
+def check_positive(place: str, /, **values: float | None) -> None:
+    """Refuse numbers that are not above 0; see :func:`check_at_least`."""
+    for key, value in values.items():
+        if value is not None and not value > 0:
+            raise ValueError(f'{_name(place, key, value)} must be positive')
+
+
+def check_within(interval: str, place: str, advice: str = '', /, **values: float | None) -> None:
+    """Refuse numbers outside an interval, and NaN.
+
+    Args:
+        interval (str): Such as '[0, 1)': 0 is valid, 1 is not.
+        place (str): As for :func:`check_at_least`.
+        advice (str): Added to the message. Defaults to ''.
+        **values (float, optional): The numbers.
+
+    Raises:
+        ValueError: If a number is outside.
+    """
+    low, high = map(float, interval[1:-1].split(','))
+    for key, value in values.items():
+        if value is None:
+            continue
+        inside = low <= value <= high
+        inside &= (interval[0] == '[' or value != low) and (interval[-1] == ']' or value != high)
+        if not inside:
+            text = f'{_name(place, key, value)} is outside {interval}'
+            raise ValueError('; '.join(filter(None, (text, advice))))
