@@ -20,6 +20,7 @@ from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
 from mmrel.registry import DATASETS, MODELS
 from mmrel.utils.released import released_weights, zoo_entries, zoo_file
 from mmrel.utils.renamed import current_name
+from mmrel.utils.safe_loading import use_safe_loading
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
@@ -234,6 +235,7 @@ def get_model(
         >>> model.backbone.depth, model.training
         (50, False)
     """
+    use_safe_loading()  # models may load files by mmengine's initializer
     cfg = _config(model, cfg_options)
     if pretrained is True:
         pretrained = weights_of_config(cfg)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, cast
 
-from mmengine.runner.checkpoint import CheckpointLoader
-
 from mmrel.registry import MODELS
+from mmrel.utils.safe_loading import load_checkpoint
 
 from .num_classes import Holder, arrays_in, count_holder, count_in, set_count
 
@@ -60,7 +59,7 @@ def complete_numbers(
     def content() -> Any:
         if checkpoint is None:
             return {}
-        return CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent')
+        return load_checkpoint(checkpoint)
 
     @cache
     def data() -> DataNumbers:
