@@ -7,12 +7,12 @@ from mmrel.dependencies import check_dependencies, quiet_imports
 check_dependencies()
 quiet_imports()
 
-from mmrel.utils.checkpoint import use_safe_loading  # noqa: E402
+from mmrel.utils.safe_loading import use_safe_loading_on_import  # noqa: E402
 from mmrel.utils.setup_env import let_configs_name_mmrel  # noqa: E402
 
 from .version import __version__  # noqa: E402
 
-use_safe_loading()
+use_safe_loading_on_import()
 let_configs_name_mmrel()
 
 __all__ = ['__version__']

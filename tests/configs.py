@@ -7,8 +7,8 @@ from pathlib import Path
 from mmengine.config import Config
 from torch import nn
 
+from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
 from mmrel.models.utils.first_weights import NoFirstWeights
-from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS
 
 ROOT = Path(__file__).parents[1] / 'configs'
@@ -32,6 +32,6 @@ def build_model(cfg: Config) -> nn.Module:
     """A config's model, whole but for the values of its weights."""
     model = dict(cfg.model)
     model.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
-    complete_count(model, None, lambda: 10)  # where the folder decides
+    complete_numbers(model, None, lambda: DataNumbers(10, 40))  # where the folder decides
     with NoFirstWeights():
         return MODELS.build(model)

@@ -16,6 +16,7 @@ from mmengine.registry import FUNCTIONS
 
 from mmrel.datasets import EpochSampler, SemiSupervisedSampler
 from mmrel.engine import inner_dataset
+from mmrel.engine.loaders import batch_size_of
 from mmrel.engine.schedule import spans
 from mmrel.registry import (
     DATA_SAMPLERS,
@@ -72,7 +73,9 @@ def test_config_builds(path: Path, mmrel_scope: None) -> None:
     assert sampler in (EpochSampler, SemiSupervisedSampler)
     if sampler is SemiSupervisedSampler:
         batch = cfg.train_dataloader.sampler
-        assert cfg.train_dataloader.batch_size == batch.labeled_batch * (1 + batch.mu)
+        size = batch_size_of(cfg.train_dataloader)
+        assert size == batch.labeled_batch * (1 + batch.mu)
+        assert 'batch_size' not in cfg.train_dataloader
         assert batch.get('infinite', False) is not cfg.train_cfg.by_epoch
         assert cfg.model_wrapper_cfg.find_unused_parameters
         assert {'type': 'LabeledSetHook'} in [dict(hook) for hook in cfg.custom_hooks]
@@ -171,7 +174,9 @@ def test_published_settings_of_simmatch_on_imagenet(percent: int, labels: int) -
     )  # fmt: skip
     assert (model.alignment.size, model.teacher.momentum, model.memory.momentum) == (256, 0.999, 0)
     # The labels of our lists: the share of 1,281,167 images, rounded a class.
-    assert model.memory.size == 1000 * round(1281167 * percent / 100 / 1000) == 1000 * labels
+    assert round(1281167 * percent / 100 / 1000) == labels
+    split = cfg.train_dataloader.dataset.labeled.label_split
+    assert split.endswith(f'in1k_{percent}pct.txt')
 
 
 @pytest.mark.parametrize(
@@ -193,10 +198,11 @@ def test_published_settings_of_simmatch_on_cifar(classes: int, labels: int) -> N
     head, instance = model.head, model.instance_head
     assert (head.threshold, head.loss_weight, instance.loss_weight) == (0.95, 1.0, 1.0)
     assert model.alignment.size == (32 if classes == 10 else 256)
-    assert (model.memory.size, model.memory.momentum, model.num_classes) == (labels, 0.7, classes)
+    assert model.memory.momentum == 0.7
     assert (model.backbone.depth, model.backbone.widen_factor) == (28, width)
     split = cfg.train_dataloader.dataset.labeled.label_split
     assert split.endswith(f'cifar{classes}_{labels // classes}pc.txt')
+    assert cfg.train_dataloader.dataset.labeled.type == f'CIFAR{classes}'
 
 
 def test_published_settings_of_wcl() -> None:

@@ -10,7 +10,6 @@ model = dict(
             prefix='backbone.',
         )
     ),
-    memory=dict(size=250),
 )
 train_dataloader = dict(
     dataset=dict(

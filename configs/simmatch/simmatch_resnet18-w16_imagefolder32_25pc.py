@@ -1,6 +1,5 @@
 _base_ = ['simmatch_resnet18-w16_imagefolder32_4pc.py']
 
-model = dict(memory=dict(size=250))
 train_dataloader = dict(
     dataset=dict(labeled=dict(label_split='data/label_splits/imagefolder32_25pc.txt'))
 )

@@ -1,5 +1,4 @@
-# For 2 CPU cores and any folder of 32-px images: 4 labels per class. memory.size is the total
-# number of labels, here for 10 classes.
+# For 2 CPU cores and any folder of 32-px images: 4 labels per class.
 _base_ = [
     '../_base_/models/simmatch_wrn28.py',
     '../_base_/datasets/semi_32px.py',
@@ -16,18 +15,15 @@ model = dict(
         base_channels=16,
         norm_cfg=dict(type='BN'),
     ),
-    num_classes=None,  # taken from the labeled images
     # ImageNet's threshold and weights: in such a short run hardly any image passes CIFAR's 0.95.
     head=dict(threshold=0.7, loss_weight=10.0),
     instance_head=dict(loss_weight=5.0, warmup=dict(iters=None, epochs=1)),
-    memory=dict(size=40),
     # The run has a few thousand steps, so the teacher follows within hundreds of steps.
     teacher=dict(momentum=0.99),
 )
 train_dataloader = dict(
-    batch_size=80,
     num_workers=2,
-    sampler=dict(labeled_batch=16, mu=4),
+    sampler=dict(labeled_batch=16, mu=4),  # batches of 80
     # Your folders, one subfolder per class; labeled and unlabeled images may share a folder.
     dataset=dict(
         labeled=dict(

@@ -1,3 +1,4 @@
+# 13,000 labels: 13 per class.
 _base_ = [
     '../_base_/models/simmatch_resnet50.py',
     '../_base_/datasets/in1k_semi.py',
@@ -5,7 +6,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(memory=dict(size=13000))
 # Warm-up by iteration, then the cosine by epoch, as released.
 param_scheduler = [
     dict(type='LinearLR', start_factor=1e-4, begin=0, end=5, convert_to_iter_based=True),

@@ -5,7 +5,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(memory=dict(size=250))
 train_dataloader = dict(
     sampler=dict(infinite=True),
     dataset=dict(

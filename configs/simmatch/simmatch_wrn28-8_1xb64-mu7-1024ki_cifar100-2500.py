@@ -1,6 +1,5 @@
 _base_ = ['simmatch_wrn28-8_1xb64-mu7-1024ki_cifar100-400.py']
 
-model = dict(memory=dict(size=2500))
 train_dataloader = dict(
     dataset=dict(labeled=dict(label_split='data/label_splits/cifar100_25pc.txt'))
 )

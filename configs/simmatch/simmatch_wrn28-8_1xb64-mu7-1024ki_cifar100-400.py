@@ -7,9 +7,7 @@ _base_ = [
 
 model = dict(
     backbone=dict(widen_factor=8),
-    num_classes=100,
     neck=dict(hidden_channels=512),
-    memory=dict(size=400),
     alignment=dict(size=256),
 )
 train_dataloader = dict(

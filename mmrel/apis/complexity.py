@@ -13,8 +13,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmrel.engine import inner_dataset
+from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
 from mmrel.models.utils.first_weights import NoFirstWeights
-from mmrel.models.utils.num_classes import complete_count
 from mmrel.registry import MODELS, SEARCH_SPACES, TRANSFORMS
 from mmrel.spaces.space import Path as SpacePath
 from mmrel.spaces.space import SearchSpace
@@ -105,7 +105,8 @@ def complexity(cfg: Config) -> dict[str, int]:
         config evaluates on, and Parameters.
     """
     size, model = image_size(cfg), cfg.model.to_dict()
-    complete_count(model, None, lambda: 10)  # if the data would set it; heads are not counted
+    # Numbers that the data would set; heads and memories are not counted.
+    complete_numbers(model, None, lambda: DataNumbers(classes=10))
     with NoFirstWeights():
         if 'space' not in model:
             backbone = MODELS.build(model['backbone'])

@@ -11,6 +11,7 @@ from mmrel.engine.global_batch import RULES
 from mmrel.engine.runner import Runner
 from mmrel.engine.schedule import check_length_option
 from mmrel.utils.config_file import read_config
+from mmrel.utils.safe_loading import use_safe_loading
 
 from .config_check import check_config
 from .config_places import naming_places
@@ -60,6 +61,7 @@ def load_config(
         ValueError: If the file is not a valid config, or an option changes the run's length
             but the schedule does not follow.
     """
+    use_safe_loading()
     cfg = read_config(path)
     merge_options(cfg, cfg_options)
     check_length_option(cfg, cfg_options)

@@ -15,10 +15,12 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 
-from mmrel.models.utils.num_classes import complete_count
-from mmrel.registry import MODELS
+from mmrel.engine.plain_loader import inner_dataset
+from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
+from mmrel.registry import DATASETS, MODELS
 from mmrel.utils.released import released_weights, zoo_entries, zoo_file
 from mmrel.utils.renamed import current_name
+from mmrel.utils.safe_loading import use_safe_loading
 from mmrel.utils.weights import load_weights
 
 from .config import load_config, merge_options
@@ -157,6 +159,18 @@ def _start(model: BaseModel) -> None:
         model.init_weights()
 
 
+def _known_numbers(cfg: Config) -> DataNumbers | None:
+    """What the type of the training set says about it, without reading it.
+
+    CIFAR-10 has 10 classes, but a folder can have any number.
+    """
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset')
+    kind = inner_dataset(dataset).get('type') if isinstance(dataset, dict) else None
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    classes = (getattr(kind, 'METAINFO', None) or {}).get('classes')
+    return DataNumbers(classes=len(classes)) if classes else None
+
+
 def usable_device(device: str | torch.device) -> torch.device:
     """Check that tensors can be created on a device.
 
@@ -209,7 +223,8 @@ def get_model(
             its settings.
         ValueError: If the name is unknown (the message lists the closest names),
             there are no released weights, the device cannot be used, or the
-            config leaves out ``num_classes`` and the checkpoint has no classifier.
+            config leaves out ``num_classes``, the checkpoint has no classifier, and
+            the training set is a folder.
         FileNotFoundError: If the config or the checkpoint does not exist.
         RuntimeError: If the checkpoint does not match or would run code.
         OSError, ImportError: If released weights cannot be downloaded.
@@ -220,6 +235,7 @@ def get_model(
         >>> model.backbone.depth, model.training
         (50, False)
     """
+    use_safe_loading()  # models may load files by mmengine's initializer
     cfg = _config(model, cfg_options)
     if pretrained is True:
         pretrained = weights_of_config(cfg)
@@ -233,7 +249,12 @@ def get_model(
     if cfg.get('data_preprocessor') is not None:
         model_cfg.setdefault('data_preprocessor', copy.deepcopy(cfg.data_preprocessor))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmrel'):
-        complete_count(model_cfg, os.fspath(pretrained) if pretrained else None)
+        numbers = _known_numbers(cfg)
+        complete_numbers(
+            model_cfg,
+            os.fspath(pretrained) if pretrained else None,
+            None if numbers is None else lambda: numbers,
+        )
         with naming_places(cfg):
             built = MODELS.build(model_cfg)
         if pretrained:

@@ -107,8 +107,8 @@ class SemiSupervisedSampler(Sampler):
     (:class:`SampleIndex`), so an image that is used twice in an epoch gets different
     views.
 
-    The loader's ``batch_size`` must be :attr:`batch_size`, ``(1 + mu) * B``
-    (:class:`LabeledSetHook` checks it).
+    The loader's ``batch_size`` is ``(1 + mu) * B``. A config leaves it out:
+    :func:`mmrel.engine.loaders.build_dataloader` sets it with :meth:`batch_size_of`.
 
     Args:
         dataset (SemiSupervisedDataset): Filled in by the Runner.
@@ -153,6 +153,20 @@ class SemiSupervisedSampler(Sampler):
                     f'{labeled_batch}, mu {mu}), or set train_dataloader.sampler.'
                     'allow_repeats=True to allow an image several times in a batch'
                 )
+
+    @staticmethod
+    def batch_size_of(labeled_batch: int, mu: int, **_: Any) -> int:
+        """Images per batch on each rank, from the sampler's settings.
+
+        Args:
+            labeled_batch (int): B.
+            mu (int): Number of unlabeled images per labeled image.
+            **_: Other settings, which do not matter.
+
+        Returns:
+            int: ``(1 + mu) * B``.
+        """
+        return (1 + mu) * labeled_batch
 
     @property
     def batch_size(self) -> int:

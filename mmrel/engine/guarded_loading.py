@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 
 from mmrel.utils.checkpoint_content import file_name
 from mmrel.utils.mixin import Mixin
+from mmrel.utils.safe_loading import use_safe_loading
 from mmrel.utils.state_dict import check_finite, weights_of
 
 _POINTER = 'last_checkpoint'
@@ -85,6 +86,10 @@ class GuardedLoading(Mixin):
     """
 
     resuming = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        use_safe_loading()
+        super().__init__(*args, **kwargs)
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
         """Register the config's hooks and the guard."""

@@ -8,7 +8,8 @@ from mmengine.logging import MMLogger
 from torch import nn
 
 from mmrel.datasets.class_names import count_classes
-from mmrel.models.utils.num_classes import complete_count
+from mmrel.datasets.semi_supervised import SemiSupervisedDataset
+from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
 
 from .console import filter_console
 from .due_validation import DueValidation
@@ -50,20 +51,21 @@ class Runner(
         return logger
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
-        """Build the model. If left out, ``num_classes`` comes from checkpoint or data."""
+        """Build the model. Numbers that are left out come from checkpoint or data."""
         if isinstance(model, dict):
             checkpoint = self._load_from
             if checkpoint is None and self._resume:
                 checkpoint = read_pointer(self.work_dir)
-            number = complete_count(model, checkpoint, self._training_count)
-            if number is not None:
-                self.logger.info(f'the classifier has {number} classes')
+            numbers = complete_numbers(model, checkpoint, self._training_numbers)
+            if numbers:
+                found = ', '.join(f'{key}={number}' for key, number in numbers.items())
+                self.logger.info(f'from the checkpoint or the data: {found}')
                 # The config in the work dir can then be tested without the training set.
                 self.cfg.model = copy.deepcopy(model)
         return super().build_model(model)
 
-    def _training_count(self) -> int | None:
-        """Number of classes in the training set. Its loader is built now and used later."""
+    def _training_numbers(self) -> DataNumbers | None:
+        """Numbers of the training set. Its loader is built now and used later."""
         loader = self._train_dataloader
         if isinstance(loader, dict):
             loader = self._train_dataloader = self.build_dataloader(
@@ -71,7 +73,11 @@ class Runner(
                 seed=self.seed,
                 diff_rank_seed=self._randomness_cfg.get('diff_rank_seed', False),
             )
-        return None if loader is None else count_classes(loader.dataset)
+        if loader is None:
+            return None
+        dataset = loader.dataset
+        semi = isinstance(dataset, SemiSupervisedDataset)
+        return DataNumbers(count_classes(dataset), len(dataset.labeled) if semi else None)
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:
         """Register the config's hooks, and the checks that a config cannot drop."""

@@ -1,4 +1,5 @@
-from .checkpoint import load_checkpoint_file, use_safe_loading
+from .checkpoint import load_checkpoint_file
+from .safe_loading import use_safe_loading
 from .safetensors_file import save_safetensors
 from .setup_env import register_all_modules
 

@@ -1,7 +1,7 @@
 """Load checkpoints without ever running code that they contain.
 
-mmengine loads every file through ``CheckpointLoader``. This module registers mmrel's
-loader with it. Pickles are read by :mod:`.unpickler`, never by Python's or torch's
+mmengine loads every file through ``CheckpointLoader``; :mod:`.safe_loading` connects it to
+this module. Pickles are read by :mod:`.unpickler`, never by Python's or torch's
 unpickler, and .safetensors files by :mod:`.safetensors_file`. The metadata of both is
 checked by :mod:`.checkpoint_content`. See docs/security.md for what is allowed.
 """
@@ -18,12 +18,9 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import torch
-from mmengine.runner import checkpoint as mmengine_checkpoint
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from .checkpoint_content import clean_content
-from .download import cached_path, downloaded, main_process_first
 from .pickle_assembler import Assembler
 from .pickle_entries import DamagedContent, StorageEntry, UnsafeContent
 from .safetensors_file import ENDING, looks_like_safetensors, read_safetensors
@@ -265,70 +262,3 @@ def _moved(value: Tensor, map_location: Any) -> Tensor:
     storage = _located(value, 'cpu', map_location)
     whole = torch.empty(0, dtype=value.dtype, device=storage.device)
     return whole.set_(storage, 0, value.shape)  # type: ignore[call-overload]
-
-
-def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Load a local file safely, for ``CheckpointLoader``.
-
-    A missing path is looked up in the model zoo's index, because mmengine's hub passes an
-    entry's ``Weights`` unchanged, relative to the repository.
-    """
-    if not os.path.isabs(filename) and not os.path.exists(os.path.expanduser(filename)):
-        from .released import entry_of, zoo_file  # imports this module
-
-        if entry_of(filename) is not None:
-            filename = zoo_file(filename)
-    return load_checkpoint_file(filename, map_location)
-
-
-def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
-    """Download to the cache, once on the main process, and load safely.
-
-    If the URL is listed in the zoo's index as an authors' file, this loads the converted
-    weights.
-    """
-    from .released import entry_of, is_converted, released_weights  # imports this module
-
-    entry = entry_of(filename)
-    if entry is not None and is_converted(entry):
-        return load_checkpoint_file(released_weights(entry['Name']), map_location)
-    cached = cached_path(filename)
-
-    def fill() -> None:
-        if os.path.isfile(cached):
-            return
-        with downloaded(filename, cached, (entry or {}).get('SHA256')) as path:
-            load_checkpoint_file(path)  # keep unreadable files out of the cache
-            os.replace(path, cached)
-
-    main_process_first(fill)
-    try:
-        return load_checkpoint_file(cached, map_location)
-    except RuntimeError as error:
-        raise RuntimeError(f'{error}; delete the file to download {filename} again') from None
-
-
-def _load_from_zoo(filename: str, map_location: Any = None) -> Any:
-    from .released import load_from_zoo  # imports this module
-
-    return load_from_zoo(filename, map_location)
-
-
-def _safe_torch_load(file: Any, map_location: Any = None, **_: Any) -> Any:
-    return load_checkpoint_file(file, map_location)
-
-
-def use_safe_loading() -> None:
-    """Make every scheme of mmengine's ``CheckpointLoader`` load safely.
-
-    Called when mmrel is imported. ``mmrel://NAME`` is a model in the zoo. The named zoos
-    (``torchvision://``, ``openmmlab://``) resolve to a download and call ``load_from_http``. In
-    the forks the other schemes call ``_safe_torch_load``; in the originals they call
-    ``torch.load``, which is already restricted in the torch versions that mmrel requires.
-    """
-    register = CheckpointLoader.register_scheme
-    register(prefixes='', loader=load_from_local, force=True)
-    register(prefixes=['http://', 'https://'], loader=load_from_http, force=True)
-    register(prefixes='mmrel://', loader=_load_from_zoo, force=True)
-    mmengine_checkpoint.load_from_http = load_from_http
-    mmengine_checkpoint._safe_torch_load = _safe_torch_load

@@ -18,6 +18,7 @@ from mmengine.logging import MMLogger
 from mmrel.utils.errors import error_message, is_unexpected
 from mmrel.utils.files import write_atomically
 from mmrel.utils.option_values import TypedText
+from mmrel.utils.safe_loading import use_safe_loading
 
 _VALUES = (
     '. A value is a Python literal (3, None, "[1, 2]", "[dict(type=...)]") or a string, kept '
@@ -154,6 +155,7 @@ def run_command(main: Callable[[], None]) -> None:
     Raises:
         SystemExit: With status 1 after an error, 130 after Ctrl-C.
     """
+    use_safe_loading()
     try:
         main()
         sys.stdout.flush()

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 import yaml
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from .checkpoint import load_checkpoint_file
 from .download import (
@@ -21,6 +20,7 @@ from .download import (
 from .files import write_together
 from .official import METHODS, convert_checkpoint
 from .package import package_root
+from .safe_loading import load_checkpoint
 
 PREFIX = 'mmrel://'
 
@@ -162,4 +162,4 @@ def load_from_zoo(filename: str, map_location: Any = None) -> Any:
         Exception: As for :func:`released_weights`.
     """
     path = released_weights(filename.removeprefix(PREFIX))
-    return CheckpointLoader.load_checkpoint(path, map_location, logger='silent')
+    return load_checkpoint(path, map_location)

@@ -5,16 +5,21 @@ import importlib
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import init_default_scope as set_default_scope
 
+from .safe_loading import use_safe_loading
+
 _PARTS = ('datasets', 'engine', 'evaluation', 'models', 'search', 'spaces', 'visualization')
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:
     """Register all modules of mmrel, as in the other OpenMMLab packages.
 
+    mmengine's hub calls this before it loads weights, so it also makes loading safe.
+
     Args:
         init_default_scope (bool): Whether to make ``mmrel`` the default scope, where
             names without a scope are looked up first. Defaults to True.
     """
+    use_safe_loading()
     for part in _PARTS:
         importlib.import_module(f'mmrel.{part}')
     if init_default_scope:

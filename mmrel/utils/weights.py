@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.runner.checkpoint import CheckpointLoader
-
+from .safe_loading import load_checkpoint
 from .state_dict import (
     adapt_state_dict,
     check_finite,
@@ -37,7 +36,7 @@ def load_weights(model: Any, checkpoint: str) -> None:
             does not fit. The message lists the keys.
         ValueError: If the file is from another search space.
     """
-    content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent')
+    content = load_checkpoint(checkpoint)
     where = f'checkpoint {checkpoint!r}'
     state = weights_of(content, where)
     check_finite(state, where)

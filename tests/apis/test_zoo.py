@@ -14,7 +14,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmrel.apis import get_model, list_models, load_config
-from mmrel.models.utils.num_classes import complete_count
+from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
 from mmrel.registry import MODELS
 from mmrel.utils import released as released_module
 from mmrel.utils.publish import publish
@@ -79,12 +79,20 @@ def test_a_pattern_is_of_the_names_beginnings(pattern: str) -> None:
 def test_every_name_is_built(name: str) -> None:
     cfg = Config.fromfile(PATHS[name])
     with_count = copy.deepcopy(cfg)
-    complete_count(with_count.model, None, lambda: 10)  # where the folder decides
+    complete_numbers(with_count.model, None, lambda: DataNumbers(10))  # where the folder decides
     model = get_model(with_count)
     assert type(model).__name__ == cfg.model.type
     assert not any(module.training for module in model.modules())
     mean = torch.tensor(cfg.data_preprocessor.mean)
     torch.testing.assert_close(model.data_preprocessor.mean.flatten(), mean)
+
+
+def test_the_type_of_the_training_set_says_the_number_of_its_classes() -> None:
+    name = 'simmatch_wrn28-8_1xb64-mu7-1024ki_cifar100-400'
+    model = get_model(name, cfg_options={'model.backbone.widen_factor': 1})
+    assert model.num_classes == 100
+    with pytest.raises(ValueError, match=r'model\.num_classes is not set, and there is no check'):
+        get_model('simmatch_resnet18-w16_imagefolder32_4pc')
 
 
 def test_name_path_and_config_are_the_same(mmrel_scope: None) -> None:

@@ -6,10 +6,8 @@ model = dict(
     num_classes=3,
     head=dict(threshold=0.4),
     neck=dict(hidden_channels=16, out_channels=8),
-    memory=dict(size=12),
 )
 train_dataloader = dict(
-    batch_size=12,
     num_workers=1,
     sampler=dict(labeled_batch=4, mu=2),
 )

@@ -3,10 +3,11 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from mmrel.engine.loaders import build_dataloader, end_workers
+from mmrel.engine.loaders import batch_size_of, build_dataloader, end_workers
 
 
 def _config(**changes: object) -> dict:
@@ -53,3 +54,19 @@ def test_persistent_workers_end_when_a_run_does() -> None:
     assert list(loader) == first
     assert loader._iterator._workers[0].is_alive()
     end_workers()
+
+
+@pytest.mark.parametrize('open_', [dict(), dict(batch_size=None)])
+def test_a_sampler_that_composes_batches_sets_their_size(open_: dict) -> None:
+    sampler = dict(type='mmrel.SemiSupervisedSampler', labeled_batch=2, mu=3, infinite=True)
+    dataset = SimpleNamespace(labeled=range(4), unlabeled=range(9))
+    config = dict(dataset=dataset, sampler=sampler, **open_)
+    assert build_dataloader(config).batch_size == batch_size_of(config) == 2 * (1 + 3)
+    # A given size is kept; LabeledSetHook refuses a wrong one.
+    given = dict(config, batch_size=7)
+    assert build_dataloader(given).batch_size == batch_size_of(given) == 7
+
+
+def test_other_samplers_do_not() -> None:
+    assert batch_size_of(dict(sampler=dict(type='mmrel.EpochSampler', shuffle=True))) is None
+    assert batch_size_of(dict(sampler=[0, 1])) is None

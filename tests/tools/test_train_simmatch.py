@@ -56,8 +56,12 @@ def _lines(work_dir: Path) -> list[dict]:
 def _predicted(checkpoint: Path, images: Path) -> dict[str, float]:
     """Accuracy of both networks in percent, image by image, from the weights alone."""
     cfg = Config.fromfile(TINY_SIMMATCH)
-    model = MODELS.build(dict(cfg.model, data_preprocessor=cfg.data_preprocessor)).eval()
-    model.load_state_dict(load_checkpoint_file(checkpoint)['state_dict'])
+    content = load_checkpoint_file(checkpoint)['state_dict']
+    memory = dict(cfg.model.memory, size=len(content['memory.labels']))
+    model = MODELS.build(
+        dict(cfg.model, memory=memory, data_preprocessor=cfg.data_preprocessor)
+    ).eval()
+    model.load_state_dict(content)
     dataset = DATASETS.build(
         dict(
             type='ImageFolder', data_root=str(images), pipeline=cfg.val_dataloader.dataset.pipeline
@@ -185,12 +189,39 @@ def test_starts_from_a_ressl_checkpoint(images: Path, labels: Path, tmp_path: Pa
 def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: Path) -> None:
     run(
         'dist_train.sh', TINY_SIMMATCH, 2, '--work-dir', tmp_path, *_data(images, labels),
-        'train_dataloader.batch_size=6', 'train_dataloader.sampler.labeled_batch=2',
-        'model.backbone.norm_cfg.type=SyncBN', 'train_cfg.max_epochs=2',
+        'train_dataloader.sampler.labeled_batch=2', 'train_cfg.max_epochs=2',
+        'model.backbone.norm_cfg.type=SyncBN',
     )  # fmt: skip
     content = load_checkpoint_file(tmp_path / 'epoch_2.pth')
     assert content['meta']['iter'] == 2 * 48 // 8
     assert content['state_dict']['memory.labels'].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_numbers_left_out_and_given_train_the_same_network(
+    images: Path, labels: Path, trained: Path, tmp_path: Path
+) -> None:
+    call(
+        'train.py', TINY_SIMMATCH, '--work-dir', tmp_path, *_data(images, labels),
+        'model.memory.size=12', 'train_dataloader.batch_size=12',
+    )  # fmt: skip
+    given, open_ = (
+        load_checkpoint_file(w / 'epoch_4.pth')['state_dict'] for w in (tmp_path, trained)
+    )
+    assert open_['memory.bank'].shape == (8, 12)
+    torch.testing.assert_close(open_, given, rtol=0, atol=0)
+    # The config in the work dir has the size.
+    assert 'size' not in Config.fromfile(TINY_SIMMATCH).model.memory
+    assert Config.fromfile(trained / 'tiny_simmatch.py').model.memory.size == 12
+
+
+def test_a_checkpoint_is_tested_without_the_training_set(
+    images: Path, trained: Path, tmp_path: Path
+) -> None:
+    output = call(
+        'test.py', TINY_SIMMATCH, trained / 'epoch_4.pth', '--work-dir', tmp_path,
+        '--cfg-options', 'model.num_classes=None', f'val_dataloader.dataset.data_root={images}',
+    )  # fmt: skip
+    assert 'model.num_classes=3, model.memory.size=12' in output
 
 
 @pytest.mark.parametrize(

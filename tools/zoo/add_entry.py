@@ -41,6 +41,7 @@ from mmrel.apis.zoo_files import (
     shipped_state,
     write_shipped,
 )
+from mmrel.engine.loaders import batch_size_of
 from mmrel.utils import load_checkpoint_file
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.files import write_together
@@ -113,7 +114,7 @@ def _new_entry(cfg: Config, place: str, metafile: Path) -> dict[str, Any]:
     """A new entry for a config."""
     length = cfg.train_cfg.get('max_epochs')
     metadata = {} if length is None else {'Epochs': length}
-    metadata['Batch Size'] = cfg.train_dataloader.batch_size
+    metadata['Batch Size'] = batch_size_of(cfg.train_dataloader)
     collections = yaml.safe_load(metafile.read_text())['Collections']
     return {
         'Name': Path(place).stem,

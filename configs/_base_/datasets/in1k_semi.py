@@ -32,10 +32,10 @@ val_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=48,  # 8 labeled and 5 x 8 unlabeled images
     num_workers=8,
     persistent_workers=True,
     pin_memory=True,
+    # Batches of 8 labeled and 5 x 8 unlabeled images: 48.
     sampler=dict(type='SemiSupervisedSampler', labeled_batch=8, mu=5),
     collate_fn=dict(type='mmrel.semi_supervised_collate'),
     dataset=dict(

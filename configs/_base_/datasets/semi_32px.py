@@ -31,9 +31,9 @@ val_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=512,  # 64 labeled and 7 x 64 unlabeled images
     num_workers=4,
     persistent_workers=True,
+    # Batches of 64 labeled and 7 x 64 unlabeled images: 512.
     sampler=dict(type='SemiSupervisedSampler', labeled_batch=64, mu=7),
     collate_fn=dict(type='mmrel.semi_supervised_collate'),
     dataset=dict(

@@ -1,8 +1,8 @@
-# SimMatch on CIFAR: the settings for small images.
+# SimMatch on CIFAR: the settings for small images. num_classes and memory.size follow from the
+# labeled images.
 model = dict(
     type='SimMatch',
     backbone=dict(type='WideResNet', depth=28, widen_factor=2),
-    num_classes=10,
     head=dict(type='PseudoLabelHead', threshold=0.95, loss_weight=1.0),
     neck=dict(type='MLPNeck', hidden_channels=128, out_channels=128),
     instance_head=dict(
@@ -13,7 +13,7 @@ model = dict(
         loss_weight=1.0,
         warmup=dict(iters=1024),  # FixMatch counts 1024 iterations as an epoch
     ),
-    memory=dict(type='LabeledBank', momentum=0.7),  # set size to the number of labels
+    memory=dict(type='LabeledBank', momentum=0.7),
     alignment=dict(type='DistributionAlignment', size=32),
     teacher=dict(momentum=0.999),
 )

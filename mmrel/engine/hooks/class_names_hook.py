@@ -4,13 +4,13 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmrel.datasets.class_names import class_names, count_classes, match_classes, shorten
 from mmrel.engine.distributed import unwrap
 from mmrel.engine.plain_loader import read_with
 from mmrel.models.utils.num_classes import checkpoint_classes, model_count
 from mmrel.registry import DATASETS, HOOKS
+from mmrel.utils.safe_loading import load_checkpoint
 
 _CHECKPOINT, _TRAINING = 'the checkpoint', 'the training set'
 
@@ -91,7 +91,7 @@ class ClassNamesHook(Hook):
         config: Any = runner.cfg.get('model')
         init = config.get('init_cfg') if isinstance(config, dict) else None
         if self.loaded is None and isinstance(init, dict) and init.get('checkpoint'):
-            content = CheckpointLoader.load_checkpoint(init['checkpoint'], 'cpu', logger='silent')
+            content = load_checkpoint(init['checkpoint'])
             self.loaded = checkpoint_classes(content)
 
     def before_val(self, runner: Runner) -> None:

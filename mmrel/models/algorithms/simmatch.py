@@ -47,7 +47,8 @@ class SimMatch(BaseSelfSupervisor):
     Args:
         backbone (dict): The backbone's config.
         num_classes (int): C; the classifier is a linear layer on the pooled
-            features.
+            features. A config may leave it out, like ``memory.size``: mmrel's Runner
+            and ``get_model`` derive both from the checkpoint or the data.
         head (dict): Config of the semantic losses. Its loss takes the logits and
             labels of x, the logits of the strong views, their targets, and the
             true classes of u (or None), which are only logged.

@@ -27,7 +27,8 @@ class LabeledBank(HeldBackUpdate):
     gets the normalized mean of its embeddings, which does not depend on their order.
 
     Args:
-        size (int): N, the number of labeled images.
+        size (int): N, the number of labeled images. A config may leave it out:
+            mmrel's Runner and ``get_model`` derive it from the checkpoint or the data.
         dim (int): D, the width of an embedding (the neck's output width).
         momentum (float): Weight of the old slot in a write: the new slot is
             ``normalize(momentum * slot + (1 - momentum) * z)``, and 0 replaces
@@ -38,6 +39,9 @@ class LabeledBank(HeldBackUpdate):
         ValueError: If ``size`` or ``dim`` is below 1, or ``momentum`` is outside
             [0, 1).
     """
+
+    # A config may leave out `size`: see `complete_numbers`.
+    slot_per_labeled_image = True
 
     bank: Tensor
     labels: Tensor

@@ -25,9 +25,8 @@ class CpuSyncBatchNorm(_BatchNorm):
 
     torch implements synchronized statistics for accelerators only. This class uses
     two differentiable all-reduces: first of the sums, then of the squared
-    deviations, because ``E[x^2] - E[x]^2`` would lose precision in float32. On a
-    machine without accelerator ``SyncBN`` is registered as this class, so the same
-    config runs on both.
+    deviations, because ``E[x^2] - E[x]^2`` would lose precision in float32. A config
+    asks for ``SyncBN`` (:class:`SyncBatchNorm`), so that it runs on both.
 
     Args:
         num_features (int): C.
@@ -73,8 +72,24 @@ class CpuSyncBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance, factor)
 
 
-if get_device() == 'cpu':
-    MODELS.register_module(name='SyncBN', module=CpuSyncBatchNorm)
+@MODELS.register_module(name='SyncBN')
+class SyncBatchNorm(_BatchNorm):
+    """BN over the batches of all ranks, on the device that models run on.
+
+    Building one gives torch's ``SyncBatchNorm`` if there is an accelerator when the
+    model is built, otherwise :class:`CpuSyncBatchNorm`. torch's cannot be a base class:
+    torch's DDP rejects it on CPUs. In the scopes of mmdet and mmseg, ``SyncBN`` is still
+    mmcv's.
+
+    Args:
+        num_features (int): C.
+        **kwargs: As ``torch.nn.BatchNorm2d``.
+    """
+
+    def __new__(cls, num_features: int, **kwargs: Any) -> Any:
+        """Build the layer of the kind that the device needs."""
+        kind = CpuSyncBatchNorm if get_device() == 'cpu' else nn.SyncBatchNorm
+        return kind(num_features, **kwargs)
 
 
 @MODELS.register_module(name='SplitBN')

@@ -1,10 +1,9 @@
-"""The number of classes: where a config sets it, and how to derive it."""
+"""The number of classes: where a config and a checkpoint hold it."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmrel.registry import MODELS, SEARCH_SPACES
@@ -21,15 +20,24 @@ def _argument(registry: Any, part: Any) -> inspect.Parameter | None:
     return None if kind is None else inspect.signature(kind).parameters.get(_KEY)
 
 
-class _Holder(NamedTuple):
-    """The part of a model's config that holds ``num_classes``."""
+class Holder(NamedTuple):
+    """The part of a model's config that holds a number.
+
+    Attributes:
+        key (str): The number's key in the config.
+        part (dict): The part.
+        name (str): The number's name in the part.
+        has_default (bool): Whether the number has a default.
+    """
 
     key: str
     part: dict
+    name: str
     has_default: bool
 
 
-def _holder(model: Mapping) -> _Holder | None:
+def count_holder(model: Mapping) -> Holder | None:
+    """The part of a model's config that holds ``num_classes``; None without a classifier."""
     for prefix, registry, part in (
         ('model.space.', SEARCH_SPACES, model.get('space')),
         ('model.', MODELS, model),
@@ -38,7 +46,7 @@ def _holder(model: Mapping) -> _Holder | None:
         argument = _argument(registry, part)
         if argument is not None:
             default = argument.default not in (inspect.Parameter.empty, None)
-            return _Holder(f'{prefix}{_KEY}', cast(dict, part), default)
+            return Holder(f'{prefix}{_KEY}', cast(dict, part), _KEY, default)
     return None
 
 
@@ -50,7 +58,7 @@ def set_count(model: Mapping, number: int) -> None:
             too, if it mixes images or makes one-hot labels.
         number (int): Number of classes.
     """
-    holder = _holder(model)
+    holder = count_holder(model)
     if holder is None:
         return
     if holder.part.get(_KEY) is None:
@@ -80,7 +88,7 @@ def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
     meta = content.get('meta') if isinstance(content, Mapping) else None
     names = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
     names = names.get('classes') if isinstance(names, Mapping) else None
-    if not names or _count_in(content) is None:
+    if not names or count_in(content) is None:
         return None
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ValueError(
@@ -90,76 +98,33 @@ def checkpoint_classes(content: Any) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _count_in(content: Any) -> int | None:
-    """The length of the last bias of a checkpoint's classifier."""
+def arrays_in(content: Any) -> dict[str, Any]:
+    """The arrays of a checkpoint, without the prefix ``module.`` in their keys."""
     state = content.get('state_dict', content) if isinstance(content, Mapping) else {}
     if not isinstance(state, Mapping):
-        return None
-    found = [
-        value
+        return {}
+    return {
+        str(key).removeprefix('module.'): value
         for key, value in state.items()
-        if str(key).removeprefix('module.').startswith(_CLASSIFIERS)
-        and str(key).endswith('.bias')
-        and getattr(value, 'ndim', False)
-    ]
-    return int(found[-1].shape[-1]) if found else None
+        if getattr(value, 'ndim', False)
+    }
 
 
-def checkpoint_count(checkpoint: str) -> int | None:
-    """The number of classes of a checkpoint's classifier.
+def count_in(content: Any) -> int | None:
+    """The number of classes of a checkpoint's classifier: the length of its last bias.
 
     Args:
-        checkpoint (str): A path, or a URI that mmengine's ``CheckpointLoader``
-            supports.
+        content (Mapping): A checkpoint.
 
     Returns:
         int, optional: None if it has no classifier.
     """
-    return _count_in(CheckpointLoader.load_checkpoint(checkpoint, 'cpu', logger='silent'))
-
-
-def complete_count(
-    model: Mapping, checkpoint: str | None, of_data: Callable[[], int | None] | None = None
-) -> int | None:
-    """Derive ``num_classes`` in place if the config leaves it out.
-
-    It comes from the checkpoint to be loaded, otherwise from the training set.
-
-    Args:
-        model (Mapping): The model's config.
-        checkpoint (str, optional): The checkpoint to be loaded.
-        of_data (Callable, optional): Returns the number of classes of the training
-            set. Defaults to None: there is no training set.
-
-    Returns:
-        int, optional: The derived number; None if the config has it, or a default
-        applies.
-
-    Raises:
-        ValueError: If it cannot be derived; the message names the key.
-    """
-    holder = _holder(model)
-    if holder is None:
-        return None
-    if holder.part.get(_KEY) is not None:
-        set_count(model, holder.part[_KEY])  # the data preprocessor's
-        return None
-    number = checkpoint_count(checkpoint) if checkpoint else None
-    if number is None and of_data is not None:
-        number = of_data()
-    if number is None and _KEY not in holder.part and holder.has_default:
-        return None  # the default of a space
-    if number is None:
-        key = holder.key
-        where = (
-            f'{checkpoint!r} has no classifier' if checkpoint else 'there is no checkpoint'
-        ) + (' and the training set has no classes' if of_data else '')
-        raise ValueError(
-            f'{key} is not set, and {where}: set {key}=... to the number of your classes '
-            '(--cfg-options, or cfg_options in Python)'
-        )
-    set_count(model, number)
-    return number
+    found = [
+        value
+        for key, value in arrays_in(content).items()
+        if key.startswith(_CLASSIFIERS) and key.endswith('.bias')
+    ]
+    return int(found[-1].shape[-1]) if found else None
 
 
 def model_count(model: nn.Module) -> tuple[str, int] | None:

@@ -1,11 +1,11 @@
 """Initialize K weight dictionaries from a trained supernet with K = 1."""
 
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmrel.registry import WEIGHT_INITIALIZERS
 from mmrel.utils.checks import check_at_least
+from mmrel.utils.safe_loading import load_checkpoint
 from mmrel.utils.state_dict import StateDictDifference, check_finite, weights_of
 
 
@@ -45,7 +45,7 @@ class OneShotInit:
                 (such as for another K), or contains NaN.
             ValueError: If it belongs to another search space.
         """
-        content = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
+        content = load_checkpoint(self.checkpoint, logger='current')
         where = f'checkpoint {self.checkpoint!r}'
         given = weights_of(content, where)
         check_finite(given, where)

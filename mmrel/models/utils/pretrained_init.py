@@ -4,11 +4,11 @@ import logging
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmrel.registry import WEIGHT_INITIALIZERS
 from mmrel.utils.network_record import read_record
+from mmrel.utils.safe_loading import load_checkpoint
 from mmrel.utils.state_dict import adapt_state_dict, check_finite, compare_state_dict, weights_of
 
 from .pretrained_remedies import left_in_parts, other_settings, remedy
@@ -55,7 +55,7 @@ class PretrainedInit:
                 contains NaN, if a part of the module has more layers in the checkpoint, or
                 if the checkpoint records another network. The message says what to change.
         """
-        content = CheckpointLoader.load_checkpoint(self.checkpoint, self.map_location)
+        content = load_checkpoint(self.checkpoint, self.map_location, logger='current')
         everything = state = weights_of(content, f'checkpoint {self.checkpoint!r}')
         network = read_record(content.get('meta'))
         if self.prefix is not None:

@@ -1,8 +1,12 @@
+"""Batch norms over all ranks and over parts of a batch."""
+
 import pytest
 import torch
+from mmcv.cnn import build_norm_layer
+from mmengine.registry import DefaultScope
 from torch import nn
 
-from mmrel.models.utils import CpuSyncBatchNorm, SplitBatchNorm2d
+from mmrel.models.utils import CpuSyncBatchNorm, SplitBatchNorm2d, norm
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
 
@@ -90,3 +94,22 @@ def test_all_norms_share_a_backbones_keys(kind: str) -> None:
     nets[1].load_state_dict(nets[0].state_dict())
     wanted = dict(CpuSyncBN=CpuSyncBatchNorm, SplitBN=SplitBatchNorm2d, BN=nn.BatchNorm2d)[kind]
     assert type(nets[1].bn1) is wanted
+
+
+@pytest.mark.parametrize(
+    ('device', 'kind'), [('cpu', CpuSyncBatchNorm), ('cuda', nn.SyncBatchNorm)]
+)
+def test_sync_bn_is_chosen_when_a_model_is_built(
+    mmrel_scope: None, monkeypatch: pytest.MonkeyPatch, device: str, kind: type
+) -> None:
+    monkeypatch.setattr(norm, 'get_device', lambda: device)
+    name, layer = build_norm_layer(dict(type='SyncBN', eps=1e-3, requires_grad=False), 4, postfix=1)
+    assert (name, type(layer), layer.eps) == ('bn1', kind, 1e-3)
+    assert not layer.weight.requires_grad
+    assert type(MODELS.build(dict(type='SyncBN', num_features=4))) is kind
+
+
+def test_sync_bn_of_other_packages_is_theirs() -> None:
+    with DefaultScope.overwrite_default_scope('mmengine'):
+        _, layer = build_norm_layer(dict(type='SyncBN'), 4)
+    assert isinstance(layer, nn.SyncBatchNorm)

@@ -1,6 +1,4 @@
-"""Where the number of classes is set, and how it is derived."""
-
-from pathlib import Path
+"""Where a config, a checkpoint and a model hold the number of classes."""
 
 import pytest
 import torch
@@ -8,8 +6,7 @@ from torch import nn
 
 from mmrel.models.utils.num_classes import (
     checkpoint_classes,
-    checkpoint_count,
-    complete_count,
+    count_in,
     model_count,
     set_count,
 )
@@ -19,32 +16,7 @@ def _linear(**head) -> dict:
     return dict(type='LinearClassifier', head=dict(type='LinearClsHead', **head))
 
 
-MODELS_AND_KEYS = [
-    (_linear(), 'head'),
-    (_linear(num_classes=None), 'head'),
-    (dict(type='ImageClassifier', head=dict(type='mmpretrain.LinearClsHead')), 'head'),
-    (dict(type='SimMatch', head=dict(type='PseudoLabelHead')), None),
-    (dict(type='ViTAS', space=dict(type='ViTASSpace'), head=dict(type='SlicedLinearClsHead')),
-     'space'),
-    (dict(type='KShotNAS', space=dict(type='NASBench201Space')), 'space'),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(('model', 'part'), MODELS_AND_KEYS)
-def test_the_number_stands_where_the_classifier_reads_it(
-    mmrel_scope: None, model: dict, part: str | None
-) -> None:
-    assert complete_count(model, None, lambda: 7) == 7
-    assert (model[part] if part else model)['num_classes'] == 7
-    # Now it is set.
-    assert complete_count(model, None, lambda: 8) is None
-    assert (model[part] if part else model)['num_classes'] == 7
-
-
-def test_models_without_a_classifier_have_none(mmrel_scope: None) -> None:
-    model = dict(type='ReSSL', head=dict(type='RelationHead'))
-    assert complete_count(model, None, lambda: 7) is None
-    assert model == dict(type='ReSSL', head=dict(type='RelationHead'))
+def test_a_model_without_a_classifier_has_none() -> None:
     assert model_count(nn.Linear(2, 2)) is None
 
 
@@ -67,28 +39,11 @@ def test_a_preprocessor_that_mixes_images_gets_it_too(
     assert model['data_preprocessor'].get('num_classes') == expected
 
 
-def test_a_checkpoint_that_will_be_loaded_decides(mmrel_scope: None, tmp_path: Path) -> None:
-    path = str(tmp_path / 'a.pth')
-    state = {'module.head.fc.weight': torch.zeros(5, 2), 'module.head.fc.bias': torch.zeros(5)}
-    torch.save(dict(state_dict=state), path)
-    assert checkpoint_count(path) == 5
-    assert complete_count(_linear(), path, lambda: 7) == 5
-    # A checkpoint with only a backbone does not.
-    torch.save(dict(state_dict={'backbone.conv.bias': torch.zeros(9)}), path)
-    assert complete_count(_linear(), path, lambda: 7) == 7
-    with pytest.raises(ValueError, match=r"model\.head\.num_classes is not set, and '.*' has no"):
-        complete_count(_linear(), path)
-
-
-def test_without_anything_to_follow_the_key_is_named(mmrel_scope: None) -> None:
-    with pytest.raises(
-        ValueError, match=r'no checkpoint and the training set has no classes.*=\.\.\.'
-    ):
-        complete_count(_linear(), None, lambda: None)
-    # A space has a default number, but None asks for a derived one.
-    assert complete_count(dict(type='ViTAS', space=dict(type='ViTASSpace')), None) is None
-    with pytest.raises(ValueError, match=r'model\.space\.num_classes is not set'):
-        complete_count(dict(type='ViTAS', space=dict(type='ViTASSpace', num_classes=None)), None)
+def test_the_number_is_that_of_the_last_bias() -> None:
+    state = {'module.head.a.bias': torch.zeros(9), 'module.head.fc.bias': torch.zeros(5)}
+    assert count_in(dict(state_dict=state)) == count_in(state) == 5
+    for without in ({'backbone.bias': torch.zeros(9)}, {'head.bias': 3}, dict(state_dict=1), None):
+        assert count_in(without) is None
 
 
 @pytest.mark.parametrize('names', ['abc', {'a': 1}, [1, 2], ['a', None]])
