@@ -1,20 +1,34 @@
-"""Image files written by hand, as no library writes them."""
+"""Image files written by hand, as no library writes them, and how they are read."""
 
 import io
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from mmrel.datasets import LoadImage
+
+WHITE = (255, 255, 255)
 DRAW = np.random.default_rng(0)
 RGB = DRAW.integers(0, 256, (5, 7, 3), dtype=np.uint8)
 ALPHA = np.resize(np.array([0, 1, 64, 127, 128, 200, 254, 255], np.uint8), (5, 7))
+RGBA = np.dstack([RGB, ALPHA])
 GRAY = RGB[..., 0]
 # Around the places where round(v / 257) changes, and all of the range.
 DEEP = np.resize(np.array([0, 128, 129, 256, 257, 385, 386, 40000, 65406, 65407, 65535]), (5, 7))
+ROUNDED = (DEEP + 128) // 257  # round(v / 257); there are no ties, 257 is odd
 FLOATS = np.array([[-1.0, 0.0, 0.25], [0.5, 1.0, 7.0]], np.float32)
+
+
+def read(path: Path, content: bytes, **settings: Any) -> np.ndarray:
+    """The pixels of a file's content, as the pipelines read them."""
+    path.write_bytes(content)
+    image = LoadImage(**settings).transform(dict(img_path=str(path)))['img']
+    assert image.mode == 'RGB'
+    return np.asarray(image)
 
 
 def saved(image: Image.Image | np.ndarray, kind: str, **options: Any) -> bytes:

@@ -10,7 +10,7 @@ from mmrel.apis import get_model
 from mmrel.apis.config_check import check_config
 from mmrel.registry import MODELS
 from mmrel.utils.signatures import keywords
-from tests.commands import ROOT, TINY
+from tests.commands import ROOT
 from tests.configs import CONFIGS
 
 
@@ -49,21 +49,6 @@ def test_what_cannot_be_told_is_let_through() -> None:
                                                              any_key=1), head={}))  # fmt: skip
     _check(optim_wrapper=dict(constructor='KShotOptimWrapperConstructor', simplex_net={}))
     _check(custom_hooks=[dict(type='mmengine.EMAHook', ema_type='ExponentialMovingAverage')])
-
-
-def test_a_section_without_a_type_names_the_keys_of_its_class() -> None:
-    with pytest.raises(KeyError) as caught:
-        get_model(TINY, cfg_options={'model.teacher.momentun': 0.9})
-    assert str(caught.value).startswith(
-        'model.teacher.momentun is not a setting of MomentumTeacher; did you mean momentum'
-    )
-
-
-def test_a_missing_key_of_a_part_has_its_place() -> None:
-    cfg = Config.fromfile(TINY)
-    del cfg.model.neck.out_channels
-    with pytest.raises((TypeError, KeyError), match=r'model\.neck.*out_channels'):
-        get_model(cfg)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import torch
 
 from mmrel.apis import FeatureExtractor, get_model
 from mmrel.apis.extract import main
-from mmrel.apis.feature_files import check_paths
 from tests.commands import TINY, call, run
 
 EXTRACT = 'mmrel.apis.extract'
@@ -169,15 +168,6 @@ def test_command_without_pyarrow(images: Path, checkpoint: Path, tmp_path: Path)
         paths=[tmp_path],
     )  # fmt: skip
     assert _report(npy)[1] == '21'
-
-
-def test_paths_that_a_file_cannot_hold() -> None:
-    check_paths('f.parquet', ['a\nb.jpg', 'ä.jpg'])
-    check_paths('f.npy', ['a\udcff.jpg', 'ä.jpg'])
-    with pytest.raises(ValueError, match=r'line break: rename it, or write a \.parquet file'):
-        check_paths('f.npy', ['a.jpg', 'a\nb.jpg'])
-    with pytest.raises(ValueError, match=r'not UTF-8: rename it, or write a \.npy file'):
-        check_paths('f.parquet', ['a.jpg', 'a\udcff.jpg'])
 
 
 def test_command_and_extractor_take_extensions(

@@ -11,7 +11,6 @@ import torch
 
 from mmrel.apis import ImagePredictor, get_model
 from mmrel.apis.predict import main
-from mmrel.apis.table_files import write_table
 from tests.commands import TINY, TINY_LINEAR, call
 
 PREDICT = 'mmrel.apis.predict'
@@ -105,14 +104,3 @@ def test_a_model_without_a_classifier(images: Path, checkpoint: Path, tmp_path: 
         PREDICT, TINY, images, '--pretrained', checkpoint, '--out', tmp_path / 't.csv', fails=True
     )
     assert 'error: ReSSL has no classifier: train one' in output
-
-
-def test_tables_keep_odd_paths(tmp_path: Path) -> None:
-    names = ['a,"b".jpg', 'line\nbreak.jpg', 'ä.jpg', 'a\udcff.jpg']
-    write_table(str(tmp_path / 't.csv'), {'path': names, 'class': [1, 2, 3, 4]})
-    with (tmp_path / 't.csv').open(newline='', encoding='utf-8', errors='surrogateescape') as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ['path', 'class']
-    assert [row[0] for row in rows[1:]] == names
-    with pytest.raises(ValueError, match='columns must have equal lengths'):
-        write_table(str(tmp_path / 't.csv'), {'path': names, 'class': [1]})

@@ -64,19 +64,6 @@ def test_under_the_same_conditions_nothing_changes(
     assert ours['meta']['run'] == theirs['meta']['run']
 
 
-def test_what_a_checkpoint_says_of_its_run(unbroken: tuple[Watch, Path]) -> None:
-    run = load_checkpoint_file(unbroken[1] / 'epoch_1.pth')['meta']['run']
-    schedule = run.pop('schedule')
-    assert run.pop('mmrel_version')
-    assert run == dict(
-        by_epoch=True, max_epochs=4, max_iters=24, epoch_length=6, dataset_size=24, batch_size=4,
-        world_size=1, accumulative_counts=1, seed=3, optimizers={'': 'SGD'}, groups={'': [4]},
-        lr={'': 0.1},
-    )  # fmt: skip
-    assert [s['type'] for s in schedule['']] == ['CosineAnnealingLR']
-    assert schedule[''][0]['T_max'] == 24
-
-
 @pytest.mark.parametrize('schedule', [None, _WARM], ids=['cosine', 'warm-up by iteration'])
 @pytest.mark.parametrize('epochs', [8, 3])
 def test_another_length_is_that_run_at_the_same_place(

@@ -7,7 +7,6 @@ import torch
 
 from mmrel.engine.global_batch import GlobalBatch
 from mmrel.engine.runner import Runner
-from mmrel.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from tests.engine.toy_run import toy_runner
 
 _ADAM = dict(type='SGD', lr=0.1)
@@ -101,21 +100,6 @@ def test_accumulated_batches_move_the_weights_as_one(tmp_path: Path) -> None:
         ends.append([p.detach().clone() for p in runner.model.parameters()])
     for one, other in zip(*ends, strict=True):
         torch.testing.assert_close(one, other)
-
-
-def test_k_shot_refuses_accumulated_gradients(mmrel_scope: None) -> None:
-    simplex = dict(optimizer=_ADAM)
-    for change, key in (
-        (dict(accumulative_counts=2), r'wrapper\.accumulative_counts=2'),
-        (
-            dict(simplex_net=dict(simplex, accumulative_counts=3)),
-            r'wrapper\.simplex_net\.accumulative_counts=3',
-        ),
-    ):
-        cfg = {**dict(optimizer=_ADAM, simplex_net=simplex), **change}
-        kind = OPTIM_WRAPPER_CONSTRUCTORS.get('KShotOptimWrapperConstructor')
-        with pytest.raises(ValueError, match=key):
-            kind(cfg)
 
 
 def test_how_a_batch_reads() -> None:

@@ -65,39 +65,6 @@ def test_two_ranks_score_as_one() -> None:
         torch.testing.assert_close(torch.cat([p[str(k)] for p in parts]), alone[k])
 
 
-_NAN = torch.tensor([[float('nan')] * 8])
-
-
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        (dict(k=(0,)), 'k='),
-        (dict(k=()), 'k='),
-        (dict(k=(2.5,)), r'k=\(2\.5,\).*integers'),
-        (dict(temperature=0), 'temperature=0'),
-        (dict(temperature=math.nan), 'temperature=nan'),
-        (dict(num_classes=0), 'num_classes=0'),
-        (dict(num_classes=4), r'\d+ of the 70 bank_labels are not in 0 to 3'),
-        (dict(bank_labels=torch.full((70,), -1)), '70 of the 70 bank_labels are not in 0 to 4'),
-        (dict(bank_labels=torch.zeros(69).long()), r'bank_labels of shape \(69,\) .* the 70 feat'),
-        (dict(bank_labels=torch.zeros(70, 1).long()), r'bank_labels of shape \(70, 1\)'),
-        (dict(bank_labels=torch.zeros(70)), r'bank_labels are torch\.float32 but must be integers'),
-        (dict(bank_labels=torch.zeros(70).bool()), r'bank_labels are torch\.bool'),
-        (dict(queries=torch.randn(24, 7)), r'queries, \(24, 7\), and of the bank, \(70, 8\)'),
-        (dict(queries=torch.randn(8)), r'queries, \(8,\)'),
-        (dict(queries=_NAN), 'of 0 of 70 bank images and of 1 of 1 queries are not finite'),
-        (dict(bank=_NAN.repeat(70, 1)), 'of 70 of 70 bank images and of 0 of 24 queries are not'),
-        (dict(bank=torch.full((70, 8), 3e38)), '70 of 70 bank images'),  # longer than float32
-    ],
-)
-def test_what_would_give_a_wrong_score_is_refused(change: dict, message: str) -> None:
-    queries, bank, labels = _data()
-    arguments = dict(queries=queries, bank=bank, bank_labels=labels, num_classes=5)
-    with pytest.raises(ValueError, match=message) as error:
-        knn_scores(**dict(arguments, **change))
-    assert '\n' not in str(error.value)
-
-
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int16, torch.int32])
 def test_labels_of_every_integer_type(dtype: torch.dtype) -> None:
     queries, bank, labels = _data()
@@ -113,36 +80,6 @@ def test_a_vote_is_checked_and_places_without_neighbour_are_not_read() -> None:
         vote(torch.zeros(1, 2), torch.tensor([[0, 1]]), 1, 2, 0.1)
     with pytest.raises(ValueError, match=r'must both be \(Q, k\)'):
         vote(torch.zeros(1, 2), torch.zeros(1, 3).long(), 1, 2, 0.1)
-
-
-def _wrong_on_rank(rank: int) -> list[str]:
-    """The second rank's input is wrong; both must say so, and neither wait."""
-    said = []
-    for which in ('label', 'queries', 'empty'):
-        wrong = which if rank == 1 else ''
-        queries = torch.ones(3 if wrong == 'queries' else 2, 4)
-        bank, labels = torch.ones(5, 4), torch.zeros(5).long()
-        if wrong == 'label':
-            labels[2] = 9
-        elif wrong == 'empty':
-            bank, labels = bank[:0], labels[:0]
-        try:
-            said.append(str(knn_scores(queries, bank, labels, 3, (20,))[20].tolist()))
-        except ValueError as error:
-            said.append(str(error))
-    return said
-
-
-def test_all_ranks_refuse_what_one_has() -> None:
-    for label, queries, empty in run_ranks(_wrong_on_rank, 2):
-        assert label.startswith('1 of the 10 bank_labels are not in 0 to 2')
-        assert queries.startswith('the ranks have [2, 3] queries, but need the same number')
-        assert empty == '[[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]'  # a rank may have no part of the bank
-
-
-def test_empty_bank() -> None:
-    with pytest.raises(ValueError, match='bank is empty'):
-        knn_scores(torch.randn(2, 4), torch.randn(0, 4), torch.zeros(0).long(), 2)
 
 
 def _slow_neighbours(features: torch.Tensor, k: int) -> torch.Tensor:
@@ -186,19 +123,3 @@ def test_two_ranks_share_a_table(k: int) -> None:
 def test_too_few_images_for_a_table(k: int) -> None:
     with pytest.raises(ValueError, match=f'5 images cannot have k={k} neighbors'):
         neighbour_table(torch.randn(5, 2), torch.arange(5), 5, k)
-
-
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        (dict(rows=torch.tensor([0, 1, 2, 3, 9])), '1 rows are not in 0 to 4'),
-        (dict(rows=torch.tensor([0, 1, 2, 3, 3])), '2 images are missing or repeated'),
-        (dict(rows=torch.arange(4)), r'features \(5, 2\) and rows \(4,\)'),
-        (dict(rows=torch.arange(5.0)), r'rows are torch\.float32'),
-        (dict(features=torch.full((5, 2), torch.inf)), '5 of 5 images are not finite'),
-    ],
-)
-def test_a_table_of_other_images_is_refused(change: dict, message: str) -> None:
-    arguments = dict(features=torch.randn(5, 2), rows=torch.arange(5), total=5, k=2)
-    with pytest.raises(ValueError, match=message):
-        neighbour_table(**dict(arguments, **change))

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from mmrel.apis import FeatureExtractor, get_model, zoo_files
-from mmrel.apis.zoo_files import log_lines, read_metrics, shipped_state, write_shipped
+from mmrel.apis.zoo_files import log_lines, read_metrics
 from mmrel.utils import load_checkpoint_file
 from mmrel.visualization.curves import find_scalars, read_scalars
 from tests.commands import TINY, TINY_LINEAR, call, folders
@@ -196,49 +196,6 @@ def test_a_config_elsewhere_is_refused(root: Path, trained: Path) -> None:
     with pytest.raises(ValueError, match='must be below a folder with a metafile: configs/tiny'):
         call('zoo/add_entry.py', TINY, trained / 'epoch_2.pth', '--root', root,
              '--data', 'x', '--command', 'y')  # fmt: skip
-
-
-def test_what_is_too_large_is_halved_or_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state = {'backbone.w': torch.randn(1000), 'backbone.n': torch.tensor(2**40)}
-    path = tmp_path / 'x.safetensors'
-    monkeypatch.setattr(zoo_files, 'MAX_BYTES', 3000)
-    assert write_shipped(state, dict(epoch=1), path) == 'float16'
-    content = load_checkpoint_file(path)
-    assert content['meta'] == dict(epoch=1, dtype='float16')
-    assert content['state_dict']['backbone.n'] == 2**40
-    assert torch.equal(content['state_dict']['backbone.w'], state['backbone.w'].half())
-    with pytest.raises(RuntimeError, match='in float16 has NaN or infinite'):
-        write_shipped({'backbone.w': torch.full((1000,), 1e6)}, {}, path)
-    monkeypatch.setattr(zoo_files, 'MAX_BYTES', 1000)
-    with pytest.raises(ValueError, match='MB in float16, but the zoo ships at most'):
-        write_shipped(state, {}, path)
-
-
-def test_keys_are_renamed() -> None:
-    names = 'teacher.backbone.a', 'teacher.classifier.weight', 'backbone.a'
-    checkpoint = dict(state_dict={name: torch.tensor(float(i)) for i, name in enumerate(names)})
-    keys = {'teacher.backbone.': 'backbone.', 'teacher.classifier.': 'head.fc.'}
-    kept = shipped_state(checkpoint, keys)
-    assert kept == {'backbone.a': 0, 'head.fc.weight': 1}
-    assert shipped_state(checkpoint, {'': ''}) == checkpoint['state_dict']
-
-
-def test_metrics_are_named_and_checked(tmp_path: Path) -> None:
-    file = tmp_path / 'x.json'
-    content = {'knn20/top5': 90, 'knn20/top1': 61.2345, 'teacher/accuracy/top1': 3.0, 'map': 0.5}
-    file.write_text(json.dumps(content))
-    assert list(read_metrics(file).items()) == [
-        ('Top 1 Accuracy (k = 20)', 61.23),
-        ('Top 1 Accuracy (teacher)', 3.0),
-        ('Top 5 Accuracy (k = 20)', 90),
-        ('map', 0.5),
-    ]
-    for text in ('{}', '[1]', 'x', '{"a": NaN}', '{"a": "3"}'):
-        file.write_text(text)
-        with pytest.raises(ValueError, match=r'x\.json'):
-            read_metrics(file)
 
 
 def test_the_log_is_one_of_json_lines(trained: Path) -> None:

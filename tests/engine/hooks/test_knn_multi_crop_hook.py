@@ -2,10 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.config import Config
 
 from mmrel.engine import KNNMultiCropHook
-from mmrel.engine.plain_loader import plain_loader_config
 
 
 @pytest.mark.parametrize(
@@ -41,21 +39,3 @@ def test_a_checkpoint_that_is_only_loaded_leaves_the_table() -> None:
     hook = KNNMultiCropHook()
     checkpoint = dict(knn_multi_crop=dict(neighbours=torch.zeros(2, 1)))
     hook.after_load_checkpoint(SimpleNamespace(_resume=False), checkpoint)  # no dataset is read
-
-
-def test_the_training_set_is_read_inside_its_wrappers() -> None:
-    inner = dict(type='ImageFolder', data_root='a', pipeline=[dict(type='LoadImage')], indices=7)
-    cfg = Config(
-        dict(
-            train_dataloader=dict(
-                batch_size=4,
-                dataset=dict(type='KNNMultiCropDataset', dataset=inner, crop_pipeline=[]),
-            )
-        )
-    )
-    like = dict(batch_size=9, dataset=dict(type='Other', pipeline=['plain']), num_workers=3)
-    plain = plain_loader_config(cfg, like, dict(batch_size=5))
-    assert plain['dataset'] == dict(inner, pipeline=['plain'], test_mode=True)
-    assert (plain['batch_size'], plain['num_workers']) == (5, 3)
-    assert plain['sampler'] == dict(type='DefaultSampler', shuffle=False, round_up=False)
-    assert cfg.train_dataloader.dataset.dataset.pipeline == [dict(type='LoadImage')]

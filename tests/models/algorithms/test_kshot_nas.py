@@ -430,27 +430,6 @@ def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
         KShotOptimWrapperConstructor(dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1)))
 
 
-@SPACES
-def test_decay_of_norms_is_set_by_name(parts: dict) -> None:
-    sgd = dict(type='SGD', lr=0.1, weight_decay=1e-4)
-    cfg = dict(type='OptimWrapper', optimizer=sgd, simplex_net=dict(optimizer=sgd))
-    with pytest.raises(ValueError, match=r'norm_decay_mult has no effect on layers with K weights'):
-        KShotOptimWrapperConstructor(cfg, dict(norm_decay_mult=0))
-    model = _build(parts)
-    by_name = dict(custom_keys=dict(norm=dict(decay_mult=0)))
-    groups = KShotOptimWrapperConstructor(cfg, by_name)(model)['weights'].optimizer.param_groups
-    norms = {
-        id(parameter)
-        for module in model.modules()
-        if hasattr(module, 'running_mean')
-        for parameter in module.parameters()
-    }
-    assert norms
-    for group in groups:
-        for parameter in group['params']:
-            assert (group['weight_decay'] == 0) == (id(parameter) in norms)
-
-
 def test_another_space_is_refused() -> None:
     other = _build(dict(CELLS, space=dict(CELLS['space'], input_size=32)))
     with pytest.raises(ValueError, match='another search space'):
