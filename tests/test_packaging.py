@@ -14,7 +14,6 @@ import yaml
 from mmrel.apis import get_model, list_models
 from mmrel.apis.zoo_files import MAX_BYTES, MAX_TOTAL_BYTES
 from mmrel.utils.metafile import read_index
-from mmrel.utils.package import package_root
 from mmrel.version import __version__
 from tests.commands import ROOT, TINY, environment, folders
 from tests.images import make_folder
@@ -161,7 +160,3 @@ def test_installed_mmrel_trains_and_tests(unpacked: Path, images: Path, tmp_path
 def test_installed_tools_run(unpacked: Path, tmp_path: Path) -> None:
     tool = unpacked / 'mmrel' / '.mim' / 'tools' / 'model_converters' / 'publish_model.py'
     assert 'a training checkpoint' in _python(tmp_path, str(tool), '--help', path=unpacked)
-
-
-def test_checkout_is_used_as_it_is() -> None:
-    assert package_root() == ROOT

@@ -4,12 +4,9 @@ from typing import Any
 
 import pytest
 from mmengine.config import Config
-from mmengine.model import BaseModule
 
 from mmrel.apis import get_model
 from mmrel.apis.config_check import check_config
-from mmrel.registry import MODELS
-from mmrel.utils.signatures import keywords
 from tests.commands import ROOT
 from tests.configs import CONFIGS
 
@@ -61,43 +58,3 @@ def test_a_layer_that_is_not_registered_has_its_place(key: str, kind: str, near:
     message = rf'model\.backbone\.{key}\.type=\'{kind}\' is not a registered layer; .*{near}'
     with pytest.raises(KeyError, match=message):
         get_model(cfg)
-
-
-class _Base:
-    def __init__(self, a: int, b: int = 1) -> None: ...
-
-
-class _Forwards(_Base):
-    def __init__(self, c: int, **kwargs: int) -> None:
-        super().__init__(1, **kwargs)
-
-
-class _Uses(_Base):
-    def __init__(self, c: int, **kwargs: int) -> None:
-        super().__init__(**kwargs)
-        self.rest = kwargs
-
-
-class _Elsewhere(BaseModule):
-    def __init__(self, c: int = 0, **kwargs: int) -> None:
-        super().__init__()
-        self.rest = dict(**kwargs)
-
-
-class _Inherits(_Forwards):
-    pass
-
-
-def test_the_keywords_of_a_class_are_its_bases_too() -> None:
-    for target in (_Forwards, _Inherits):
-        found = keywords(target)
-        assert (found.names, found.required, found.closed) == (('c', 'a', 'b'), ('c',), True)
-    assert not keywords(_Uses).closed
-    assert not keywords(_Elsewhere).closed
-    assert not keywords(lambda **kwargs: kwargs).closed
-    assert keywords(lambda a, *, b=1: a).names == ('a', 'b')
-
-
-@pytest.mark.parametrize('name', ['ResNet', 'ResNet_CIFAR', 'LinearClsHead', 'CrossEntropyLoss'])
-def test_the_keywords_of_mmpretrains_classes_are_known(name: str) -> None:
-    assert keywords(MODELS.get(name)).closed

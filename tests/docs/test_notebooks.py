@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmrel.search.path_files import read_rows
+from mmrel.utils.json_lines import read_rows
 from mmrel.visualization import pareto_front
 from tests.commands import ROOT
 from tests.process_state import as_in_a_new_process

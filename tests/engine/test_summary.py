@@ -15,7 +15,7 @@ from torch.utils.data import ConcatDataset, IterableDataset
 from mmrel.apis import get_model
 from mmrel.datasets import ImageFolder
 from mmrel.engine.summary import _images, _joined, _times
-from mmrel.search.path_files import read_rows
+from mmrel.utils.json_lines import read_rows
 from tests.commands import (
     TINY,
     TINY_LINEAR,

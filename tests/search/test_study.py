@@ -9,35 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmrel.search.budget import Budget, draw_path, draw_paths
-from mmrel.search.settings import check_settings
+from mmrel.search.budget import draw_paths
 from mmrel.search.storage import open_storage
-from mmrel.search.study import SearchStudy, studies_with_paths
-from mmrel.search.worker import Worker
+from mmrel.search.study import studies_with_paths
 from tests.search.toy import PlainSpace, accuracy
-
-BUDGET = dict(cost=dict(type='PlainFLOPs'), min=200, max=300)
-
-
-def _study(where: Path | str, **settings: object) -> SearchStudy:
-    budget = Budget(**settings.pop('budget', BUDGET))
-    defaults = dict(space=PlainSpace(), identity=dict(checkpoint='a'), population=6, generations=5)
-    return SearchStudy(open_storage(str(where)), 'test', budget=budget, **{**defaults, **settings})
-
-
-def _work(study: SearchStudy, count: int = 10**6) -> list[int]:
-    """Score up to ``count`` paths. Returns the slots that this process scored."""
-    slots = []
-    while len(slots) < count and (claim := study.claim()) is not None:
-        assert study.tell(claim, accuracy(claim.path))
-        slots.append(claim.slot)
-    return slots
+from tests.search.toy_study import BUDGET, toy_study, work
 
 
 @pytest.mark.parametrize('url', ['{}/study.journal', 'sqlite:///{}/study.db'])
 def test_every_scored_path_is_new_and_inside_the_budget(tmp_path: Path, url: str) -> None:
-    study = _study(url.format(tmp_path))
-    assert _work(study) == list(range(30))
+    study = toy_study(url.format(tmp_path))
+    assert work(study) == list(range(30))
     rows = study.rows()
     assert [row['generation'] for row in rows] == [slot // 6 for slot in range(30)]
     assert len({row['key'] for row in rows}) == 30
@@ -51,8 +33,8 @@ def test_every_scored_path_is_new_and_inside_the_budget(tmp_path: Path, url: str
 
 @pytest.mark.parametrize('seed', [0, 1])
 def test_generations_get_better_than_random_paths(tmp_path: Path, seed: int) -> None:
-    study = _study(tmp_path / 's', population=20, generations=8, seed=seed)
-    _work(study)
+    study = toy_study(tmp_path / 's', population=20, generations=8, seed=seed)
+    work(study)
     draws = draw_paths(study.space, study.budget, 160, np.random.default_rng(seed))
     by_luck = sorted(map(accuracy, draws))
     last = [row['score'] for row in study.rows() if row['generation'] == 7]
@@ -61,35 +43,35 @@ def test_generations_get_better_than_random_paths(tmp_path: Path, seed: int) -> 
 
 
 def test_paths_follow_from_seed_and_scores_alone(tmp_path: Path) -> None:
-    whole = _study(tmp_path / 'whole')
-    _work(whole)
+    whole = toy_study(tmp_path / 'whole')
+    work(whole)
     parts = tmp_path / 'parts'
     done = []
     for count in (1, 3, 8, 10**6):  # reopened in the middle of generations
-        done += _work(_study(parts), count)
-    assert _study(parts).rows() == whole.rows()
-    other = _study(tmp_path / 'other', seed=1)
-    _work(other)
+        done += work(toy_study(parts), count)
+    assert toy_study(parts).rows() == whole.rows()
+    other = toy_study(tmp_path / 'other', seed=1)
+    work(other)
     assert [r['key'] for r in other.rows()] != [r['key'] for r in whole.rows()]
 
 
 def test_a_path_that_was_given_up_keeps_its_place(tmp_path: Path) -> None:
-    whole = _study(tmp_path / 'whole')
-    _work(whole)
-    study = _study(tmp_path / 'parts')
-    _work(study, 8)
+    whole = toy_study(tmp_path / 'whole')
+    work(whole)
+    study = toy_study(tmp_path / 'parts')
+    work(study, 8)
     claim = study.claim()
     study.release(claim)
     assert not study.tell(claim, 1.0), 'the score of an abandoned path must not count'
     again = study.claim()
     assert (again.slot, again.path) == (claim.slot, claim.path)
     assert study.tell(again, accuracy(again.path))
-    _work(study)
+    work(study)
     assert study.rows() == whole.rows()
 
 
 def _process(where: str, pause: float, slots: multiprocessing.Queue) -> None:
-    study = _study(where)
+    study = toy_study(where)
     while (claim := study.claim()) is not None:
         time.sleep(pause)
         assert study.tell(claim, accuracy(claim.path))
@@ -119,10 +101,10 @@ def test_three_processes_score_each_path_once(tmp_path: Path, url: str) -> None:
     assert slots.empty()
     assert sorted(slot for _, slot in scored) == list(range(30))
     assert len({pid for pid, _ in scored}) == 3
-    alone = _study(tmp_path / 'alone')
-    _work(alone)
+    alone = toy_study(tmp_path / 'alone')
+    work(alone)
     # The same paths, not only the same number.
-    assert _study(where).rows() == alone.rows()
+    assert toy_study(where).rows() == alone.rows()
 
 
 @pytest.mark.parametrize(
@@ -136,13 +118,13 @@ def test_a_killed_process_costs_its_path_alone(tmp_path: Path, url: str) -> None
         slots.get(timeout=600)
     os.kill(started[0].pid, signal.SIGKILL)
     started[0].join(600)
-    before = _study(where).rows()
+    before = toy_study(where).rows()
     assert len(before) in (8, 9, 10)
-    study = _study(where)
-    slots = _work(study)
+    study = toy_study(where)
+    slots = work(study)
     assert len(slots) == 30 - len(before), 'a scored path was scored again'
-    alone = _study(tmp_path / 'alone')
-    _work(alone)
+    alone = toy_study(tmp_path / 'alone')
+    work(alone)
     assert study.rows() == alone.rows()
     assert study.rows()[: len(before)] == before
 
@@ -150,10 +132,10 @@ def test_a_killed_process_costs_its_path_alone(tmp_path: Path, url: str) -> None
 def test_a_machine_that_falls_silent_loses_its_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = _study(tmp_path / 's'), _study(tmp_path / 's')
+    here, there = toy_study(tmp_path / 's'), toy_study(tmp_path / 's')
     there.worker.machine = 'elsewhere'
     lost = there.claim()
-    _work(here, 5)
+    work(here, 5)
     clock = [time.monotonic()]
     monkeypatch.setattr('mmrel.search.worker.time.monotonic', lambda: clock[0])
 
@@ -175,21 +157,21 @@ def test_a_machine_that_falls_silent_loses_its_path(
 
 def test_a_small_space_ends_the_search(tmp_path: Path) -> None:
     space = PlainSpace(layers=3, options=2)  # 8 paths, 4 more without the second block
-    study = _study(
+    study = toy_study(
         tmp_path / 's', space=space, population=5, generations=9,
         budget=dict(cost=dict(type='PlainFLOPs'), min=0, max=10**6),
     )  # fmt: skip
-    assert _work(study) == list(range(12))
+    assert work(study) == list(range(12))
     assert study.total == 12
-    assert _study(
+    assert toy_study(
         tmp_path / 's', space=space, population=5, generations=9,
         budget=dict(cost=dict(type='PlainFLOPs'), min=0, max=10**6),
     ).claim() is None  # fmt: skip
 
 
 def test_two_objectives_find_a_front(tmp_path: Path) -> None:
-    study = _study(tmp_path / 's', objectives=('accuracy', 'cost'), population=10, generations=8)
-    _work(study)
+    study = toy_study(tmp_path / 's', objectives=('accuracy', 'cost'), population=10, generations=8)
+    work(study)
     late = [row for row in study.rows() if row['generation'] >= 6]
     early = [row for row in study.rows() if row['generation'] == 0]
     # More accuracy for the cost, at both ends of the budget.
@@ -216,15 +198,15 @@ def test_two_objectives_find_a_front(tmp_path: Path) -> None:
     ],
 )
 def test_another_search_cannot_go_on(tmp_path: Path, settings: dict, message: str) -> None:
-    _work(_study(tmp_path / 's'), 2)
+    work(toy_study(tmp_path / 's'), 2)
     with pytest.raises(ValueError, match=message):
-        _study(tmp_path / 's', **settings)
+        toy_study(tmp_path / 's', **settings)
 
 
 def test_a_new_search_does_not_take_over_an_old_one(tmp_path: Path) -> None:
-    _work(_study(tmp_path / 's', fresh=True), 2)
+    work(toy_study(tmp_path / 's', fresh=True), 2)
     with pytest.raises(FileExistsError, match='--resume'):
-        _study(tmp_path / 's', fresh=True)
+        toy_study(tmp_path / 's', fresh=True)
 
 
 @pytest.mark.parametrize(
@@ -232,95 +214,25 @@ def test_a_new_search_does_not_take_over_an_old_one(tmp_path: Path) -> None:
     [
         (dict(population=1), 'population=1'),
         (dict(seed=-1), 'seed=-1 must not be negative'),
-        (dict(objectives=('cost',)), 'objectives='),
-        (dict(sampler=dict(crossover_prob=2)), 'crossover_prob=2'),
-        (dict(budget=dict(cost=dict(type='PlainFLOPs'))), 'set at least one'),
-        (dict(budget=dict(cost=dict(type='PlainFLOPs'), min=5, max=4)), 'min <= max'),
     ],
 )
 def test_wrong_settings(tmp_path: Path, settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        _study(tmp_path / 's', **settings)
+        toy_study(tmp_path / 's', **settings)
 
 
 def test_a_budget_that_no_path_meets(tmp_path: Path) -> None:
-    study = _study(
+    study = toy_study(
         tmp_path / 's', budget=dict(cost=dict(type='PlainFLOPs'), max=15, max_draws=5000)
     )
     with pytest.raises(ValueError, match=r'flops <= 15.* 5000 random paths cost from \d+ to \d+'):
         study.claim()
     # The study can still be used.
-    assert _work(_study(tmp_path / 's'), 3) == [0, 1, 2]
-
-
-def test_a_path_is_known_so_the_budget_can_be_met(tmp_path: Path) -> None:
-    """If a few draws find nothing new, the error does not say that no path meets the budget."""
-    budget = dict(cost=dict(type='PlainFLOPs'), min=200, max=300, max_draws=1)
-    generator = np.random.default_rng(0)
-    space = PlainSpace()
-    path = draw_paths(space, Budget(**BUDGET), 1, generator)[0]
-    few = Budget(**budget)
-    assert None in [draw_path(space, few, generator, [space.key(path)]) for _ in range(50)]
-
-    def draw_often() -> None:
-        for _ in range(50):
-            draw_path(space, few, generator)
-
-    with pytest.raises(ValueError, match='raise its max_draws'):
-        draw_often()
-
-
-@pytest.mark.parametrize(
-    'content', [b'SQLite format 3\0 and more', b'{"a": 1}', b'weights\nand more', b'{\n "a": 1}']
-)
-def test_a_file_that_is_no_journal_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / 'file'
-    path.write_bytes(content)
-    with pytest.raises(ConnectionError, match=r'not a valid Optuna journal.*sqlite:///FILE'):
-        open_storage(str(path))
-    assert path.read_bytes() == content
-
-
-@pytest.mark.skipif(not Path('/proc/self/stat').exists(), reason='needs /proc')
-def test_a_killed_process_that_nobody_asked_for_is_gone() -> None:
-    ready = multiprocessing.get_context('fork').Queue()
-
-    def sign() -> None:
-        ready.put(Worker().signature())
-        time.sleep(600)
-
-    process = multiprocessing.get_context('fork').Process(target=sign)
-    process.start()
-    signature, watcher = ready.get(timeout=60), Worker()
-    assert watcher.is_gone(signature) is False
-    os.kill(process.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while not watcher.is_gone(signature):  # it is a zombie: nothing has waited for it
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.join()
-
-
-class _Measured:
-    name = 'flops'
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-
-    def __call__(self, space: PlainSpace, indices: np.ndarray) -> np.ndarray:
-        return space.flops(indices) * self.batch_size
-
-
-def test_costs_of_one_name_must_be_the_same(tmp_path: Path) -> None:
-    budget = Budget(**BUDGET)
-    budget.cost = _Measured(1)
-    check_settings(6, 5, ('accuracy', 'cost'), budget, _Measured(1))
-    with pytest.raises(ValueError, match="are both 'flops', but with different settings"):
-        check_settings(6, 5, ('accuracy', 'cost'), budget, _Measured(32))
+    assert work(toy_study(tmp_path / 's'), 3) == [0, 1, 2]
 
 
 def test_studies_with_paths_are_named(tmp_path: Path) -> None:
-    _study(tmp_path / 's')
+    toy_study(tmp_path / 's')
     assert studies_with_paths(open_storage(str(tmp_path / 's'))) == []
-    _work(_study(tmp_path / 's'), 1)
+    work(toy_study(tmp_path / 's'), 1)
     assert studies_with_paths(open_storage(str(tmp_path / 's'))) == ['test']

@@ -3,7 +3,11 @@
 import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
+from mmrel.search.budget import draw_paths, path_costs
 from mmrel.spaces import Path, SearchSpace
+
+# A text that would run if it were taken for code.
+CODE = 'x\nimport os\nos.system("touch ran")'
 
 
 class PlainSpace(SearchSpace):
@@ -43,3 +47,14 @@ def accuracy(path: Path) -> float:
     absent = 1 if path['second'] == 'no' else None
     total = sum(w * v for i, (w, v) in enumerate(zip(widths, weights, strict=True)) if i != absent)
     return total / 4  # a percentage; exact in binary
+
+
+def scored_rows(n: int = 30) -> list[dict]:
+    """Rows of random paths, as a study has them."""
+    space = PlainSpace()
+    paths = draw_paths(space, None, n, np.random.default_rng(0))
+    return [
+        dict(slot=i, generation=i // 10, score=accuracy(path) / 7, **path_costs(space, path),
+             key=space.key(path), path=path)
+        for i, path in enumerate(paths)
+    ]  # fmt: skip

@@ -3,7 +3,6 @@
 import io
 import os
 import pickle
-import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,6 +12,16 @@ import numpy as np
 import torch
 
 from tests.utils.hostile_safetensors import hostile_safetensors
+from tests.utils.pickle_opcodes import (
+    array_pickle,
+    dict_pickle,
+    op_dtype,
+    op_global,
+    op_int,
+    op_text,
+    op_tuple,
+    tensor_pickle,
+)
 
 SENTINEL = 'MMREL_HOSTILE_RAN'
 _RUN = f'import os; os.environ[{SENTINEL!r}] = "1"'
@@ -48,62 +57,12 @@ def _zip(
     return buffer.getvalue()
 
 
-def _global(name: str) -> bytes:
-    module, _, name = name.rpartition('.')
-    return f'c{module}\n{name}\n'.encode()
-
-
-def _int(value: int) -> bytes:
-    raw = value.to_bytes((value.bit_length() + 8) // 8 or 1, 'little', signed=True)
-    return b'\x8a' + bytes([len(raw)]) + raw
-
-
-def _text(value: str) -> bytes:
-    return b'X' + struct.pack('<I', len(value.encode())) + value.encode()
-
-
-def _tuple(*parts: bytes) -> bytes:
-    return b'(' + b''.join(parts) + b't'
-
-
-def _dict(key: str, value: bytes) -> bytes:
-    return b'\x80\x02}' + _text(key) + value + b's.'
-
-
-def _tensor(size: tuple, stride: tuple, offset: int, numel: int, kind: str = 'Float') -> bytes:
-    """A pickle with a tensor of these sizes on a storage of ``numel`` elements."""
-    storage = (
-        _tuple(_text('storage'), _global(f'torch.{kind}Storage'), _text('0'), _text('cpu'),
-               _int(numel)) + b'Q'
-    )  # fmt: skip
-    ordered = _global('collections.OrderedDict') + b')R'
-    args = _tuple(
-        storage, _int(offset), _tuple(*map(_int, size)), _tuple(*map(_int, stride)), b'\x89',
-        ordered,
-    )  # fmt: skip
-    return _dict('state_dict', b'}' + _text('w') + _global('torch._utils._rebuild_tensor_v2')
-                 + args + b'Rs')  # fmt: skip
-
-
-def _array(dtype: bytes, shape: bytes, raw: bytes) -> bytes:
-    """A pickle with a NumPy array of these parts."""
-    core = 'numpy._core.multiarray._reconstruct'
-    made = _global(core) + _tuple(_global('numpy.ndarray'), _tuple(_int(0)), _text('b')) + b'R'
-    data = _global('_codecs.encode') + _tuple(_text(raw.decode('latin1')), _text('latin1')) + b'R'
-    return _dict('x', made + _tuple(_int(1), shape, dtype, b'\x89', data) + b'b')
-
-
-def _dtype(name: str, fields: bytes = b'N', order: str = '<') -> bytes:
-    state = _tuple(_int(3), _text(order), b'N', b'N', fields, _int(-1), _int(-1), _int(0))
-    return _global('numpy.dtype') + _tuple(_text(name), b'\x89', b'\x88') + b'R' + state + b'b'
-
-
 def _laughs(depth: int) -> bytes:
     """A list of two references to a list of two references ..."""
     ops = b']q\x00'
     for level in range(1, depth):
         ops += b']q' + bytes([level]) + b'(' + (b'h' + bytes([level - 1])) * 2 + b'e'
-    return _dict('meta', b'}' + _text('x') + b'(' + ops + b't' + b's')
+    return dict_pickle('meta', b'}' + op_text('x') + b'(' + ops + b't' + b's')
 
 
 def _key_bomb(depth: int) -> bytes:
@@ -126,7 +85,7 @@ def _with_record(good: bytes, name: str, value: bytes) -> bytes:
 
 def _bomb(size: int) -> bytes:
     """A small zip whose storage unpacks to ``size`` zeros."""
-    return _zip(_tensor((size // 4,), (1,), 0, size // 4), {'0': bytes(size)},
+    return _zip(tensor_pickle((size // 4,), (1,), 0, size // 4), {'0': bytes(size)},
                 zipfile.ZIP_DEFLATED)  # fmt: skip
 
 
@@ -148,8 +107,8 @@ def hostile_files(good: dict, folder: Path) -> dict[str, Path]:
         return _saved(dict(good, extra=_Call(function, *args, **kwargs)))
 
     def named(name: str, *args: str) -> bytes:
-        call = _global(name) + _tuple(*map(_text, args)) + b'R'
-        return _zip(_dict('state_dict', call))
+        call = op_global(name) + op_tuple(*map(op_text, args)) + b'R'
+        return _zip(dict_pickle('state_dict', call))
 
     def weights(value: object) -> bytes:
         return _saved(dict(good, state_dict={**state, first: value}))
@@ -192,54 +151,69 @@ def hostile_files(good: dict, folder: Path) -> dict[str, Path]:
         'numpy.load': named('numpy.load', 'x.npy'),
         'torch.hub': named('torch.hub.load', 'a/b', 'c'),
         'getattr chain': _zip(
-            _dict(
+            dict_pickle(
                 'x',
-                _global('builtins.getattr')
-                + _tuple(
-                    _global('mmengine.logging.history_buffer.HistoryBuffer'), _text('__init__')
+                op_global('builtins.getattr')
+                + op_tuple(
+                    op_global('mmengine.logging.history_buffer.HistoryBuffer'), op_text('__init__')
                 )
                 + b'R',
             )
         ),
-        'attributes of a list': _zip(_dict('x', b']}' + _text('append') + b'Nsb')),
+        'attributes of a list': _zip(dict_pickle('x', b']}' + op_text('append') + b'Nsb')),
         'an old instance': b'\x80\x02(i' + b'os\nsystem\n.',
         'TorchScript': _with_extra(whole, 'constants.pkl'),
         # Memory.
-        'array of objects': _zip(_array(_dtype('O8', order='|'), _tuple(_int(2)), b'A' * 16)),
+        'array of objects': _zip(
+            array_pickle(op_dtype('O8', order='|'), op_tuple(op_int(2)), b'A' * 16)
+        ),
         'float64 with fields of objects': _zip(
-            _array(
-                _dtype('f8', b'}' + _text('o') + _tuple(_dtype('O8', order='|'), _int(0)) + b's'),
-                _tuple(_int(1)),
+            array_pickle(
+                op_dtype(
+                    'f8',
+                    b'}' + op_text('o') + op_tuple(op_dtype('O8', order='|'), op_int(0)) + b's',
+                ),
+                op_tuple(op_int(1)),
                 b'A' * 8,
             )
         ),
-        'array of raw memory': _zip(_array(_dtype('V8', order='|'), _tuple(_int(1)), b'A' * 8)),
-        'array larger than its bytes': _zip(_array(_dtype('f8'), _tuple(_int(10**9)), b'A' * 8)),
-        'array of a negative size': _zip(_array(_dtype('f8'), _tuple(_int(-1)), b'A' * 8)),
-        'tensor beyond its storage': _zip(_tensor((10**6,), (1,), 0, 4), {'0': bytes(16)}),
-        'tensor at a far offset': _zip(_tensor((2,), (1,), 2**40, 4), {'0': bytes(16)}),
-        'negative offset': _zip(_tensor((2,), (1,), -8, 4), {'0': bytes(16)}),
-        'negative stride': _zip(_tensor((2, 2), (-1, 1), 0, 4), {'0': bytes(16)}),
-        'overflowing size': _zip(_tensor((2**62, 8), (1, 2**61), 0, 4), {'0': bytes(16)}),
-        'endless by stride 0': _zip(_tensor((2**40,), (0,), 0, 4), {'0': bytes(16)}),
-        'storage shorter than it says': _zip(_tensor((4,), (1,), 0, 4), {'0': bytes(8)}),
-        'storage that is missing': _zip(_tensor((4,), (1,), 0, 4)),
-        'quantised storage': _zip(_tensor((4,), (1,), 0, 4, 'QInt8'), {'0': bytes(4)}),
+        'array of raw memory': _zip(
+            array_pickle(op_dtype('V8', order='|'), op_tuple(op_int(1)), b'A' * 8)
+        ),
+        'array larger than its bytes': _zip(
+            array_pickle(op_dtype('f8'), op_tuple(op_int(10**9)), b'A' * 8)
+        ),
+        'array of a negative size': _zip(
+            array_pickle(op_dtype('f8'), op_tuple(op_int(-1)), b'A' * 8)
+        ),
+        'tensor beyond its storage': _zip(tensor_pickle((10**6,), (1,), 0, 4), {'0': bytes(16)}),
+        'tensor at a far offset': _zip(tensor_pickle((2,), (1,), 2**40, 4), {'0': bytes(16)}),
+        'negative offset': _zip(tensor_pickle((2,), (1,), -8, 4), {'0': bytes(16)}),
+        'negative stride': _zip(tensor_pickle((2, 2), (-1, 1), 0, 4), {'0': bytes(16)}),
+        'overflowing size': _zip(tensor_pickle((2**62, 8), (1, 2**61), 0, 4), {'0': bytes(16)}),
+        'endless by stride 0': _zip(tensor_pickle((2**40,), (0,), 0, 4), {'0': bytes(16)}),
+        'storage shorter than it says': _zip(tensor_pickle((4,), (1,), 0, 4), {'0': bytes(8)}),
+        'storage that is missing': _zip(tensor_pickle((4,), (1,), 0, 4)),
+        'quantised storage': _zip(tensor_pickle((4,), (1,), 0, 4, 'QInt8'), {'0': bytes(4)}),
         'sparse tensor': _saved(dict(good, extra=torch.eye(3).to_sparse())),
         'huge bytearray': _zip(
-            _dict('x', _global('builtins.bytearray') + _tuple(_int(2**45)) + b'R')
+            dict_pickle('x', op_global('builtins.bytearray') + op_tuple(op_int(2**45)) + b'R')
         ),
         'huge storage': _zip(
-            _dict('x', _global('torch.storage.UntypedStorage') + _tuple(_int(2**45)) + b'R')
+            dict_pickle(
+                'x', op_global('torch.storage.UntypedStorage') + op_tuple(op_int(2**45)) + b'R'
+            )
         ),
         'zip bomb': _bomb(3 * 10**7),
-        'pickle bomb': _zip(_dict('x', _text('a' * 3 * 10**7)), method=zipfile.ZIP_DEFLATED),
+        'pickle bomb': _zip(
+            dict_pickle('x', op_text('a' * 3 * 10**7)), method=zipfile.ZIP_DEFLATED
+        ),
         'billion laughs': _zip(_laughs(60)),
         'key with 2**60 parts': _zip(_key_bomb(60)),
         'deep nesting': _zip(
-            _dict('meta', b'}' + _text('x') + b']' * 10**4 + b'a' * (10**4 - 1) + b's')
+            dict_pickle('meta', b'}' + op_text('x') + b']' * 10**4 + b'a' * (10**4 - 1) + b's')
         ),
-        'contains itself': _zip(b'\x80\x02}q\x00' + _text('x') + b'h\x00s.'),
+        'contains itself': _zip(b'\x80\x02}q\x00' + op_text('x') + b'h\x00s.'),
         'memo beyond all memory': _zip(b'\x80\x02}r\xff\xff\xff\xff' + b'j\x01\x00\x00\x00.'),
         'text longer than the file': _zip(b'\x80\x02X\xff\xff\xff\xffabc'),
         # Damage.

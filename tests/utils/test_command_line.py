@@ -6,15 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from torch.utils.data import DataLoader, Dataset
 
 from mmrel.utils.command_line import ConfigOptions, run_command
-from mmrel.utils.errors import error_message
 from tests.commands import ROOT, environment
 
 
@@ -44,17 +41,6 @@ def test_a_word_without_key_and_value_is_refused(
     assert end.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert f'{word!r} is not KEY=VALUE' in last
-
-
-class _Broken(Dataset):
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __len__(self) -> int:
-        return 2
-
-    def __getitem__(self, index: int) -> Any:
-        raise self.error
 
 
 def _raise(error: BaseException) -> Callable[[], None]:
@@ -126,22 +112,6 @@ def test_a_fault_of_the_program_says_where_it_was(
     lines = _screen(_raise(error), capsys).splitlines()
     assert lines[0].startswith('Traceback')
     assert lines[-1] == first
-
-
-@pytest.mark.parametrize(
-    ('error', 'message'),
-    [
-        (FileNotFoundError(2, 'No such file or directory', 'a.png'),
-         "[Errno 2] No such file or directory: 'a.png'"),
-        (KeyError('no class called x'), 'no class called x'),
-        (ValueError('a.png is broken\nat the end'), 'a.png is broken\nat the end'),
-    ],
-)  # fmt: skip
-def test_an_error_in_a_worker_is_the_original_one(error: Exception, message: str) -> None:
-    with pytest.raises(type(error)) as caught:
-        next(iter(DataLoader(_Broken(error), num_workers=1)))
-    assert 'Traceback' in str(caught.value)
-    assert error_message(caught.value) == message
 
 
 def test_the_traceback_is_in_the_log_file(

@@ -14,7 +14,6 @@ from mmpretrain.models.backbones import ResNet
 from mmrel.registry import MODELS
 from mmrel.utils import load_checkpoint_file
 from mmrel.utils.network_record import network_record, read_record
-from mmrel.utils.option_values import TypedText
 from mmrel.utils.publish import TARGETS, publish
 from tests.commands import TINY, TINY_KSHOT, TINY_VITAS, call, folders
 
@@ -222,23 +221,3 @@ def test_a_training_records_its_network(images: Path, tmp_path: Path) -> None:
     assert (record['method'], record['input_size']) == ('ReSSL', 32)
     assert 'init_cfg' not in record['backbone']
     MODELS.build(dict(record['backbone'], type=f'mmrel.{record["backbone"]["type"]}'))
-
-
-def test_typed_values_are_recorded_as_plain_ones() -> None:
-    backbone = dict(type='ResNet', norm_cfg=dict(type=TypedText('SyncBN')), strides=(1, 2))
-    record = network_record(dict(model=dict(backbone=backbone)))['backbone']
-    assert record == dict(type='ResNet', norm_cfg=dict(type='SyncBN'), strides=[1, 2])
-    assert type(record['norm_cfg']['type']) is str
-
-
-@pytest.mark.parametrize(
-    'backbone',
-    [
-        dict(type="ResNet'); import os; ('", depth=18),
-        {'type': 'ResNet', 'depth=18)\nimport os\nx = (1': 18},
-        [1],
-    ],
-)
-def test_a_forged_record_is_not_printed(backbone: object) -> None:
-    network = dict(method='ReSSL', backbone=backbone, mean=['1)\nimport os'], input_size='x')
-    assert read_record(dict(network=network)) == dict(method='ReSSL')

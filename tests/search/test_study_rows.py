@@ -1,38 +1,20 @@
 """Rows that others wrote to a study are refused, or stay plain data."""
 
-import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
-from mmrel.search.budget import Budget
-from mmrel.search.path_files import read_paths
-from mmrel.search.retraining import retraining_config
-from mmrel.search.storage import open_storage
-from mmrel.search.study import SearchStudy
-from tests.search.toy import PlainSpace, accuracy
-
-_BUDGET = dict(cost=dict(type='PlainFLOPs'), min=200, max=300)
-_CODE = 'x\nimport os\nos.system("touch ran")'
-
-
-def _study(where: Path) -> SearchStudy:
-    return SearchStudy(
-        open_storage(str(where)), 'test', space=PlainSpace(), identity=dict(checkpoint='a'),
-        population=6, generations=5, budget=Budget(**_BUDGET),
-    )  # fmt: skip
+from tests.search.toy import CODE
+from tests.search.toy_study import toy_journal, toy_study
 
 
 @pytest.fixture(scope='module')
 def journal(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     """The rows of a study with one scored path and waiting ones."""
     file = tmp_path_factory.mktemp('study') / 's'
-    study = _study(file)
-    claim = study.claim()
-    study.tell(claim, accuracy(claim.path))
+    toy_journal(file)
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
@@ -92,15 +74,15 @@ def _distribution(rows: list[dict]) -> None:
         (_of_study('paths', -5), 'paths=-5'),
         (_of_study('paths', 31), 'paths=31'),
         (_of_study('paths', '3'), "paths='3'"),
-        (_attribute('slot', _CODE), 'slot='),
+        (_attribute('slot', CODE), 'slot='),
         (_attribute('slot', -1), 'slot=-1'),
         (_attribute('slot', 30), 'slot=30'),
         (_attribute('slot', True), 'slot=True'),
         (_attribute('generation', 3), 'generation=3'),
-        (_attribute('key', _CODE), 'key='),
+        (_attribute('key', CODE), 'key='),
         (_attribute('key', ['a']), 'key='),
         (_attribute('costs', 3), 'costs=3'),
-        (_attribute('costs', {_CODE: 1}), 'costs='),
+        (_attribute('costs', {CODE: 1}), 'costs='),
         (_cost(1), r'costs\.flops=1'),
         (_cost(float('nan')), r'costs\.flops=nan'),
         (_cost('1'), r"costs\.flops='1'"),
@@ -120,52 +102,11 @@ def test_hostile_rows_are_refused(
     change(rows)
     (tmp_path / 's').write_text(''.join(json.dumps(row) + '\n' for row in rows))
     with pytest.raises((ValueError, ConnectionError), match=message) as caught:
-        _study(tmp_path / 's')
+        toy_study(tmp_path / 's')
     assert str(caught.value).count('\n') <= 2
     assert not (tmp_path / 'ran').exists()
 
 
 def test_hostile_checks_let_an_honest_study_go_on(journal: list[dict], tmp_path: Path) -> None:
     (tmp_path / 's').write_text(''.join(json.dumps(row) + '\n' for row in journal))
-    assert len(_study(tmp_path / 's').rows()) == 1
-
-
-@pytest.mark.parametrize(
-    'line',
-    [
-        '{"op_code": 99, "study_id": 0}', '{"op_code": 4}', '{"op_code": "x"}', '[1]', '3',
-        '{"op_code": 4, "study_id": 0, "datetime_start": "x"}', '[' * 10**5,
-        '{"op_code": 4, "study_id": 0, "datetime_start": null, "params": {"a": 1}}',
-    ],
-)  # fmt: skip
-def test_hostile_journals_are_refused(journal: list[dict], tmp_path: Path, line: str) -> None:
-    rows = [json.dumps(row) for row in journal] + [line]
-    (tmp_path / 's').write_text('\n'.join(rows) + '\n')
-    with pytest.raises(ConnectionError, match='damaged') as caught:
-        _study(tmp_path / 's')
-    assert '\n' not in str(caught.value)
-
-
-@pytest.mark.parametrize('content', [b'\xff\xfe', b'[' * 10**5, b'[1]\n', b'{"path": 3}\n'])
-def test_hostile_files_of_paths_are_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / 'p.jsonl').write_bytes(content)
-    with pytest.raises(ValueError, match=r'p\.jsonl') as caught:
-        read_paths(str(tmp_path / 'p.jsonl'), PlainSpace())
-    assert '\n' not in str(caught.value)
-
-
-class _Space(PlainSpace):
-    def subnet(self, path: dict) -> dict:
-        return dict(type='X', name=path['second'])
-
-
-@pytest.mark.parametrize('text', [_CODE, 'x\rimport os', 'x\x0cimport os', 'x\u2028import os'])
-def test_hostile_remarks_stay_comments(tmp_path: Path, text: str) -> None:
-    base = tmp_path / "it's a base.py"
-    base.write_text('model = dict(type="Y")\n')
-    path = dict(second='yes', **{f'width{i}': 1 for i in range(6)})
-    config = retraining_config(_Space(), path, str(base), text)
-    names = [node.targets[0].id for node in ast.parse(config).body]
-    assert names == ['model']
-    (tmp_path / 'retrain.py').write_text(config)
-    assert Config.fromfile(tmp_path / 'retrain.py').model.type == 'X'
+    assert len(toy_study(tmp_path / 's').rows()) == 1
