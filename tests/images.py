@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def make_folder(root: Path, classes: int = 3, each: int = 8, px: int = 32) -> Path:
-    """Write random JPEGs, one sub-folder a class, each class with a colour of its own."""
+    """Write random JPEGs, one sub-folder a class, each class with a color of its own."""
     draw = np.random.default_rng(0)
     for c in range(classes):
         (root / f'class{c}').mkdir(parents=True)

@@ -235,7 +235,7 @@ def test_published_settings_of_wcl() -> None:
         ranges = (view.jitter.brightness, view.jitter.contrast, view.jitter.saturation)
         assert [high for _, high in ranges] == pytest.approx([1 + j for j in jitter[:3]])
         assert view.jitter.hue == (-jitter[3], jitter[3])
-        assert (view.jitter_prob, view.grey_prob, view.blur_prob) == (0.8, 0.2, 0.5)
+        assert (view.jitter_prob, view.gray_prob, view.blur_prob) == (0.8, 0.2, 0.5)
         assert view.blur_sigma == (0.1, 2.0)
     epochs = [read_config(p).train_cfg.max_epochs for p in sorted(root.glob('*resnet50*.py'))]
     assert sorted(epochs) == [100, 200, 800]

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     table.add_row('linear, after ReSSL', f'{accuracy:.1f}')
     console.rule(f'done in {time.monotonic() - start:.0f} s')
     console.print(table)
-    for name in ('curves', 'neighbours', 'tsne'):
+    for name in ('curves', 'neighbors', 'tsne'):
         console.print(str(pictures / f'{name}.png'), markup=False, soft_wrap=True)
 
 

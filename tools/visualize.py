@@ -26,7 +26,7 @@ from mmrel.visualization import (
     choose_queries,
     find_scalars,
     plot_curves,
-    plot_neighbours,
+    plot_neighbors,
     plot_tsne,
     read_scalars,
 )
@@ -153,10 +153,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             strict.backbone_alone = True
         data, classes = extract(cfg, args.max_images, args.unlabeled, args.teacher)
     queries = choose_queries(len(data.images) if data.labels is None else data.labels)
-    neighbours, tsne = out / 'neighbours.png', out / 'tsne.png'
-    plot_neighbours(data.images, data.features, data.labels, queries, neighbours, classes=classes)
+    neighbors, tsne = out / 'neighbors.png', out / 'tsne.png'
+    plot_neighbors(data.images, data.features, data.labels, queries, neighbors, classes=classes)
     plot_tsne(data.features, data.labels, classes, tsne)
-    print(f'wrote {neighbours}\nwrote {tsne}')
+    print(f'wrote {neighbors}\nwrote {tsne}')
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ train_dataloader = dict(
         dataset=dict(
             type='ImageFolder', data_root='data/train', pipeline={{_base_.train_pipeline}}
         ),
-        num_neighbours=4,
+        num_neighbors=4,
         num_crops=2,
         crop_pipeline=[
             dict(type='LoadImage'),

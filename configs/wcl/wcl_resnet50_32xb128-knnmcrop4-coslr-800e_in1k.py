@@ -12,7 +12,7 @@ train_dataloader = dict(
             split='train',
             pipeline={{_base_.train_pipeline}},
         ),
-        num_neighbours=4,
+        num_neighbors=4,
         num_crops=4,
         crop_pipeline=[
             dict(type='LoadImage'),

@@ -6,11 +6,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-BOXES = {  # name: (x, y, text, colour)
+BOXES = {  # name: (x, y, text, color)
     'files': (0.0, 2.0, 'images\nImageFolder, CIFAR10,\nDigits, ...', 'data'),
     'sampler': (0.0, 0.2, 'EpochSampler\nindex + seed + epoch', 'data'),
     'views': (2.6, 2.0, 'MultiView\nContrastiveView x V\nWeakView', 'data'),
-    'pre': (5.2, 2.0, 'data preprocessor\nnormalise, to device', 'data'),
+    'pre': (5.2, 2.0, 'data preprocessor\nnormalize, to device', 'data'),
     'student': (7.8, 3.3, 'student\nbackbone + neck', 'model'),
     'teacher': (7.8, 0.7, 'MomentumTeacher\nbackbone + neck', 'model'),
     'memory': (10.4, 2.0, 'FeatureQueue\nK past embeddings', 'memory'),

@@ -16,8 +16,7 @@ from mmrel.engine import inner_dataset
 from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
 from mmrel.models.utils.first_weights import NoFirstWeights
 from mmrel.registry import MODELS, SEARCH_SPACES, TRANSFORMS
-from mmrel.spaces.space import Path as SpacePath
-from mmrel.spaces.space import SearchSpace
+from mmrel.spaces.space import ArchPath, SearchSpace
 
 
 def size_pipeline(cfg: Config) -> list[dict]:
@@ -53,7 +52,7 @@ def image_size(cfg: Config) -> tuple[int, int]:
     return tuple(view.shape[-2:])
 
 
-def costliest(space: SearchSpace) -> SpacePath:
+def costliest(space: SearchSpace) -> ArchPath:
     """The path with the most FLOPs, found by changing one choice at a time."""
     sizes = [len(options) for options in space.choices.values()]
     best = np.array([[size - 1 for size in sizes]])

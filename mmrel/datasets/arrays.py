@@ -80,8 +80,8 @@ class Digits(_ArrayDataset):
         train, test = train_test_split(rows, test_size=0.2, random_state=0, stratify=labels)
         rows = np.sort(train if self.split == 'train' else test)
         # 8 x 8 pixels with 17 gray levels.
-        grey = (images[rows].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
-        large = [Image.fromarray(x).resize((32, 32), Image.Resampling.BICUBIC) for x in grey]
+        gray = (images[rows].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
+        large = [Image.fromarray(x).resize((32, 32), Image.Resampling.BICUBIC) for x in gray]
         rgb = np.repeat(np.stack([np.asarray(x) for x in large])[..., None], 3, axis=-1)
         return rgb, labels[rows]
 

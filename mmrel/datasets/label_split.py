@@ -22,7 +22,7 @@ from .class_names import follow_stated_order
 _TOOL = 'tools/dataset_converters/make_label_split.py'
 
 
-class LabelledImage(NamedTuple):
+class LabeledImage(NamedTuple):
     """A line of a list.
 
     Attributes:
@@ -36,14 +36,14 @@ class LabelledImage(NamedTuple):
     label: str
 
 
-def _describe(dataset: BaseDataset, info: dict, row: int) -> LabelledImage:
+def _describe(dataset: BaseDataset, info: dict, row: int) -> LabeledImage:
     """The line of a sample; an image without a class has index -1."""
     name = str(row)
     if 'img_path' in info:
         name = info['img_path'].removeprefix(dataset.img_prefix).lstrip('/')
     number = info.get('gt_label', -1)
     classes = dataset.CLASSES
-    return LabelledImage(name, number, classes[number] if classes and number >= 0 else str(number))
+    return LabeledImage(name, number, classes[number] if classes and number >= 0 else str(number))
 
 
 def draw_label_split(
@@ -51,7 +51,7 @@ def draw_label_split(
     percent: float | None = None,
     seed: int = 0,
     per_class: int | None = None,
-) -> list[LabelledImage]:
+) -> list[LabeledImage]:
     """Draw the same number of images from every class.
 
     The draw depends on the seed and the images' names, but not on the order in
@@ -67,7 +67,7 @@ def draw_label_split(
             per class.
 
     Returns:
-        list[LabelledImage]: Sorted by class, then name.
+        list[LabeledImage]: Sorted by class, then name.
 
     Raises:
         ValueError: If not exactly one of ``percent`` and ``per_class`` is
@@ -79,7 +79,7 @@ def draw_label_split(
     if percent is not None and not 0 < percent <= 100:
         raise ValueError(f'percent={percent} must be above 0 and at most 100')
     check_at_least(1, '', per_class=per_class)
-    classes: dict[int, list[LabelledImage]] = {}
+    classes: dict[int, list[LabeledImage]] = {}
     for row in range(len(dataset)):
         image = _describe(dataset, dataset.get_data_info(row), row)
         if image.number < 0:
@@ -103,11 +103,11 @@ def draw_label_split(
     return drawn
 
 
-def format_label_split(drawn: Sequence[LabelledImage], remark: str) -> str:
+def format_label_split(drawn: Sequence[LabeledImage], remark: str) -> str:
     """Format a list as text.
 
     Args:
-        drawn (Sequence[LabelledImage]): From :func:`draw_label_split`.
+        drawn (Sequence[LabeledImage]): From :func:`draw_label_split`.
         remark (str): A comment for the first line.
 
     Returns:
@@ -124,14 +124,14 @@ def format_label_split(drawn: Sequence[LabelledImage], remark: str) -> str:
     return '\n'.join([*head, *('\t'.join(map(str, image)) for image in drawn)]) + '\n'
 
 
-def read_label_split(path: str) -> dict[str, LabelledImage]:
+def read_label_split(path: str) -> dict[str, LabeledImage]:
     """Read a list.
 
     Args:
         path (str): The file.
 
     Returns:
-        dict[str, LabelledImage]: The lines by image name.
+        dict[str, LabeledImage]: The lines by image name.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -145,7 +145,7 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
         )
     with open(path, encoding='utf-8') as file:
         lines = file.read().split('\n')
-    split: dict[str, LabelledImage] = {}
+    split: dict[str, LabeledImage] = {}
     for place, line in enumerate(lines, 1):
         if not line or (line.startswith('#') and not split):
             continue
@@ -155,7 +155,7 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
                 f'{path}, line {place}: {line!r} must be an image, its class index and its class '
                 'name, separated by tabs'
             )
-        image = LabelledImage(parts[0], int(parts[1]), parts[2])
+        image = LabeledImage(parts[0], int(parts[1]), parts[2])
         if image.name in split:
             raise ValueError(f'{path}, line {place}: {image.name!r} is listed twice')
         split[image.name] = image
@@ -164,7 +164,7 @@ def read_label_split(path: str) -> dict[str, LabelledImage]:
     return split
 
 
-def _check_balance(path: str, split: dict[str, LabelledImage]) -> None:
+def _check_balance(path: str, split: dict[str, LabeledImage]) -> None:
     counts = Counter(image.number for image in split.values()).most_common()
     (most, high), (least, low) = counts[0], counts[-1]
     if high != low:
@@ -234,7 +234,7 @@ class LabelSplit(Mixin):
         return [info for info, image in pairs if (image.name in split) is kept]
 
     def _check(
-        self, path: str, split: dict[str, LabelledImage], found: dict[str, LabelledImage]
+        self, path: str, split: dict[str, LabeledImage], found: dict[str, LabeledImage]
     ) -> None:
         where = f'label split {path!r}'
         missing = [name for name in split if name not in found]

@@ -10,11 +10,13 @@ from torch.utils.data import Dataset
 
 from mmrel.registry import DATASETS
 from mmrel.utils.checks import check_at_least
+from mmrel.utils.renamed import former_arguments
 
 from .seeding import seeded_draws
 
 
 @DATASETS.register_module()
+@former_arguments(num_neighbours='num_neighbors')
 class KNNMultiCropDataset(Dataset):
     """Add crops of an image's nearest neighbors to each sample of a dataset.
 
@@ -32,7 +34,7 @@ class KNNMultiCropDataset(Dataset):
     Args:
         dataset (dict | BaseDataset): The wrapped dataset; its pipeline gives a list
             of views (``MultiView``).
-        num_neighbours (int): K.
+        num_neighbors (int): K.
         num_crops (int): Number of additional views per sample.
         crop_pipeline (list[dict]): Turns a sample into one packed view: load,
             crop (sets the size), pack.
@@ -43,20 +45,20 @@ class KNNMultiCropDataset(Dataset):
     """
 
     def __init__(
-        self, dataset: dict | BaseDataset, num_neighbours: int, num_crops: int, crop_pipeline: list
+        self, dataset: dict | BaseDataset, num_neighbors: int, num_crops: int, crop_pipeline: list
     ) -> None:
-        check_at_least(1, 'dataset', num_neighbours=num_neighbours, num_crops=num_crops)
+        check_at_least(1, 'dataset', num_neighbors=num_neighbors, num_crops=num_crops)
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.dataset.full_init()
-        if len(self) <= num_neighbours:
+        if len(self) <= num_neighbors:
             raise ValueError(
-                f'dataset.num_neighbours={num_neighbours} needs at least {num_neighbours + 1} '
+                f'dataset.num_neighbors={num_neighbors} needs at least {num_neighbors + 1} '
                 f'images, but the dataset has {len(self)}'
             )
         self.num_crops = num_crops
         self.crop_pipeline = Compose(crop_pipeline)
         own = torch.arange(len(self), dtype=torch.int32)[:, None]
-        self.neighbours = own.repeat(1, num_neighbours).share_memory_()
+        self.neighbors = own.repeat(1, num_neighbors).share_memory_()
 
     @property
     def metainfo(self) -> dict:
@@ -66,7 +68,7 @@ class KNNMultiCropDataset(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def set_neighbours(self, table: Tensor) -> None:
+    def set_neighbors(self, table: Tensor) -> None:
         """Replace the neighbors, also for running workers.
 
         Args:
@@ -75,14 +77,14 @@ class KNNMultiCropDataset(Dataset):
         Raises:
             ValueError: If the shape differs, or an index is out of range.
         """
-        if table.shape != self.neighbours.shape:
+        if table.shape != self.neighbors.shape:
             raise ValueError(
                 f'a neighbor table of shape {tuple(table.shape)} does not match '
-                f'{len(self)} images with num_neighbours={self.neighbours.shape[1]}'
+                f'{len(self)} images with num_neighbors={self.neighbors.shape[1]}'
             )
         if table.min() < 0 or table.max() >= len(self):
             raise ValueError(f'the neighbor table has indices outside 0 to {len(self) - 1}')
-        self.neighbours.copy_(table)
+        self.neighbors.copy_(table)
 
     def __getitem__(self, idx: int) -> Any:
         with seeded_draws(idx):
@@ -93,9 +95,9 @@ class KNNMultiCropDataset(Dataset):
                     'KNNMultiCropDataset needs a list of views, but its dataset gives a single '
                     'one: use MultiView in dataset.dataset.pipeline'
                 )
-            choice = torch.randperm(self.neighbours.shape[1])
+            choice = torch.randperm(self.neighbors.shape[1])
             for i in range(self.num_crops):
-                neighbour = int(self.neighbours[int(idx), choice[i % len(choice)]])
-                crop = self.crop_pipeline(self.dataset.get_data_info(neighbour))
+                neighbor = int(self.neighbors[int(idx), choice[i % len(choice)]])
+                crop = self.crop_pipeline(self.dataset.get_data_info(neighbor))
                 sample['inputs'].append(crop['inputs'])
         return sample

@@ -1,5 +1,5 @@
 from .accuracy import Accuracy
-from .knn import knn_scores, nearest, neighbour_table, vote
+from .knn import knn_scores, nearest, neighbor_table, vote
 from .side_accuracy import SideAccuracy
 
-__all__ = ['Accuracy', 'SideAccuracy', 'knn_scores', 'nearest', 'neighbour_table', 'vote']
+__all__ = ['Accuracy', 'SideAccuracy', 'knn_scores', 'nearest', 'neighbor_table', 'vote']

@@ -160,7 +160,7 @@ def knn_scores(
     return {n: _vote(values, labels, n, temperature, num_classes) for n in k}
 
 
-def neighbour_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tensor:
+def neighbor_table(features: Tensor, rows: Tensor, total: int, k: int) -> Tensor:
     """The k nearest other images of every image in a set; the ranks share the work.
 
     Each rank has a part of the features and finds the neighbors of that part. The

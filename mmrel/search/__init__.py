@@ -13,7 +13,7 @@ def __getattr__(name: str) -> Any:
     """Names that moved to mmrel.spaces in 0.2.0; remove in 0.3.0."""
     from mmrel import spaces
 
-    if name in spaces.__all__:
+    if name in spaces.__all__ or name == 'Path':
         warnings.warn(
             f'mmrel.search.{name} is now mmrel.spaces.{name}', DeprecationWarning, stacklevel=2
         )

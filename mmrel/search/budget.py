@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
-from mmrel.spaces import Path, PathCost, SearchSpace
+from mmrel.spaces import ArchPath, PathCost, SearchSpace
 from mmrel.utils.checks import check_at_least
 
 
@@ -53,7 +53,7 @@ class Budget:
             inside &= costs <= self.max
         return inside
 
-    def allows(self, space: SearchSpace, path: Path) -> bool:
+    def allows(self, space: SearchSpace, path: ArchPath) -> bool:
         """Whether a path is within the budget."""
         return bool(self.keeps(self.cost(space, space.indices([path])))[0])
 
@@ -63,7 +63,7 @@ def draw_path(
     budget: Budget | None,
     generator: np.random.Generator,
     taken: Collection[str] = (),
-) -> Path | None:
+) -> ArchPath | None:
     """Draw a random path within a budget.
 
     Args:
@@ -73,7 +73,7 @@ def draw_path(
         taken (Collection[str]): Keys of paths to exclude.
 
     Returns:
-        Path, optional: The path, or None if no draw was new and within the budget.
+        ArchPath, optional: The path, or None if no draw was new and within the budget.
 
     Raises:
         ValueError: If no draw was within the budget, and ``taken`` is empty.
@@ -105,13 +105,13 @@ def draw_path(
 
 def draw_paths(
     space: SearchSpace, budget: Budget | None, n: int, generator: np.random.Generator
-) -> list[Path]:
+) -> list[ArchPath]:
     """Draw N different random paths within a budget.
 
     Raises:
         ValueError: If fewer are found.
     """
-    paths: dict[str, Path] = {}
+    paths: dict[str, ArchPath] = {}
     while len(paths) < n:
         path = draw_path(space, budget, generator, paths)
         if path is None:
@@ -123,7 +123,9 @@ def draw_paths(
     return list(paths.values())
 
 
-def path_costs(space: SearchSpace, path: Path, extra: Sequence[PathCost] = ()) -> dict[str, float]:
+def path_costs(
+    space: SearchSpace, path: ArchPath, extra: Sequence[PathCost] = ()
+) -> dict[str, float]:
     """FLOPs, parameters and additional costs of a path, by name, for JSON."""
     row = space.indices([path])
     costs = dict(flops=space.flops(row)[0].item(), parameters=space.parameters(row)[0].item())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmrel.spaces import Path
+from mmrel.spaces import ArchPath
 
 # As many as the K-shot paper uses.
 DEFAULT_BATCHES = 20
@@ -33,12 +33,12 @@ def batches_needed(model: nn.Module) -> int:
 
 
 @contextmanager
-def prepared(model: Any, path: Path, batches: Sequence[Tensor] | None) -> Iterator[None]:
+def prepared(model: Any, path: ArchPath, batches: Sequence[Tensor] | None) -> Iterator[None]:
     """Give a path its own BN statistics; see :class:`mmrel.spaces.SearchableModel`.
 
     Args:
         model (nn.Module): The supernet, in evaluation mode.
-        path (Path): The path.
+        path (ArchPath): The path.
         batches (Sequence[Tensor], optional): Normalized training images, (B, 3, H, W) each.
             None: use the model's running statistics.
 

@@ -16,7 +16,7 @@ from optuna.samplers import NSGAIISampler
 from optuna.study import StudyDirection as Direction
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 from mmrel.utils.checks import check_at_least, check_within
 
 
@@ -76,7 +76,7 @@ class Evolution:
         self._study = optuna.create_study(directions=[Direction[d.upper()] for d in directions])
         self.scored = 0
 
-    def add(self, path: Path, values: Sequence[float], generation: int) -> None:
+    def add(self, path: ArchPath, values: Sequence[float], generation: int) -> None:
         """Add a scored path. Paths must be added in the order of their draws."""
         self._study.add_trial(
             create_trial(
@@ -88,7 +88,7 @@ class Evolution:
         )
         self.scored += 1
 
-    def new_trial(self, path: Path, **attributes: object) -> FrozenTrial:
+    def new_trial(self, path: ArchPath, **attributes: object) -> FrozenTrial:
         """A waiting trial for a path, for a study in a storage."""
         return create_trial(
             state=TrialState.WAITING,
@@ -101,7 +101,7 @@ class Evolution:
         """The random generator of a draw."""
         return np.random.default_rng([self.seed, slot])
 
-    def children(self, slot: int, generation: int) -> Iterator[Path]:
+    def children(self, slot: int, generation: int) -> Iterator[ArchPath]:
         """An endless stream of candidates for a draw, bred from earlier generations.
 
         Args:
@@ -109,7 +109,7 @@ class Evolution:
             generation (int): Its generation, at least 1.
 
         Yields:
-            Path: A child of two parents, or of one.
+            ArchPath: A child of two parents, or of one.
         """
         seed = np.random.SeedSequence([self.seed, slot]).generate_state(1)[0]
         sampler = _GenerationSampler(seed=int(seed), **self._settings)

@@ -1,10 +1,10 @@
 """Files with one path per line, as JSON."""
 
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 from mmrel.utils.json_lines import read_rows
 
 
-def read_paths(file: str, space: SearchSpace) -> list[Path]:
+def read_paths(file: str, space: SearchSpace) -> list[ArchPath]:
     """Read one path per line, either the path itself or an object with the key ``path``.
 
     Raises:

@@ -3,11 +3,11 @@
 import inspect
 import pprint
 from collections.abc import Mapping
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 from mmrel.utils.config_file import read_config
 from mmrel.utils.package import package_root
 from mmrel.utils.renamed import current_path
@@ -27,11 +27,11 @@ def find_base(base: str, config: str | None = None) -> str:
     Raises:
         FileNotFoundError: If it is in none of these places.
     """
-    places = [FilePath(), package_root()]
+    places = [Path(), package_root()]
     if config:
-        places.insert(0, FilePath(config).resolve().parent)
+        places.insert(0, Path(config).resolve().parent)
     for place in places:
-        file = FilePath(current_path(str(place / base)))
+        file = Path(current_path(str(place / base)))
         if file.is_file():
             return str(file.resolve())
     looked = ', '.join(map(str, (place.resolve() for place in places)))
@@ -72,7 +72,7 @@ def _both(first: Mapping | None, second: Mapping | None) -> dict:
 
 
 def retraining_config(
-    space: SearchSpace, path: Path, base: str, remark: str, imports: Mapping | None = None
+    space: SearchSpace, path: ArchPath, base: str, remark: str, imports: Mapping | None = None
 ) -> str:
     """The text of a config for ``tools/train.py``.
 
@@ -80,7 +80,7 @@ def retraining_config(
 
     Args:
         space (SearchSpace): The space.
-        path (Path): The path.
+        path (ArchPath): The path.
         base (str): The base config, from :func:`find_base`. It provides data,
             schedule and non-architectural model settings, such as the loss.
         remark (str): Text for the first line. Unprintable characters become spaces.

@@ -22,7 +22,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from mmrel.spaces import Path, PathCost, SearchSpace
+from mmrel.spaces import ArchPath, PathCost, SearchSpace
 
 from .budget import Budget, draw_path, path_costs
 from .evolution import Evolution
@@ -50,14 +50,14 @@ class Claim:
     Attributes:
         slot (int): Its position in the search.
         generation (int): Its generation.
-        path (Path): The path.
+        path (ArchPath): The path.
         costs (dict[str, float]): Its costs by name.
         trial (FrozenTrial): Its trial in the storage.
     """
 
     slot: int
     generation: int
-    path: Path
+    path: ArchPath
     costs: dict[str, float]
     trial: FrozenTrial
 
@@ -292,7 +292,7 @@ class SearchStudy:
         # Reuse the path of an abandoned trial: its score may already be in use.
         before = [trial for trial in self._trials.read() if trial.user_attrs['slot'] == slot]
         old = [trial for trial in before if trial.user_attrs['key'] not in taken]
-        path: Path | None
+        path: ArchPath | None
         if old:
             path, costs = old[0].params, old[0].user_attrs['costs']
         else:
@@ -309,7 +309,7 @@ class SearchStudy:
 
     def _draw(
         self, slot: int, generation: int, live: Mapping[int, FrozenTrial], taken: set[str]
-    ) -> Path | None:
+    ) -> ArchPath | None:
         if generation > 0:
             for earlier in range(self._evolution.scored, generation * self.population):
                 trial = live[earlier]

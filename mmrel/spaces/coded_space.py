@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .space import Option, Path, SearchSpace
+from .space import ArchPath, Option, SearchSpace
 
 __all__ = ['CodedSpace']
 
@@ -77,7 +77,7 @@ class CodedSpace(SearchSpace):
             np.float32
         )
 
-    def covering_paths(self) -> list[Path]:
+    def covering_paths(self) -> list[ArchPath]:
         """Paths at full width that together cover every option of every architecture choice."""
         count = int(self._architecture_sizes.max())
         return [
@@ -89,14 +89,14 @@ class CodedSpace(SearchSpace):
             for i in range(count)
         ]
 
-    def shared_key(self, path: Path, layer: str) -> str:
+    def shared_key(self, path: ArchPath, layer: str) -> str:
         """The supernet's name of a layer of a path's stand-alone backbone.
 
         Layers with the same name in all paths share their weights. A layer whose
         weights depend on an option needs the option in its name.
 
         Args:
-            path (Path): A path of this space.
+            path (ArchPath): A path of this space.
             layer (str): The layer's name in the backbone of ``subnet(path)``.
 
         Returns:
@@ -105,5 +105,5 @@ class CodedSpace(SearchSpace):
         return layer
 
     @abstractmethod
-    def largest(self) -> Path:
+    def largest(self) -> ArchPath:
         """The path with the most parameters."""

@@ -10,7 +10,7 @@ from mmrel.registry import SEARCH_SPACES
 from mmrel.utils.checks import check_at_least
 
 from .coded_space import CodedSpace
-from .space import Path
+from .space import ArchPath
 
 __all__ = ['BlockSizes', 'MobileNetV2SESpace']
 
@@ -163,7 +163,7 @@ class MobileNetV2SESpace(CodedSpace):
             before, after, hidden, kernel, stride, max(1, hidden // 4) if squeeze else 0
         )
 
-    def blocks(self, path: Path) -> list[BlockSizes | None]:
+    def blocks(self, path: ArchPath) -> list[BlockSizes | None]:
         """Sizes of the block of each layer in a path."""
         options: dict[str, Any] = dict(path)
         return [
@@ -220,18 +220,18 @@ class MobileNetV2SESpace(CodedSpace):
         fixed += (self.last_channels + 1) * self.num_classes
         return self._sum(self._parameters, indices) + fixed
 
-    def largest(self) -> Path:
+    def largest(self) -> ArchPath:
         """The last option of every choice: the largest block at full width."""
         return {name: options[-1] for name, options in self.choices.items()}
 
-    def shared_key(self, path: Path, layer: str) -> str:
+    def shared_key(self, path: ArchPath, layer: str) -> str:
         """Insert a layer's operation, such as 'layers.3.e6_k5_se.expand'."""
         if not layer.startswith('layers.'):
             return layer
         _, i, rest = layer.split('.', 2)
         return f'layers.{i}.{path[f"layer{i}.op"]}.{rest}'
 
-    def subnet(self, path: Path) -> dict:
+    def subnet(self, path: ArchPath) -> dict:
         """Config of the stand-alone classifier of a path."""
         self.validate(path)
         blocks = [

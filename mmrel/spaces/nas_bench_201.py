@@ -8,7 +8,7 @@ from mmrel.registry import SEARCH_SPACES
 from mmrel.utils.checks import check_at_least
 
 from .coded_space import CodedSpace
-from .space import Option, Path
+from .space import ArchPath, Option
 
 __all__ = ['EDGES', 'OPERATIONS', 'NASBench201Space', 'live_edges']
 
@@ -35,7 +35,7 @@ def live_edges(path: Mapping[str, Option]) -> dict[str, str]:
     """The edges that lie on a path from a cell's input to its output.
 
     Args:
-        path (Path): Operations by ``edge_SOURCE_TARGET``.
+        path (ArchPath): Operations by ``edge_SOURCE_TARGET``.
 
     Returns:
         dict[str, str]: Their operations, in the order of the edges.
@@ -131,11 +131,11 @@ class NASBench201Space(CodedSpace):
             fixed += 9 * width * width // 2 + 9 * width**2 + width * width // 2 + 3 * 2 * width
         return kernel * square + number * norms + fixed
 
-    def largest(self) -> Path:
+    def largest(self) -> ArchPath:
         """A 3x3 convolution on every edge."""
         return dict.fromkeys(self.choices, 'conv3x3')
 
-    def shared_key(self, path: Path, layer: str) -> str:
+    def shared_key(self, path: ArchPath, layer: str) -> str:
         """Insert an edge's operation, such as 'stages.0.0.edges.edge_0_1.conv3x3.conv'."""
         if '.edges.' not in layer:
             return layer
@@ -143,7 +143,7 @@ class NASBench201Space(CodedSpace):
         name, rest = edge.split('.', 1)
         return f'{cell}.edges.{name}.{path[name]}.{rest}'
 
-    def subnet(self, path: Path) -> dict:
+    def subnet(self, path: ArchPath) -> dict:
         """Config of the stand-alone classifier of a path."""
         self.validate(path)
         return dict(

@@ -7,7 +7,7 @@ import numpy as np
 from mmrel.registry import SEARCH_SPACES
 
 from .coded_space import CodedSpace
-from .space import Path
+from .space import ArchPath
 
 __all__ = ['BLOCKS', 'NASBenchMacroSpace']
 
@@ -99,18 +99,18 @@ class NASBenchMacroSpace(CodedSpace):
             + (self.last_channels + 1) * self.num_classes
         )
 
-    def largest(self) -> Path:
+    def largest(self) -> ArchPath:
         """The largest block in every layer."""
         return dict.fromkeys(self.choices, 'mb6_k5')
 
-    def shared_key(self, path: Path, layer: str) -> str:
+    def shared_key(self, path: ArchPath, layer: str) -> str:
         """Insert a layer's block, such as 'layers.3.mb6_k5.expand'."""
         if not layer.startswith('layers.'):
             return layer
         _, i, rest = layer.split('.', 2)
         return f'layers.{i}.{path[f"layer{i}"]}.{rest}'
 
-    def subnet(self, path: Path) -> dict:
+    def subnet(self, path: ArchPath) -> dict:
         """Config of the stand-alone classifier of a path."""
         self.validate(path)
         return dict(

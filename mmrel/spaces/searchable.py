@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .space import Path, SearchSpace
+from .space import ArchPath, SearchSpace
 
 __all__ = ['SearchableModel', 'check_searchable']
 
@@ -31,7 +31,7 @@ class SearchableModel(Protocol):
     space: SearchSpace
     data_preprocessor: nn.Module
 
-    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+    def path_logits(self, inputs: Tensor, path: ArchPath) -> Tensor:
         """Class scores of a path for normalized images (B, 3, H, W), (sides, B, classes).
 
         A supernet that runs a path on several slices of its weights has several sides;

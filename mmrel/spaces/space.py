@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-__all__ = ['Option', 'Path', 'SearchSpace']
+__all__ = ['Option', 'ArchPath', 'SearchSpace']
 
 Option = str | int | float | None
 # A path holds one option for every choice: {'patch': 16, 'block0.heads': 3, ...}. It is a
 # plain dict: it can be stored as JSON and passed to a supernet's forward.
-Path = dict[str, Option]
+ArchPath = dict[str, Option]
 
 
 class SearchSpace(ABC):
@@ -67,7 +67,7 @@ class SearchSpace(ABC):
         """
         return generator.integers(0, self._sizes, size=(n, len(self._sizes)), dtype=np.int64)
 
-    def sample(self, generator: np.random.Generator) -> Path:
+    def sample(self, generator: np.random.Generator) -> ArchPath:
         """One random path (see `sample_indices`)."""
         return self.paths(self.sample_indices(1, generator))[0]
 
@@ -96,7 +96,7 @@ class SearchSpace(ABC):
                 f'the path has {unknown}, which are not choices of {type(self).__name__}'
             )
 
-    def indices(self, paths: Sequence[Path]) -> np.ndarray:
+    def indices(self, paths: Sequence[ArchPath]) -> np.ndarray:
         """Option indices of N paths, shape (N, C), int64.
 
         Raises:
@@ -107,7 +107,7 @@ class SearchSpace(ABC):
         rows = [[self._places[name][path[name]] for name in self.choices] for path in paths]
         return np.array(rows, dtype=np.int64).reshape(len(rows), len(self.choices))
 
-    def paths(self, indices: np.ndarray) -> list[Path]:
+    def paths(self, indices: np.ndarray) -> list[ArchPath]:
         """The paths of option indices (N, C)."""
         return [
             {
@@ -130,7 +130,7 @@ class SearchSpace(ABC):
         """The same paths with unused entries set to the first option."""
         return np.where(self.used(indices), indices, 0)
 
-    def key(self, path: Path) -> str:
+    def key(self, path: ArchPath) -> str:
         """A short string, equal for two paths only if they have the same network."""
         return '-'.join(map(str, self.canonical(self.indices([path]))[0]))
 
@@ -145,7 +145,7 @@ class SearchSpace(ABC):
         """Parameters of each of N stand-alone networks, shape (N,), int64."""
 
     @abstractmethod
-    def subnet(self, path: Path) -> dict:
+    def subnet(self, path: ArchPath) -> dict:
         """Config of the stand-alone network (a classifier) of a path."""
 
     # --- files --------------------------------------------------------------

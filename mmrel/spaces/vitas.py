@@ -8,7 +8,7 @@ import numpy as np
 from mmrel.registry import SEARCH_SPACES
 
 from .identity_probability import identity_probability as find_probability
-from .space import Path, SearchSpace
+from .space import ArchPath, SearchSpace
 
 _PERCENTS = tuple(i / 10 for i in range(1, 11))
 
@@ -176,9 +176,9 @@ class ViTASSpace(SearchSpace):
             indices[:, self._heads_columns][identity] = len(self.heads)
         return indices
 
-    def largest(self) -> Path:
+    def largest(self) -> ArchPath:
         """The path with the smallest patches, most heads, all blocks and full widths."""
-        path: Path = {}
+        path: ArchPath = {}
         for name, options in self.choices.items():
             smallest_first = name == 'patch'
             values = [option for option in options if option is not None]
@@ -250,11 +250,11 @@ class ViTASSpace(SearchSpace):
 
     # --- networks ---------------------------------------------------------------
 
-    def network(self, path: Path) -> dict:
+    def network(self, path: ArchPath) -> dict:
         """Patch size, embedding width and blocks of a path, in channels.
 
         Args:
-            path (Path): A path of this space.
+            path (ArchPath): A path of this space.
 
         Returns:
             dict: Arguments of ``SearchedViT``: ``patch_size``, ``embed_dims`` and
@@ -289,11 +289,11 @@ class ViTASSpace(SearchSpace):
         """The super-transformer's scale of q k^T, the same for every path."""
         return (self.embed_dims // 3) ** -0.5
 
-    def subnet(self, path: Path, inherit: bool = False) -> dict:
+    def subnet(self, path: ArchPath, inherit: bool = False) -> dict:
         """Config of the stand-alone network of a path, an ``ImageClassifier``.
 
         Args:
-            path (Path): A path of this space.
+            path (ArchPath): A path of this space.
             inherit (bool): Whether to use the super-transformer's attention scale,
                 which weights sliced from it need. Defaults to False: the
                 stand-alone network's scale.

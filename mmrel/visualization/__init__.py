@@ -1,7 +1,7 @@
 from .codes import plot_codes
 from .curves import Scalars, find_scalars, plot_curves, read_scalars
 from .embedding import embed_tsne, plot_tsne
-from .neighbours import choose_queries, find_neighbours, plot_neighbours
+from .neighbors import choose_queries, find_neighbors, plot_neighbors
 from .ranking import plot_ranking
 from .search import pareto_front, plot_history, plot_pareto, plot_rank_correlation
 from .study import plot_study, study_table
@@ -14,8 +14,8 @@ __all__ = [
     'embed_tsne',
     'plot_tsne',
     'choose_queries',
-    'find_neighbours',
-    'plot_neighbours',
+    'find_neighbors',
+    'plot_neighbors',
     'pareto_front',
     'plot_history',
     'plot_pareto',

@@ -34,9 +34,9 @@ def plot_codes(
     heat.set(xlabel='dictionary', ylabel=f'path, by {cost_name}', title='share of each dictionary')
     heat.set_xticks(range(codes.shape[1]), [str(i + 1) for i in range(codes.shape[1])])
     figure.colorbar(image, ax=heat)
-    centred = codes - codes.mean(0)
-    _, scales, axes = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ axes[:2].T
+    centered = codes - codes.mean(0)
+    _, scales, axes = np.linalg.svd(centered, full_matrices=False)
+    places = centered @ axes[:2].T
     total = max(float((scales**2).sum()), np.finfo(np.float64).tiny)
     shares = 100 * scales[:2] ** 2 / total
     points = plane.scatter(*places.T, c=costs, s=14)

@@ -79,13 +79,13 @@ def plot_tsne(
     figure = Figure(figsize=(6 + 1.2 * columns, 6), layout='constrained')
     axes = figure.subplots()
     if len(present) <= 20:
-        colours = matplotlib.colormaps['tab10' if len(present) <= 10 else 'tab20']
+        colors = matplotlib.colormaps['tab10' if len(present) <= 10 else 'tab20']
     else:
-        colours = matplotlib.colormaps['gist_rainbow'].resampled(len(present))
+        colors = matplotlib.colormaps['gist_rainbow'].resampled(len(present))
     for i, label in enumerate(present):
         x, y = points[shown == label].T
         name = str(label) if labels is None or classes is None else classes[label][:24]
-        axes.scatter(x, y, s=14, color=colours(i), alpha=0.8, linewidths=0, label=name)
+        axes.scatter(x, y, s=14, color=colors(i), alpha=0.8, linewidths=0, label=name)
     if columns:
         figure.legend(
             loc='outside right upper', ncols=columns, markerscale=2, frameon=False, title='class'

@@ -36,7 +36,7 @@ def _finish(figure: Any, axes: Any, out: str | PathLike | BinaryIO) -> None:
     figure.savefig(out, dpi=150, format='png')
 
 
-def _colour_bar(figure: Any, points: Any, axes: Any) -> None:
+def _color_bar(figure: Any, points: Any, axes: Any) -> None:
     figure.colorbar(points, ax=axes, label='generation')
 
 
@@ -66,7 +66,7 @@ def plot_pareto(rows: Sequence[Mapping], cost: str, out: str | PathLike | Binary
     points = axes.scatter(
         costs, scores, c=[row['generation'] for row in rows], s=16, cmap='viridis', zorder=3
     )
-    _colour_bar(figure, points, axes)
+    _color_bar(figure, points, axes)
     axes.set(title=f'{len(rows):,} scored paths', xlabel=cost, ylabel='top-1 accuracy, %')
     _finish(figure, axes, out)
 

@@ -57,7 +57,7 @@ def plot_study(
     if not variants:
         raise ValueError('the study has no finished runs to plot')
     labels = dict.fromkeys(variant.get('label', n) for n, variant in variants.items())
-    colours = {label: f'C{i % 10}' for i, label in enumerate(labels)}
+    colors = {label: f'C{i % 10}' for i, label in enumerate(labels)}
     panels = list(dict.fromkeys(variant.get('panel', '') for variant in variants.values()))
     scalars = [name for name in study.get('scalars', []) if any(_scalar(r, name) for r in rows)]
     number = len(panels) + len(scalars)
@@ -69,11 +69,11 @@ def plot_study(
         for name in [n for n, v in variants.items() if v.get('panel', '') == panel]:
             curves = [row['curve'] for row in rows if row['variant'] == name]
             label = variants[name].get('label', name)
-            _draw(axes, curves, label, colours[label], relative)
+            _draw(axes, curves, label, colors[label], relative)
         for label, value in study.get('references', {}).items():
-            axes.axhline(value, color='grey', linewidth=1, linestyle=':')
+            axes.axhline(value, color='gray', linewidth=1, linestyle=':')
             axes.text(
-                1, value, label, fontsize=7, color='grey', ha='right', va='bottom',
+                1, value, label, fontsize=7, color='gray', ha='right', va='bottom',
                 transform=axes.get_yaxis_transform(),
             )  # fmt: skip
         axes.set_title(panel or (study.get('title', '') if number == 1 else 'evaluation'))
@@ -83,9 +83,9 @@ def plot_study(
             mine = [curve for curve in found if curve]
             if mine and len(mine) == len(found):
                 label = f'{variant.get("panel", "")} {variant.get("label", name)}'.strip()
-                colour = colours[variant.get('label', name)]
+                color = colors[variant.get('label', name)]
                 style = '-' if variant.get('panel', '') == panels[0] else '--'
-                _draw(axes, mine, label, colour, relative, style)
+                _draw(axes, mine, label, color, relative, style)
         axes.set(title=scalar.replace('_', ' '))
     for axes in all_axes:
         axes.set_xlabel('fraction of the run' if relative else study.get('xlabel', 'epoch'))
@@ -105,7 +105,7 @@ def _scalar(row: Mapping[str, Any], name: str) -> list | None:
 
 
 def _draw(
-    axes: Any, curves: list[list], label: str, colour: str, relative: bool, style: str = '-'
+    axes: Any, curves: list[list], label: str, color: str, relative: bool, style: str = '-'
 ) -> None:
     """Draw the mean and the range of one variant's curves."""
     steps = sorted(set.intersection(*({step for step, _ in curve} for curve in curves)))
@@ -116,9 +116,9 @@ def _draw(
     label = f'{label}: {means[-1]:.{digits}f} ({seeds})'
     x = [step / steps[-1] for step in steps] if relative else steps
     axes.plot(
-        x, means, color=colour, linewidth=2, linestyle=style, marker='o', markersize=3, label=label
+        x, means, color=color, linewidth=2, linestyle=style, marker='o', markersize=3, label=label
     )
     if len(curves) > 1:
         axes.fill_between(
-            x, list(map(min, values)), list(map(max, values)), color=colour, alpha=0.15
+            x, list(map(min, values)), list(map(max, values)), color=color, alpha=0.15
         )

@@ -11,7 +11,7 @@ from mmrel.apis.features import extract_features
 
 
 class _Toy(nn.Module):
-    """Features are the mean colour; the preprocessor changes the images."""
+    """Features are the mean color; the preprocessor changes the images."""
 
     def data_preprocessor(self, batch: dict, training: bool) -> dict:
         return dict(batch, inputs=batch['inputs'].float() / 255)

@@ -116,7 +116,7 @@ def test_an_open_checkpoint_does_not_stop_it() -> None:
 
 
 def test_init_cfg_is_followed_without_weights(published: str, trained: torch.nn.Module) -> None:
-    """Completely, as in a run: mmengine's own initialiser would only warn of a wrong prefix."""
+    """Completely, as in a run: mmengine's own initializer would only warn of a wrong prefix."""
     where = dict(cfg_options={'model.backbone.init_cfg.checkpoint': published})
     backbone = get_model(TINY_LINEAR, **where).backbone
     _assert_equal(backbone.state_dict(), trained.backbone.state_dict())

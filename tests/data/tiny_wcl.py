@@ -5,7 +5,7 @@ model = dict(
     backbone=dict(stem_channels=8, base_channels=8),
     neck=dict(hidden_channels=16, out_channels=8),
 )
-train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(num_neighbours=3))
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(num_neighbors=3))
 val_dataloader = dict(batch_size=8, num_workers=0)
 val_cfg = dict(k=(3,))
 param_scheduler = [dict(type='CosineAnnealingLR', begin=0, convert_to_iter_based=True)]

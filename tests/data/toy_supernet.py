@@ -14,7 +14,7 @@ from mmengine.model import BaseModel, BaseModule
 from torch import Tensor, nn
 
 from mmrel.registry import MODELS, SEARCH_COSTS, SEARCH_SPACES
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 
 _POOLED = 48  # 3 x 4 x 4
 
@@ -50,7 +50,7 @@ class ToySpace(SearchSpace):
         first, second, there = self._layers(indices)
         return self.flops(indices) + first + there * second + self.num_classes
 
-    def subnet(self, path: Path) -> dict:
+    def subnet(self, path: ArchPath) -> dict:
         self.validate(path)
         widths = [path['width1']] + [path['width2']] * (path['second'] == 'yes')
         return dict(
@@ -123,7 +123,7 @@ class ToySupernet(BaseModel):
         if given is not None and not torch.equal(given.cpu(), module.fingerprint.cpu()):
             raise ValueError('the checkpoint is of another space: choices differ')
 
-    def _weights(self, path: Path, side: str) -> dict[str, Tensor]:
+    def _weights(self, path: ArchPath, side: str) -> dict[str, Tensor]:
         def cut(size: int) -> slice:
             return slice(0, size) if side == 'left' else slice(-size, None)
 
@@ -141,15 +141,15 @@ class ToySupernet(BaseModel):
         weights['head.fc.bias'] = self.head.bias
         return weights
 
-    def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
+    def subnet_state_dict(self, path: ArchPath, side: str = 'left') -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self._weights(path, side).items()}
 
-    def prepare_path(self, path: Path, batches: list[Tensor] | None) -> None:
+    def prepare_path(self, path: ArchPath, batches: list[Tensor] | None) -> None:
         if batches is not None:
             self.prepared = [batch.mean().item() for batch in batches]
             print_log(f'prepared with {len(batches)} batches', logger='current')
 
-    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+    def path_logits(self, inputs: Tensor, path: ArchPath) -> Tensor:
         pooled = F.adaptive_avg_pool2d(inputs, 4).flatten(1)
         sides = []
         for side in ('left', 'right'):
@@ -178,5 +178,5 @@ class ToySupernet(BaseModel):
 class FlatSupernet(ToySupernet):
     """Forgets the axis of the sides, which no search accepts."""
 
-    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+    def path_logits(self, inputs: Tensor, path: ArchPath) -> Tensor:
         return super().path_logits(inputs, path)[0]

@@ -29,7 +29,7 @@ def _apply(*transforms: dict, seed: int = 0) -> np.ndarray:
         return np.asarray(transform(dict(img=_image()))['img'])
 
 
-def test_colours_are_bgr_inside_and_rgb_outside(mmrel_scope: None) -> None:
+def test_colors_are_bgr_inside_and_rgb_outside(mmrel_scope: None) -> None:
     out, before = _apply(ERASING), np.asarray(_image())
     erased = (out != before).any(axis=2)
     assert 0.2 < erased.mean() < 0.5

@@ -12,7 +12,7 @@ N, K = 30, 4
 
 @DATASETS.register_module()
 class _Numbered(SeededDraws, BaseDataset):
-    """Grey images whose brightness says which one they are."""
+    """Gray images whose brightness says which one they are."""
 
     def load_data_list(self) -> list[dict]:
         return [dict(gt_label=i % 3, number=i) for i in range(N)]
@@ -35,10 +35,10 @@ VIEWS = [
 CROP = [dict(type='LoadImage'), dict(type='WeakView', size=8), dict(type='PackInputs')]
 
 
-def _build(num_crops: int = 3, num_neighbours: int = K, **changes) -> KNNMultiCropDataset:
+def _build(num_crops: int = 3, num_neighbors: int = K, **changes) -> KNNMultiCropDataset:
     inner = dict(dict(type='_Numbered', ann_file='', pipeline=VIEWS), **changes)
     cfg = dict(type='KNNMultiCropDataset', dataset=inner, crop_pipeline=CROP)
-    return DATASETS.build(dict(cfg, num_crops=num_crops, num_neighbours=num_neighbours))
+    return DATASETS.build(dict(cfg, num_crops=num_crops, num_neighbors=num_neighbors))
 
 
 def _table(seed: int = 0) -> torch.Tensor:
@@ -53,7 +53,7 @@ def _numbers(sample: dict) -> list[int]:
 
 def test_views_are_those_of_the_data_set_inside() -> None:
     dataset = _build()
-    dataset.set_neighbours(_table())
+    dataset.set_neighbors(_table())
     for i in range(N):
         index = SampleIndex(i, seed=1, epoch=2)
         ours, theirs = dataset[index], dataset.dataset[index]
@@ -63,9 +63,9 @@ def test_views_are_those_of_the_data_set_inside() -> None:
         assert ours['data_samples'].gt_label == theirs['data_samples'].gt_label
 
 
-def test_crops_are_of_different_neighbours_and_all_have_their_turn() -> None:
+def test_crops_are_of_different_neighbors_and_all_have_their_turn() -> None:
     dataset, table = _build(), _table()
-    dataset.set_neighbours(table)
+    dataset.set_neighbors(table)
     seen: list[set] = [set() for _ in range(N)]
     for epoch in range(12):
         for i in range(N):
@@ -75,9 +75,9 @@ def test_crops_are_of_different_neighbours_and_all_have_their_turn() -> None:
     assert seen == [set(row) for row in table.tolist()]
 
 
-def test_more_crops_than_neighbours() -> None:
-    dataset = _build(num_crops=6, num_neighbours=2)
-    dataset.set_neighbours(_table()[:, :2])
+def test_more_crops_than_neighbors() -> None:
+    dataset = _build(num_crops=6, num_neighbors=2)
+    dataset.set_neighbors(_table()[:, :2])
     numbers = _numbers(dataset[SampleIndex(5, seed=0, epoch=0)])
     assert sorted(numbers) == sorted(_table()[5, :2].tolist() * 3)
 
@@ -113,13 +113,13 @@ def _epochs(workers: int, method: str | None = None) -> list[list[torch.Tensor]]
     for epoch in range(3):
         sampler.set_epoch(epoch)
         found.append(_epoch(loader))
-        dataset.set_neighbours(_table(epoch))
+        dataset.set_neighbors(_table(epoch))
     return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
-def test_workers_that_live_on_see_the_new_neighbours(method: str) -> None:
+def test_workers_that_live_on_see_the_new_neighbors(method: str) -> None:
     torch.testing.assert_close(_epochs(2, method), _epochs(0), rtol=0, atol=0)
 
 
@@ -127,8 +127,8 @@ def test_workers_that_live_on_see_the_new_neighbours(method: str) -> None:
     ('change', 'message'),
     [
         (dict(num_crops=0), r'dataset\.num_crops=0'),
-        (dict(num_neighbours=0), r'dataset\.num_neighbours=0'),
-        (dict(num_neighbours=N), rf'dataset\.num_neighbours={N} needs at least {N + 1} images'),
+        (dict(num_neighbors=0), r'dataset\.num_neighbors=0'),
+        (dict(num_neighbors=N), rf'dataset\.num_neighbors={N} needs at least {N + 1} images'),
     ],
 )
 def test_config_errors(change: dict, message: str) -> None:
@@ -144,7 +144,7 @@ def test_a_single_view_is_refused() -> None:
 @pytest.mark.parametrize(
     ('table', 'message'),
     [
-        (torch.zeros(N, K + 1), r'shape \(30, 5\) does not match 30 images with num_neighbours=4'),
+        (torch.zeros(N, K + 1), r'shape \(30, 5\) does not match 30 images with num_neighbors=4'),
         (torch.full((N, K), N), 'outside 0 to 29'),
         (torch.full((N, K), -1), 'outside 0 to 29'),
     ],
@@ -152,5 +152,5 @@ def test_a_single_view_is_refused() -> None:
 def test_a_table_that_does_not_fit_is_refused(table: torch.Tensor, message: str) -> None:
     dataset = _build()
     with pytest.raises(ValueError, match=message):
-        dataset.set_neighbours(table)
-    assert dataset.neighbours.eq(torch.arange(N)[:, None]).all()
+        dataset.set_neighbors(table)
+    assert dataset.neighbors.eq(torch.arange(N)[:, None]).all()

@@ -60,7 +60,7 @@ def test_own_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert knn['untrained'] < knn['pre-trained here']
     assert names['linear'] > knn['untrained']
     assert tuple(names['features'].shape) == (120, 64)
-    for name in ('curves', 'neighbours', 'tsne'):
+    for name in ('curves', 'neighbors', 'tsne'):
         with Image.open(names['work'] / f'{name}.png') as picture:
             assert picture.width > 600
     assert len(re.findall(r'^\d/\d{4}\.png: \d \([01]\.\d\d\)$', output, re.M)) == 6

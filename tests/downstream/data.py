@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def make_camvid(root: Path, each: int = 4) -> None:
-    """Images with blocks of colour, and labels 0 to 11, the last one not scored."""
+    """Images with blocks of color, and labels 0 to 11, the last one not scored."""
     draw = np.random.default_rng(0)
     for part in ('train', 'val'):
         for kind in ('images', 'annotations'):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrel.evaluation import knn_scores, nearest, neighbour_table, vote
+from mmrel.evaluation import knn_scores, nearest, neighbor_table, vote
 from tests.distributed import run_ranks
 
 
@@ -31,7 +31,7 @@ def test_equals_the_slow_reference(k: int) -> None:
     ours = knn_scores(queries, bank, labels, 6, (k,), 0.07)[k]
     slow = _slow_scores(queries.numpy(), bank.numpy(), labels.numpy(), 6, k, 0.07)
     torch.testing.assert_close(ours, slow.float(), atol=1e-5, rtol=1e-4)
-    assert ours[:, 5].eq(0).all()  # no neighbour of this class
+    assert ours[:, 5].eq(0).all()  # no neighbor of this class
 
 
 @pytest.mark.parametrize(('rows', 'columns'), [(1, 1), (5, 7), (100, 13)])
@@ -72,7 +72,7 @@ def test_labels_of_every_integer_type(dtype: torch.dtype) -> None:
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
-def test_a_vote_is_checked_and_places_without_neighbour_are_not_read() -> None:
+def test_a_vote_is_checked_and_places_without_neighbor_are_not_read() -> None:
     similarities = torch.tensor([[0.5, -math.inf], [-math.inf, -math.inf]])
     scores = vote(similarities, torch.tensor([[1, 99], [-1, 99]]), 3, 2, 0.1)
     torch.testing.assert_close(scores, torch.tensor([[0.0, 1, 0], [0, 0, 0]]))
@@ -82,7 +82,7 @@ def test_a_vote_is_checked_and_places_without_neighbour_are_not_read() -> None:
         vote(torch.zeros(1, 2), torch.zeros(1, 3).long(), 1, 2, 0.1)
 
 
-def _slow_neighbours(features: torch.Tensor, k: int) -> torch.Tensor:
+def _slow_neighbors(features: torch.Tensor, k: int) -> torch.Tensor:
     x = features.double().numpy()
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     rows = [sorted((-float(a @ b), j) for j, b in enumerate(x) if j != i)[:k]
@@ -91,17 +91,17 @@ def _slow_neighbours(features: torch.Tensor, k: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize('k', [1, 5, 39])
-def test_neighbour_table_is_the_slow_one(k: int) -> None:
+def test_neighbor_table_is_the_slow_one(k: int) -> None:
     features = torch.randn(40, 6)
     order = torch.randperm(40)
-    table = neighbour_table(features[order], order, 40, k)
+    table = neighbor_table(features[order], order, 40, k)
     assert table.dtype == torch.int32
-    torch.testing.assert_close(table, _slow_neighbours(features, k), rtol=0, atol=0)
+    torch.testing.assert_close(table, _slow_neighbors(features, k), rtol=0, atol=0)
 
 
-def test_an_image_is_not_its_own_neighbour_among_equal_ones() -> None:
+def test_an_image_is_not_its_own_neighbor_among_equal_ones() -> None:
     features = torch.randn(3, 6).repeat(8, 1)
-    table = neighbour_table(features, torch.arange(24), 24, 3).long()
+    table = neighbor_table(features, torch.arange(24), 24, 3).long()
     assert not table.eq(torch.arange(24)[:, None]).any()
     assert (table % 3).eq(torch.arange(24)[:, None] % 3).all()
     assert all(len(set(row)) == 3 for row in table.tolist())
@@ -109,17 +109,17 @@ def test_an_image_is_not_its_own_neighbour_among_equal_ones() -> None:
 
 def _table_on_rank(rank: int, features: torch.Tensor, k: int) -> torch.Tensor:
     rows = torch.arange(len(features))[rank::2]  # as DefaultSampler deals them: 21 and 20
-    return neighbour_table(features[rows], rows, len(features), k)
+    return neighbor_table(features[rows], rows, len(features), k)
 
 
 @pytest.mark.parametrize('k', [4, 30])
 def test_two_ranks_share_a_table(k: int) -> None:
     features = torch.randn(41, 6)
     for table in run_ranks(_table_on_rank, 2, features, k):
-        torch.testing.assert_close(table, _slow_neighbours(features, k), rtol=0, atol=0)
+        torch.testing.assert_close(table, _slow_neighbors(features, k), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('k', [0, 5])
 def test_too_few_images_for_a_table(k: int) -> None:
     with pytest.raises(ValueError, match=f'5 images cannot have k={k} neighbors'):
-        neighbour_table(torch.randn(5, 2), torch.arange(5), 5, k)
+        neighbor_table(torch.randn(5, 2), torch.arange(5), 5, k)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mmrel.evaluation import knn_scores, neighbour_table
+from mmrel.evaluation import knn_scores, neighbor_table
 from mmrel.evaluation.knn_checks import check_integers, check_labels, check_rows
 from tests.distributed import run_ranks
 
@@ -85,7 +85,7 @@ def test_empty_bank() -> None:
 def test_a_table_of_other_images_is_refused(change: dict, message: str) -> None:
     arguments = dict(features=torch.randn(5, 2), rows=torch.arange(5), total=5, k=2)
     with pytest.raises(ValueError, match=message):
-        neighbour_table(**dict(arguments, **change))
+        neighbor_table(**dict(arguments, **change))
 
 
 def test_integers_of_any_width_become_indices_and_nothing_else_does() -> None:

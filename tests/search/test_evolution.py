@@ -5,11 +5,11 @@ from itertools import islice
 import pytest
 
 from mmrel.search.evolution import Evolution
-from mmrel.spaces import Path
+from mmrel.spaces import ArchPath
 from tests.search.toy import PlainSpace
 
 
-def _path(width: int, second: str = 'yes') -> Path:
+def _path(width: int, second: str = 'yes') -> ArchPath:
     return dict(second=second, **{f'width{i}': width for i in range(6)})
 
 
@@ -25,7 +25,7 @@ def _evolution(scores: list[list[float]], **settings: object) -> Evolution:
     return evolution
 
 
-def _children(evolution: Evolution, slot: int, generation: int, count: int = 30) -> list[Path]:
+def _children(evolution: Evolution, slot: int, generation: int, count: int = 30) -> list[ArchPath]:
     return list(islice(evolution.children(slot, generation), count))
 
 

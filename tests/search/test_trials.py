@@ -8,7 +8,7 @@ from mmrel.search.budget import path_costs
 from mmrel.search.evolution import Evolution
 from mmrel.search.study_rows import RowChecker
 from mmrel.search.trials import Trials
-from mmrel.spaces import Path
+from mmrel.spaces import ArchPath
 from tests.search.toy import PlainSpace
 
 
@@ -23,7 +23,7 @@ class _Study:
         checker = RowChecker('s', self.space, 3, 2, [], 1)
         self.trials = Trials(self.study, self.storage, self.space, checker)
 
-    def path(self, width: int) -> Path:
+    def path(self, width: int) -> ArchPath:
         return dict(second='yes', **{f'width{i}': width for i in range(6)})
 
     def write(self, slot: int, width: int, score: float | None = None) -> FrozenTrial:

@@ -4,7 +4,7 @@ import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
 from mmrel.search.budget import draw_paths, path_costs
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 
 # A text that would run if it were taken for code.
 CODE = 'x\nimport os\nos.system("touch ran")'
@@ -28,7 +28,7 @@ class PlainSpace(SearchSpace):
     def parameters(self, indices: np.ndarray) -> np.ndarray:
         return self.flops(indices) // 5
 
-    def subnet(self, path: Path) -> dict:
+    def subnet(self, path: ArchPath) -> dict:
         raise NotImplementedError
 
 
@@ -40,7 +40,7 @@ class PlainFLOPs:
         return space.flops(indices)
 
 
-def accuracy(path: Path) -> float:
+def accuracy(path: ArchPath) -> float:
     """The score of a path: early layers count more, an absent one does not count."""
     widths = [path[name] for name in path if name.startswith('width')]
     weights = range(len(widths), 0, -1)

@@ -22,5 +22,5 @@ def test_demo_improves_on_the_untrained_network_and_draws(tmp_path: Path) -> Non
     before, after, linear = scores.values()
     assert after > before + 20
     assert linear > 75
-    for name in ('curves', 'neighbours', 'tsne'):
+    for name in ('curves', 'neighbors', 'tsne'):
         assert (tmp_path / 'with space' / 'pictures' / f'{name}.png').stat().st_size > 10_000

@@ -58,7 +58,7 @@ def test_linear_evaluation_trains_only_the_classifier(
         torch.testing.assert_close(after[key], before[key], rtol=0, atol=0, msg=key)
     (log,) = tmp_path.glob('*/vis_data/scalars.json')
     scores = [json.loads(line) for line in log.read_text().splitlines()][-1]
-    assert scores['accuracy/top1'] > 60  # a colour a class; chance is 33
+    assert scores['accuracy/top1'] > 60  # a color a class; chance is 33
     assert scores['accuracy/top5'] == 100
     out = tmp_path / 'linear.json'
     call('test.py', TINY_LINEAR, tmp_path / 'epoch_12.pth', '--out', out, '--work-dir', tmp_path,

@@ -58,7 +58,7 @@ def test_writes_checkpoints_logs_and_knn(trained: Path) -> None:
     scores = [line for line in lines if 'knn200/top1' in line]
     assert [line['step'] for line in scores] == [0, 2, 4]
     assert {'knn3/top1', 'knn3/top5', 'knn200/top5'} <= scores[0].keys()
-    assert scores[0]['knn3/top5'] >= scores[0]['knn3/top1'] > 50  # a colour a class
+    assert scores[0]['knn3/top5'] >= scores[0]['knn3/top1'] > 50  # a color a class
     losses = [line['loss'] for line in lines if 'loss' in line]
     assert all(0 < loss < 4 for loss in losses)
 

@@ -31,11 +31,11 @@ def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _table(checkpoint: Path) -> torch.Tensor:
-    return load_checkpoint_file(checkpoint)['knn_multi_crop']['neighbours']
+    return load_checkpoint_file(checkpoint)['knn_multi_crop']['neighbors']
 
 
 def _slow_table(checkpoint: Path, images: Path, k: int) -> torch.Tensor:
-    """The neighbours by the weights of a checkpoint: all images at once, the full matrix."""
+    """The neighbors by the weights of a checkpoint: all images at once, the full matrix."""
     init_default_scope('mmrel')
     cfg = Config.fromfile(TINY_WCL)
     model = MODELS.build(dict(cfg.model, data_preprocessor=cfg.data_preprocessor)).eval()
@@ -100,12 +100,12 @@ def test_a_checkpoint_without_a_table_is_refused(
     images: Path, trained: Path, tmp_path: Path
 ) -> None:
     content = load_checkpoint_file(trained / 'epoch_2.pth')
-    table = content.pop('knn_multi_crop')['neighbours']
+    table = content.pop('knn_multi_crop')['neighbors']
     torch.save(content, tmp_path / 'plain.pth')
-    torch.save(dict(content, knn_multi_crop=dict(neighbours=table[1:])), tmp_path / 'other-set.pth')
+    torch.save(dict(content, knn_multi_crop=dict(neighbors=table[1:])), tmp_path / 'other-set.pth')
     for name, message in (
         ('plain.pth', "the checkpoint has no 'knn_multi_crop'"),
-        ('other-set.pth', 'does not match 48 images with num_neighbours=3'),
+        ('other-set.pth', 'does not match 48 images with num_neighbors=3'),
     ):
         output = call(
             'train.py', TINY_WCL, '--work-dir', tmp_path / 'w', '--resume', tmp_path / name,
@@ -115,7 +115,7 @@ def test_a_checkpoint_without_a_table_is_refused(
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_neighbours(images: Path, tmp_path: Path) -> None:
+def test_two_processes_share_the_neighbors(images: Path, tmp_path: Path) -> None:
     run(
         'dist_train.sh', TINY_WCL, 2, '--work-dir', tmp_path, *_data(images),
         'train_dataloader.batch_size=4', 'train_cfg.max_epochs=2',

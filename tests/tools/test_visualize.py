@@ -28,7 +28,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _frames(out: Path) -> set[str]:
     """The frames' colors in the picture of neighbors; the t-SNE map must be there too."""
     assert (out / 'tsne.png').stat().st_size > 5_000
-    with Image.open(out / 'neighbours.png') as image:
+    with Image.open(out / 'neighbors.png') as image:
         pixels = np.asarray(image.convert('RGB'))
     return {c for c in FRAMES if (pixels == list(bytes.fromhex(c))).all(-1).any()}
 
@@ -101,7 +101,7 @@ def test_a_run_without_labels(
         'visualize.py', TINY, trained / 'epoch_4.pth', '--work-dir', trained, '--out', tmp_path,
         '--max-images', 30, *_unlabeled_run(images),
     )  # fmt: skip
-    names = ('curves.png', 'neighbours.png', 'tsne.png')
+    names = ('curves.png', 'neighbors.png', 'tsne.png')
     assert [line for line in output.splitlines() if line.startswith('wrote ')] == [
         f'wrote {tmp_path / name}' for name in names
     ]
@@ -113,7 +113,7 @@ def test_a_run_without_labels(
     assert latest == [[line['iter'], line['loss']] for line in lines]
     assert epochs == [[line['iter'], line['loss_epoch']] for line in lines[2::3]]
     # 10 queries with 8 neighbors each; a point for each image.
-    assert len(saved['neighbours.png']) == 10 * 9
+    assert len(saved['neighbors.png']) == 10 * 9
     (points,) = saved['tsne.png'][0].collections
     assert len(points.get_offsets()) == 30
     assert not _frames(tmp_path)

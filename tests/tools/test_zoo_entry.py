@@ -53,7 +53,7 @@ def root(tmp_path: Path) -> Path:
 def _add(root: Path, trained: Path, *arguments: object) -> str:
     return call(
         'zoo/add_entry.py', root / 'configs/tiny/tiny_shipped.py', trained / 'epoch_2.pth',
-        '--root', root, '--data', 'three: colours', '--command', 'python tools/train.py "x y"',
+        '--root', root, '--data', 'three: colors', '--command', 'python tools/train.py "x y"',
         *arguments,
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def test_a_run_becomes_an_entry(
         results.append(json.loads(out.read_text()))
     assert results[0] == results[1]
 
-    result = ('--result', 'kNN', 'three colours', tmp_path / 'model.json', 'python tools/test.py')
+    result = ('--result', 'kNN', 'three colors', tmp_path / 'model.json', 'python tools/test.py')
     _add(root, trained, *result)
     models = yaml.safe_load(metafile.read_text())['Models']
     assert metafile.read_text().startswith(METAFILE)
@@ -96,7 +96,7 @@ def test_a_run_becomes_an_entry(
         'Metadata': {
             'Epochs': 4,
             'Batch Size': 8,
-            'Training Data': 'three: colours',
+            'Training Data': 'three: colors',
             'FLOPs': models[1]['Metadata']['FLOPs'],
             'Parameters': sum(v.numel() for k, v in expected.items() if k.endswith(
                 ('weight', 'bias'))),
@@ -105,7 +105,7 @@ def test_a_run_becomes_an_entry(
         'Results': [
             {
                 'Task': 'kNN',
-                'Dataset': 'three colours',
+                'Dataset': 'three colors',
                 'Metrics': read_metrics(tmp_path / 'model.json'),
                 'Command': 'python tools/test.py',
             }

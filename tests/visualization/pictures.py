@@ -15,12 +15,12 @@ def picture(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         assert image.format == 'PNG'
         pixels = np.asarray(image.convert('RGB'))
-    colours = np.unique(pixels.reshape(-1, 3), axis=0)
-    assert len(colours) > 10, 'the picture is blank'
+    colors = np.unique(pixels.reshape(-1, 3), axis=0)
+    assert len(colors) > 10, 'the picture is blank'
     return pixels
 
 
-def has_colour(pixels: np.ndarray, rgb: str) -> bool:
+def has_color(pixels: np.ndarray, rgb: str) -> bool:
     """Whether a pixel has exactly this color."""
     return bool((pixels == list(bytes.fromhex(rgb))).all(-1).any())
 

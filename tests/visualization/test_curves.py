@@ -8,7 +8,7 @@ import pytest
 
 from mmrel.visualization import find_scalars, plot_curves, read_scalars
 from mmrel.visualization.curves import top1_curves
-from tests.visualization.pictures import has_colour, picture
+from tests.visualization.pictures import has_color, picture
 
 
 def _train(iteration: int, epoch: int, loss: float) -> dict:
@@ -104,7 +104,7 @@ def test_curves_are_two_panels_or_the_one_that_there_is(tmp_path: Path) -> None:
     pixels = picture(tmp_path / 'new' / 'both.png')
     assert pixels.shape[1] == 2 * picture(tmp_path / 'one.png').shape[1] > 1500
     for half in np.array_split(pixels, 2, axis=1):
-        assert has_colour(half, 'ff7f0e')  # the epochs' mean, and the second kNN curve
+        assert has_color(half, 'ff7f0e')  # the epochs' mean, and the second kNN curve
 
 
 def test_the_teachers_curves_have_names_of_their_own(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ train_pipeline = [
                     size=32,
                     scale=(0.6, 1.0),
                     jitter=(0.4, 0.4, 0.0, 0.0),
-                    grey_prob=0.0,
+                    gray_prob=0.0,
                     blur_prob=0.0,
                     flip_prob=0.0,
                 )

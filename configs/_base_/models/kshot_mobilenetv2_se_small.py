@@ -18,7 +18,7 @@ model = dict(
     backbone=dict(type='KShotSupernet'),
     head=dict(type='ClsHead', loss=dict(type='CrossEntropyLoss', loss_weight=1.0)),
     simplex_net=dict(hidden_channels=100),
-    regulariser=dict(type='WidthSimilarityLoss', loss_weight=1.0),
+    regularizer=dict(type='WidthSimilarityLoss', loss_weight=1.0),
     warmup=dict(epochs=5),
     parts=16,
     calibration_batches=4,

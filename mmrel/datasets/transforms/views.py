@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 
 from mmrel.datasets.image_file import MAX_PIXELS, ImageReader
 from mmrel.registry import TRANSFORMS
+from mmrel.utils.renamed import former_arguments
 
 
 def _happens(probability: float) -> bool:
@@ -122,6 +123,7 @@ class WeakView(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+@former_arguments(grey_prob='gray_prob')
 class ContrastiveView(WeakView):
     """The strong view of ReSSL and MoCo v2.
 
@@ -136,7 +138,7 @@ class ContrastiveView(WeakView):
         jitter (Sequence[float]): Strengths of brightness, contrast, saturation
             and hue. Defaults to (0.4, 0.4, 0.4, 0.1).
         jitter_prob (float): Probability of the jitter. Defaults to 0.8.
-        grey_prob (float): Probability of grayscale. Defaults to 0.2.
+        gray_prob (float): Probability of grayscale. Defaults to 0.2.
         blur_prob (float): Probability of the blur; use 0 for small images.
             Defaults to 0.5.
         blur_sigma (Sequence[float]): Range of the blur's standard deviation in
@@ -151,7 +153,7 @@ class ContrastiveView(WeakView):
         interpolation: str = 'bilinear',
         jitter: Sequence[float] = (0.4, 0.4, 0.4, 0.1),
         jitter_prob: float = 0.8,
-        grey_prob: float = 0.2,
+        gray_prob: float = 0.2,
         blur_prob: float = 0.5,
         blur_sigma: Sequence[float] = (0.1, 2.0),
     ) -> None:
@@ -162,7 +164,7 @@ class ContrastiveView(WeakView):
             )
         self.jitter = tv.ColorJitter(*jitter)
         self.jitter_prob = _check_probability('jitter_prob', jitter_prob)
-        self.grey_prob = _check_probability('grey_prob', grey_prob)
+        self.gray_prob = _check_probability('gray_prob', gray_prob)
         self.blur_prob = _check_probability('blur_prob', blur_prob)
         self.blur_sigma = tuple(blur_sigma)
 
@@ -171,7 +173,7 @@ class ContrastiveView(WeakView):
         img = self.crop(results['img'])
         if _happens(self.jitter_prob):
             img = self.jitter(img)
-        if _happens(self.grey_prob):
+        if _happens(self.gray_prob):
             img = tvf.rgb_to_grayscale(img, num_output_channels=3)
         if _happens(self.blur_prob):
             sigma = torch.empty(()).uniform_(*self.blur_sigma).item()

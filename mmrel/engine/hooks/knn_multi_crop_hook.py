@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmrel.datasets.multi_crop import KNNMultiCropDataset
 from mmrel.engine.distributed import unwrap
 from mmrel.engine.plain_loader import plain_loader_config
-from mmrel.evaluation.knn import neighbour_table
+from mmrel.evaluation.knn import neighbor_table
 from mmrel.models.utils.features import batch_features
 from mmrel.registry import HOOKS
 from mmrel.utils.checks import check_at_least
@@ -113,9 +113,9 @@ class KNNMultiCropHook(Hook):
                 runner.logger.info(f'features for the neighbors [{i}/{len(self._loader)}]')
         part = torch.cat(features)
         rows = torch.tensor(list(self._loader.sampler), device=part.device)
-        before = dataset.neighbours.clone()
-        table = neighbour_table(part, rows, len(dataset), before.shape[1]).cpu()
-        dataset.set_neighbours(table)
+        before = dataset.neighbors.clone()
+        table = neighbor_table(part, rows, len(dataset), before.shape[1]).cpu()
+        dataset.set_neighbors(table)
         kept = torch.stack([(table == column[:, None]).any(1) for column in before.T])
         runner.logger.info(
             f'found the neighbors of {len(dataset)} images in {time.monotonic() - start:.1f} s, '
@@ -124,7 +124,7 @@ class KNNMultiCropHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Store the table in the checkpoint."""
-        checkpoint[_KEY] = dict(neighbours=self._dataset(runner).neighbours.clone())
+        checkpoint[_KEY] = dict(neighbors=self._dataset(runner).neighbors.clone())
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Load the table from the checkpoint on resume.
@@ -139,4 +139,4 @@ class KNNMultiCropHook(Hook):
                 f'the checkpoint has no {_KEY!r}, the table of neighbors: it is from a run without '
                 'KNNMultiCropHook. Start a new run from its weights (load_from without --resume)'
             )
-        self._dataset(runner).set_neighbours(checkpoint[_KEY]['neighbours'].cpu())
+        self._dataset(runner).set_neighbors(checkpoint[_KEY]['neighbors'].cpu())

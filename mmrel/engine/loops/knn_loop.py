@@ -22,7 +22,7 @@ from mmrel.registry import LOOPS
 from .evaluators import check_networks, evaluators_by_name
 
 
-class _KNNLoop(BaseLoop):
+class KNNLoop(BaseLoop):
     """Classify queries by a weighted kNN vote over a feature bank.
 
     The features are the backbone's, pooled. Both loaders should use a pipeline
@@ -193,14 +193,14 @@ class _KNNLoop(BaseLoop):
 
 
 @LOOPS.register_module()
-class KNNValLoop(_KNNLoop):
+class KNNValLoop(KNNLoop):
     """kNN as ``val_cfg`` (arguments: see the base class)."""
 
     mode = 'val'
 
 
 @LOOPS.register_module()
-class KNNTestLoop(_KNNLoop):
+class KNNTestLoop(KNNLoop):
     """kNN as ``test_cfg`` (arguments: see the base class)."""
 
     mode = 'test'

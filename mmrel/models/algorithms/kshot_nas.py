@@ -16,14 +16,16 @@ from torch import Tensor, nn
 from mmrel.models.layers import SimplexNet, StackedLayer, mix
 from mmrel.models.utils import SpaceIdentity, Warmup, at_least_float32, pool_features
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.spaces import CodedSpace, Path
+from mmrel.spaces import ArchPath, CodedSpace
 from mmrel.utils.checks import check_at_least
+from mmrel.utils.renamed import former_arguments
 
 WEIGHTS, SIMPLEX = 'weights', 'simplex_net'
 _FIVE_EPOCHS = MappingProxyType(dict(epochs=5))
 
 
 @MODELS.register_module()
+@former_arguments(regulariser='regularizer')
 class KShotNAS(BaseModel):
     """Train all networks of a space at once, each with its own mixture of K weights.
 
@@ -50,7 +52,7 @@ class KShotNAS(BaseModel):
         k (int): K. Defaults to 8.
         simplex_net (dict, optional): Arguments of :class:`.SimplexNet`:
             ``hidden_channels``. Defaults to None: its defaults.
-        regulariser (dict, optional): Config of a loss on the m codes and the
+        regularizer (dict, optional): Config of a loss on the m codes and the
             mean widths of their paths. Defaults to None: no such loss.
         warmup (dict, optional): Length of the warm-up, ``epochs`` or ``iters``
             (:class:`.Warmup`). None: no warm-up. Defaults to 5 epochs.
@@ -83,12 +85,12 @@ class KShotNAS(BaseModel):
         head: dict | None = None,
         k: int = 8,
         simplex_net: dict | None = None,
-        regulariser: dict | None = None,
+        regularizer: dict | None = None,
         warmup: Mapping | None = _FIVE_EPOCHS,
         parts: int = 16,
         simplex_interval: int = 1,
         calibration_batches: int = 4,
-        val_path: str | Path = 'largest',
+        val_path: str | ArchPath = 'largest',
         seed: int = 0,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -111,16 +113,16 @@ class KShotNAS(BaseModel):
             k, nn.Linear(features, self.space.num_classes, device='meta')
         )
         self.head = MODELS.build(head or dict(type='ClsHead'))
-        self.simplex_net = self.regulariser = None
+        self.simplex_net = self.regularizer = None
         if k > 1:
             self.simplex_net = SimplexNet(k, *self.space.code_sizes, **(simplex_net or {}))
-        if regulariser is not None:
+        if regularizer is not None:
             if not self.space.width_choices:
                 raise ValueError(
-                    'model.regulariser compares widths, but the space has no width choices: '
-                    'set model.regulariser=None or model.space.widths'
+                    'model.regularizer compares widths, but the space has no width choices: '
+                    'set model.regularizer=None or model.space.widths'
                 )
-            self.regulariser = MODELS.build(regulariser)
+            self.regularizer = MODELS.build(regularizer)
         self.val_path: Any = self.space.largest() if val_path == 'largest' else val_path
         try:
             self.space.validate(self.val_path)
@@ -160,14 +162,14 @@ class KShotNAS(BaseModel):
         return self.simplex_net(architecture, widths)
 
     @torch.no_grad()
-    def code(self, path: Path) -> Tensor:
+    def code(self, path: ArchPath) -> Tensor:
         """The code of a path, (K,), without gradient."""
         return self.codes(self.space.indices([path]))[0]
 
     def logits(
         self,
         inputs: Tensor,
-        path: Path,
+        path: ArchPath,
         code: Tensor,
         statistics: dict[str, Tensor] | None = None,
     ) -> Tensor:
@@ -175,7 +177,7 @@ class KShotNAS(BaseModel):
 
         Args:
             inputs (Tensor): Images, (B, 3, H, W).
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             code (Tensor): Its code, (K,).
             statistics (dict[str, Tensor], optional): Running statistics of its batch
                 norms, used in eval mode and updated in training mode. Defaults to
@@ -242,9 +244,9 @@ class KShotNAS(BaseModel):
             loss, _ = self.parse_losses(self.head.loss((logits,), samples))
             losses.append(loss * (len(images) / len(inputs)))
         result = dict(loss_simplex=torch.stack(losses).sum())
-        if self.regulariser is not None:
+        if self.regularizer is not None:
             widths = torch.from_numpy(self.space.mean_width(indices)).to(codes, non_blocking=True)
-            result['loss_code'] = self.regulariser(codes, widths)
+            result['loss_code'] = self.regularizer(codes, widths)
         with torch.no_grad():
             result.update({f'code_mean/{i + 1}': m for i, m in enumerate(codes.mean(0).unbind())})
             result['code_spread'] = codes.std(0, correction=0).mean()
@@ -329,14 +331,14 @@ class KShotNAS(BaseModel):
     # --- evaluation -------------------------------------------------------------
 
     @torch.no_grad()
-    def prepare_path(self, path: Path, batches: Sequence[Tensor] | None) -> None:
+    def prepare_path(self, path: ArchPath, batches: Sequence[Tensor] | None) -> None:
         """Compute the path's BN statistics over a fixed set of batches, in one pass.
 
         They replace those of the previous path. The supernet's running statistics
         do not change.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             batches (Sequence[Tensor], optional): Normalized images, (B, 3, H, W)
                 each. None: use the running statistics.
         """
@@ -345,17 +347,17 @@ class KShotNAS(BaseModel):
             statistics = self.backbone.calibrate(path, self.code(path), batches)
             self._prepared = self.space.key(path), statistics
 
-    def _statistics(self, path: Path) -> dict[str, Tensor] | None:
+    def _statistics(self, path: ArchPath) -> dict[str, Tensor] | None:
         if self._prepared is not None and self._prepared[0] == self.space.key(path):
             return self._prepared[1]
         return None
 
-    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+    def path_logits(self, inputs: Tensor, path: ArchPath) -> Tensor:
         """Class scores of a path, with its own BN statistics if it was prepared.
 
         Args:
             inputs (Tensor): Normalized images, (B, 3, H, W).
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
 
         Returns:
             Tensor: Shape (1, B, classes).
@@ -409,11 +411,11 @@ class KShotNAS(BaseModel):
     # --- state ------------------------------------------------------------------
 
     @torch.no_grad()
-    def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
+    def subnet_state_dict(self, path: ArchPath, side: str = 'left') -> dict[str, Tensor]:
         """Weights of a path's stand-alone network, mixed by its code and sliced.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             side (str): Not used: weights are always sliced from the left.
 
         Returns:

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmrel.models.utils import PathSampler, SpaceIdentity
 from mmrel.models.utils.sides import cut
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 
 LARGEST = 'largest'
 
@@ -54,7 +54,7 @@ class ViTAS(ImageClassifier):
         backbone: dict,
         head: dict,
         sampler: dict | None = None,
-        val_path: Path | str = LARGEST,
+        val_path: ArchPath | str = LARGEST,
         train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -84,14 +84,14 @@ class ViTAS(ImageClassifier):
         self.space = built
         self.identity = SpaceIdentity(built)
         self.sampler = PathSampler(built, **(sampler or {}))
-        self.val_path: Path = dict(path)
+        self.val_path: ArchPath = dict(path)
 
-    def path_features(self, inputs: Tensor, path: Path) -> dict[str, Tensor]:
+    def path_features(self, inputs: Tensor, path: ArchPath) -> dict[str, Tensor]:
         """Features of a path on each side.
 
         Args:
             inputs (Tensor): Normalized images, (B, 3, H, W).
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
 
         Returns:
             dict[str, Tensor]: Features (B, w) by side.
@@ -101,12 +101,12 @@ class ViTAS(ImageClassifier):
         """
         return {side: self.backbone(inputs, path, side)[0] for side in self.backbone.sides}
 
-    def path_logits(self, inputs: Tensor, path: Path) -> Tensor:
+    def path_logits(self, inputs: Tensor, path: ArchPath) -> Tensor:
         """Logits of a path on each side; a search calls this in eval mode.
 
         Args:
             inputs (Tensor): Normalized images, (B, 3, H, W).
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
 
         Returns:
             Tensor: (S, B, C), left before right.
@@ -116,17 +116,17 @@ class ViTAS(ImageClassifier):
         """
         return self.head.side_logits(self.path_features(inputs, path))
 
-    def prepare_path(self, path: Path, batches: list | None = None) -> None:
+    def prepare_path(self, path: ArchPath, batches: list | None = None) -> None:
         """Do nothing: a path can be scored without preparation."""
 
-    def subnet_state_dict(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
+    def subnet_state_dict(self, path: ArchPath, side: str = 'left') -> dict[str, Tensor]:
         """A copy of a path's weights for the network of ``space.subnet(path)``.
 
         The network of ``space.subnet(path, inherit=True)`` computes the path's
         logits with them.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             side (str): 'left' or 'right' slices. Defaults to 'left'.
 
         Returns:

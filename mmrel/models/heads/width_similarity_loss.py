@@ -27,7 +27,7 @@ class WidthSimilarityLoss(BaseModule):
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
-        check_at_least(0, 'regulariser', loss_weight=loss_weight)
+        check_at_least(0, 'regularizer', loss_weight=loss_weight)
         self.loss_weight = loss_weight
 
     @full_precision

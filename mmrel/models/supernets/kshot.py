@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmrel.models.layers.kshot import RUNNING_STATISTICS, StackedLayer, mix
 from mmrel.registry import MODELS
-from mmrel.spaces import CodedSpace, Path
+from mmrel.spaces import ArchPath, CodedSpace
 
 from .supernet import Supernet
 
@@ -61,7 +61,7 @@ class KShotSupernet(Supernet):
         # The key, the source (layer and name) and the shape of each tensor of a skeleton.
         self._layout: tuple[nn.Module, list[tuple[str, nn.Module, str, torch.Size]]] | None = None
 
-    def _sources(self, path: Path) -> list[tuple[str, nn.Module, str, torch.Size]]:
+    def _sources(self, path: ArchPath) -> list[tuple[str, nn.Module, str, torch.Size]]:
         skeleton = self.skeleton(path)
         if self._layout is None or self._layout[0] is not skeleton:
             found = []
@@ -74,12 +74,12 @@ class KShotSupernet(Supernet):
         return self._layout[1]
 
     def tensors(
-        self, path: Path, code: Tensor, statistics: dict[str, Tensor] | None = None
+        self, path: ArchPath, code: Tensor, statistics: dict[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
         """Mixed weights and running statistics of a path.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             code (Tensor): Its code, (K,).
             statistics (dict[str, Tensor], optional): Running statistics to use, from
                 :meth:`fresh_statistics` or :meth:`calibrate`. Defaults to None: the
@@ -107,11 +107,11 @@ class KShotSupernet(Supernet):
                 result[key] = statistics[key]
         return result
 
-    def fresh_statistics(self, path: Path) -> dict[str, Tensor]:
+    def fresh_statistics(self, path: ArchPath) -> dict[str, Tensor]:
         """Initial running statistics for a path, apart from the supernet's.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
 
         Returns:
             dict[str, Tensor]: By the keys of the stand-alone backbone.
@@ -123,13 +123,15 @@ class KShotSupernet(Supernet):
         }
 
     @torch.no_grad()
-    def calibrate(self, path: Path, code: Tensor, batches: Sequence[Tensor]) -> dict[str, Tensor]:
+    def calibrate(
+        self, path: ArchPath, code: Tensor, batches: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
         """Running statistics of a path, averaged over batches in one pass.
 
         The supernet's own statistics do not change.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             code (Tensor): Its code, (K,).
             batches (Sequence[Tensor]): Images, (B, 3, H, W) each.
 

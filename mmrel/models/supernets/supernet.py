@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from mmrel.models.utils.block_cache import BlockCache
 from mmrel.registry import MODELS
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 
 
 class Supernet(BaseModule):
@@ -33,11 +33,11 @@ class Supernet(BaseModule):
         # In a tuple, so that the skeleton is not a child and not in the state dict.
         self._last: tuple[str, nn.Module] | None = None
 
-    def backbone_config(self, path: Path) -> dict:
+    def backbone_config(self, path: ArchPath) -> dict:
         """Config of the stand-alone backbone of a path.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
 
         Returns:
             dict: Config for ``MODELS.build``.
@@ -47,14 +47,14 @@ class Supernet(BaseModule):
         """
         return self.space.subnet(path)['backbone']
 
-    def skeleton(self, path: Path) -> nn.Module:
+    def skeleton(self, path: ArchPath) -> nn.Module:
         """The stand-alone backbone of a path, on the meta device.
 
         Building it costs a few milliseconds, so equal blocks of different paths are
         shared, and the last skeleton is kept.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
 
         Returns:
             nn.Module: In the supernet's mode. Valid until the next call.
@@ -72,19 +72,19 @@ class Supernet(BaseModule):
         return skeleton if skeleton.training == self.training else skeleton.train(self.training)
 
     @abstractmethod
-    def tensors(self, path: Path, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    def tensors(self, path: ArchPath, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Parameters and buffers of a path, under the keys of its stand-alone backbone.
 
         They are views or functions of the supernet's parameters, so gradients and
         updates of running statistics reach the supernet.
         """
 
-    def run(self, x: Tensor, path: Path, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    def run(self, x: Tensor, path: ArchPath, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Run a path with given tensors.
 
         Args:
             x (Tensor): Images, (B, 3, H, W).
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             tensors (dict[str, Tensor]): From :meth:`tensors`.
 
         Returns:
@@ -92,12 +92,12 @@ class Supernet(BaseModule):
         """
         return functional_call(self.skeleton(path), tensors, (x,), tie_weights=False)
 
-    def forward(self, x: Tensor, path: Path, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+    def forward(self, x: Tensor, path: ArchPath, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         """Run a path.
 
         Args:
             x (Tensor): Images, (B, 3, H, W).
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             *args: Passed to :meth:`tensors`.
             **kwargs: Passed to :meth:`tensors`.
 
@@ -110,11 +110,11 @@ class Supernet(BaseModule):
         return self.run(x, path, self.tensors(path, *args, **kwargs))
 
     @torch.no_grad()
-    def subnet_state_dict(self, path: Path, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    def subnet_state_dict(self, path: ArchPath, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """A copy of a path's weights, for its stand-alone backbone.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             *args: Passed to :meth:`tensors`.
             **kwargs: Passed to :meth:`tensors`.
 

@@ -10,7 +10,7 @@ from mmrel.models.backbones.patch_stem import PatchStem, fresh_tokens
 from mmrel.models.backbones.searched_vit import MLP
 from mmrel.models.utils.sides import SIDES, cut
 from mmrel.registry import MODELS
-from mmrel.spaces import Path, ViTASSpace
+from mmrel.spaces import ArchPath, ViTASSpace
 
 from .supernet import Supernet
 
@@ -89,16 +89,16 @@ class ViTASSupernet(Supernet):
         with fresh_tokens(self, cast(Iterable[PatchStem], self.stems)):
             super().init_weights()
 
-    def backbone_config(self, path: Path) -> dict:
+    def backbone_config(self, path: ArchPath) -> dict:
         """Config of a path's ``SearchedViT``, with this attention scale and DropPath rate."""
         config = self.space.subnet(path, inherit=True)['backbone']
         return dict(config, drop_path_rate=self.drop_path_rate)
 
-    def tensors(self, path: Path, side: str = 'left') -> dict[str, Tensor]:
+    def tensors(self, path: ArchPath, side: str = 'left') -> dict[str, Tensor]:
         """Slices of the parameters for a path.
 
         Args:
-            path (Path): A path of the space.
+            path (ArchPath): A path of the space.
             side (str): 'left' or 'right' slices. Defaults to 'left'.
 
         Returns:
@@ -109,7 +109,7 @@ class ViTASSupernet(Supernet):
         """
         return dict(self._cut(path, side))
 
-    def _cut(self, path: Path, side: str) -> Iterator[tuple[str, Tensor]]:
+    def _cut(self, path: ArchPath, side: str) -> Iterator[tuple[str, Tensor]]:
         network = self.space.network(path)
         d = network['embed_dims']
         stem: Any = self.stems[self.space.patch_sizes.index(network['patch_size'])]

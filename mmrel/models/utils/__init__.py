@@ -7,7 +7,7 @@ from .gradient import scale_gradient
 from .graph import (
     connected_components,
     label_purity,
-    nearest_neighbour,
+    nearest_neighbor,
     weak_labels,
 )
 from .momentum_teacher import MomentumTeacher
@@ -47,7 +47,7 @@ __all__ = [
     'gather',
     'label_purity',
     'logsumexp_similarity',
-    'nearest_neighbour',
+    'nearest_neighbor',
     'pool_features',
     'run_position',
     'scale_gradient',

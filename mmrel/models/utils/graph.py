@@ -9,7 +9,7 @@ from .precision import full_precision
 
 @torch.no_grad()
 @full_precision
-def nearest_neighbour(rows: Tensor, columns: Tensor, offset: int = 0, block: int = 1024) -> Tensor:
+def nearest_neighbor(rows: Tensor, columns: Tensor, offset: int = 0, block: int = 1024) -> Tensor:
     """Each row's nearest other column, without the full similarity matrix.
 
     Args:
@@ -32,7 +32,7 @@ def nearest_neighbour(rows: Tensor, columns: Tensor, offset: int = 0, block: int
 
 
 @torch.no_grad()
-def connected_components(neighbour: Tensor) -> Tensor:
+def connected_components(neighbor: Tensor) -> Tensor:
     """Connected components of the graph that links each node to one other.
 
     The algorithm is pointer doubling. Following the neighbors from any node leads
@@ -44,16 +44,16 @@ def connected_components(neighbour: Tensor) -> Tensor:
     the host.
 
     Args:
-        neighbour (Tensor): The node that each node is linked to, (n,) int64.
+        neighbor (Tensor): The node that each node is linked to, (n,) int64.
             A node may be linked to itself. Links are undirected.
 
     Returns:
         Tensor: Component of each node, (n,) int64, numbered from 0 in the order of
         their first nodes, as by ``scipy.sparse.csgraph.connected_components``.
     """
-    n = len(neighbour)
-    node = torch.arange(n, device=neighbour.device)
-    pointer, least = neighbour, node  # 1 step ahead; the minimum of 1 node
+    n = len(neighbor)
+    node = torch.arange(n, device=neighbor.device)
+    pointer, least = neighbor, node  # 1 step ahead; the minimum of 1 node
     for _ in range((n - 1).bit_length()):
         least = torch.minimum(least, least[pointer])
         pointer = pointer[pointer]
@@ -79,8 +79,8 @@ def weak_labels(rows: Tensor, columns: Tensor) -> Tensor:
         Tensor: Components of the B samples, (B,) int64, as from
         :func:`connected_components`. Each has at least two members.
     """
-    neighbour = nearest_neighbour(rows, columns, get_rank() * len(rows))
-    return connected_components(torch.cat(all_gather(neighbour)))
+    neighbor = nearest_neighbor(rows, columns, get_rank() * len(rows))
+    return connected_components(torch.cat(all_gather(neighbor)))
 
 
 def _number_equal(keys: Tensor) -> Tensor:

@@ -49,11 +49,11 @@ class CpuSyncBatchNorm(_BatchNorm):
         total = dist_nn.all_reduce(torch.cat([x.sum(dims), count]))
         count = total[-1].detach()
         mean = total[:-1] / count
-        centred = x - mean.view(shape)
-        variance = dist_nn.all_reduce(centred.square().sum(dims)) / count
+        centered = x - mean.view(shape)
+        variance = dist_nn.all_reduce(centered.square().sum(dims)) / count
         with torch.no_grad():
             self._track(mean, variance * count / (count - 1).clamp(min=1))
-        out = centred * (variance + self.eps).rsqrt().view(shape)
+        out = centered * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             out = out * self.weight.view(shape) + self.bias.view(shape)
         return out

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmrel.spaces import Path, SearchSpace
+from mmrel.spaces import ArchPath, SearchSpace
 from mmrel.utils.checks import check_at_least
 
 
@@ -35,7 +35,7 @@ class PathSampler(nn.Module):
         # The same two numbers on the host, to avoid reading the device.
         self._seed, self._step = seed, 0
 
-    def next(self) -> Path:
+    def next(self) -> ArchPath:
         """The path of this step."""
         path = self.space.sample(np.random.default_rng((self._seed, self._step)))
         self._step += 1

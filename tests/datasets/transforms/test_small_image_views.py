@@ -28,9 +28,9 @@ def test_a_padded_crop_is_a_shift_of_the_reflected_image() -> None:
 
 
 def test_a_padded_crop_of_a_larger_image_is_of_its_centre() -> None:
-    colours = np.zeros((64, 128, 3), np.uint8)
-    colours[:, 32:96] = 200
-    out = _view(PaddedCropView(size=32, padding=0, flip_prob=0), Image.fromarray(colours))
+    colors = np.zeros((64, 128, 3), np.uint8)
+    colors[:, 32:96] = 200
+    out = _view(PaddedCropView(size=32, padding=0, flip_prob=0), Image.fromarray(colors))
     assert out.shape == (32, 32, 3)
     assert (out[:, 1:-1] == 200).all()
 

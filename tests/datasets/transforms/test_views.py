@@ -22,23 +22,23 @@ def _only_hue(shift: float) -> ContrastiveView:
         flip_prob=0,
         jitter=(0, 0, 0, 0.5),
         jitter_prob=1,
-        grey_prob=0,
+        gray_prob=0,
         blur_prob=0,
     )
 
 
 @pytest.mark.parametrize('shift', [-0.3, -0.1, 0.04, 0.25])
 def test_hue_shift_is_right_on_this_numpy(shift: float) -> None:
-    # One colour a row; mmcv's original hue jitter overflows for negative shifts.
+    # One color a row; mmcv's original hue jitter overflows for negative shifts.
     rgb = np.array([[200, 30, 60], [10, 220, 90], [40, 60, 240]], np.uint8)
     view = _only_hue(shift)
     view.jitter.hue = [shift, shift]
-    for colour in rgb:
-        img = Image.fromarray(np.tile(colour, (16, 16, 1)))
+    for color in rgb:
+        img = Image.fromarray(np.tile(color, (16, 16, 1)))
         found = np.asarray(view.transform(dict(img=img))['img'])[0, 0]
-        hue, saturation, value = colorsys.rgb_to_hsv(*(colour / 255))
+        hue, saturation, value = colorsys.rgb_to_hsv(*(color / 255))
         expected = np.array(colorsys.hsv_to_rgb((hue + shift) % 1, saturation, value)) * 255
-        # Pillow keeps the hue in 8 bits: a step is 6 levels of a full-range colour,
+        # Pillow keeps the hue in 8 bits: a step is 6 levels of a full-range color,
         # and torchvision rounds the shift to a step too.
         assert np.abs(found - expected).max() <= 12
 
@@ -73,14 +73,14 @@ def test_weak_view_is_a_crop_or_its_mirror_image() -> None:
     np.testing.assert_array_equal(flipped, np.asarray(img)[:, ::-1])
 
 
-def test_grey_and_blur() -> None:
+def test_gray_and_blur() -> None:
     quiet = dict(size=32, scale=(1.0, 1.0), flip_prob=0, jitter_prob=0)
-    grey = ContrastiveView(**quiet, grey_prob=1, blur_prob=0).transform(dict(img=_image()))['img']
-    channels = np.asarray(grey)
+    gray = ContrastiveView(**quiet, gray_prob=1, blur_prob=0).transform(dict(img=_image()))['img']
+    channels = np.asarray(gray)
     np.testing.assert_array_equal(channels[..., 0], channels[..., 2])
     sharp, soft = (
         np.asarray(
-            ContrastiveView(**quiet, grey_prob=0, blur_prob=p, blur_sigma=(2, 2)).transform(
+            ContrastiveView(**quiet, gray_prob=0, blur_prob=p, blur_sigma=(2, 2)).transform(
                 dict(img=_image(32, 32))
             )['img'],
             float,
@@ -91,14 +91,14 @@ def test_grey_and_blur() -> None:
 
 
 def test_probabilities_are_met() -> None:
-    view = ContrastiveView(size=8, jitter_prob=0, blur_prob=0, grey_prob=0.2, flip_prob=0)
+    view = ContrastiveView(size=8, jitter_prob=0, blur_prob=0, gray_prob=0.2, flip_prob=0)
     torch.manual_seed(0)
     img = _image(16, 16)
-    grey = 0
+    gray = 0
     for _ in range(400):
         out = np.asarray(view.transform(dict(img=img))['img'])
-        grey += (out[..., 0] == out[..., 1]).all()
-    assert 50 <= grey <= 110  # 80 expected, standard deviation 8
+        gray += (out[..., 0] == out[..., 1]).all()
+    assert 50 <= gray <= 110  # 80 expected, standard deviation 8
 
 
 def test_central_view() -> None:
@@ -140,7 +140,7 @@ def test_a_multi_view_pipeline_packs_views_of_different_sizes(mmrel_scope: None)
         (dict(scale=(0.5, 0.2)), 'scale='),
         (dict(flip_prob=1.5), 'flip_prob=1.5'),
         (dict(jitter=(0.4, 0.4)), 'jitter='),
-        (dict(grey_prob=-1), 'grey_prob=-1'),
+        (dict(gray_prob=-1), 'gray_prob=-1'),
     ],
 )
 def test_config_errors(change: dict, message: str) -> None:

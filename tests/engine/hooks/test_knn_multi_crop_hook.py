@@ -37,5 +37,5 @@ def test_config_errors(interval: int, begin: int, message: str) -> None:
 
 def test_a_checkpoint_that_is_only_loaded_leaves_the_table() -> None:
     hook = KNNMultiCropHook()
-    checkpoint = dict(knn_multi_crop=dict(neighbours=torch.zeros(2, 1)))
+    checkpoint = dict(knn_multi_crop=dict(neighbors=torch.zeros(2, 1)))
     hook.after_load_checkpoint(SimpleNamespace(_resume=False), checkpoint)  # no dataset is read

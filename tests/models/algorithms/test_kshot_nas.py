@@ -156,7 +156,7 @@ def test_operations_that_the_path_leaves_out_do_not_move() -> None:
 
 def test_parts_see_their_path_and_code() -> None:
     """The simplex-net's loss and gradient are those of the parts, combined by hand."""
-    model = _build(MOBILE, regulariser=dict(type='WidthSimilarityLoss', loss_weight=0.5)).double()
+    model = _build(MOBILE, regularizer=dict(type='WidthSimilarityLoss', loss_weight=0.5)).double()
     data = _batch(10)
     images, labels = data['inputs'].double(), torch.arange(10) % 3
     model.warm = True
@@ -171,7 +171,7 @@ def test_parts_see_their_path_and_code() -> None:
         start += size
     torch.testing.assert_close(losses['loss_simplex'], total)
     widths = torch.from_numpy(model.space.mean_width(indices)).double()
-    torch.testing.assert_close(losses['loss_code'], model.regulariser(codes, widths))
+    torch.testing.assert_close(losses['loss_code'], model.regularizer(codes, widths))
     torch.testing.assert_close(losses['code_mean/2'], codes[:, 1].mean())
     torch.testing.assert_close(losses['code_spread'], codes.std(0, correction=0).mean())
     parameters = list(model.simplex_net.parameters())
@@ -397,7 +397,7 @@ def test_logits_are_float32_under_autocast(parts: dict) -> None:
         (CELLS, dict(parts=0), 'model.parts=0'),
         (CELLS, dict(simplex_interval=0), 'model.simplex_interval=0'),
         (CELLS, dict(warmup=dict(epochs=-1)), 'model.warmup.epochs=-1'),
-        (CELLS, dict(regulariser=dict(type='WidthSimilarityLoss')), 'no width choices'),
+        (CELLS, dict(regularizer=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
     ],
 )

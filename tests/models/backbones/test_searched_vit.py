@@ -105,9 +105,9 @@ def test_other_image_sizes_and_stages(mmrel_scope: None) -> None:
     assert feature_dim(model) == 10
     # Interpolation does not change constant position embeddings.
     model.stem.pos_embed.fill_(0.5)
-    grey = torch.ones(1, 3, 8, 8)
-    tokens = model.stem(grey)[0]
-    torch.testing.assert_close(tokens[:, 1:], model.stem.patch_embed(grey)[0] + 0.5)
+    gray = torch.ones(1, 3, 8, 8)
+    tokens = model.stem(gray)[0]
+    torch.testing.assert_close(tokens[:, 1:], model.stem.patch_embed(gray)[0] + 0.5)
 
 
 def test_frozen_parts_stay_in_eval_mode() -> None:
@@ -122,7 +122,7 @@ def test_frozen_parts_stay_in_eval_mode() -> None:
     assert model.blocks[2].training
 
 
-def test_initialisation() -> None:
+def test_initialization() -> None:
     model = SearchedViT(embed_dims=64, blocks=[dict(num_heads=4, qkv_dims=192, mlp_dims=256)])
     model.init_weights()
     for weight in (model.blocks[0].attn.qkv.weight, model.stem.pos_embed, model.stem.cls_token):

@@ -11,24 +11,24 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mmrel.models.utils import (
     connected_components,
     label_purity,
-    nearest_neighbour,
+    nearest_neighbor,
     weak_labels,
 )
 from tests.distributed import run_ranks
 
 
-def _scipy(neighbour: np.ndarray) -> np.ndarray:
-    n = len(neighbour)
-    links = sparse.coo_matrix((np.ones(n), (np.arange(n), neighbour)), (n, n))
+def _scipy(neighbor: np.ndarray) -> np.ndarray:
+    n = len(neighbor)
+    links = sparse.coo_matrix((np.ones(n), (np.arange(n), neighbor)), (n, n))
     return csgraph.connected_components(links, directed=False)[1]
 
 
 def _chain(n: int, draw: np.random.Generator) -> np.ndarray:
     """Each node linked to the next in a random order, the last to a random one."""
-    order, neighbour = draw.permutation(n), np.empty(n, int)
-    neighbour[order[:-1]] = order[1:]
-    neighbour[order[-1]] = order[draw.integers(n)]
-    return neighbour
+    order, neighbor = draw.permutation(n), np.empty(n, int)
+    neighbor[order[:-1]] = order[1:]
+    neighbor[order[-1]] = order[draw.integers(n)]
+    return neighbor
 
 
 def _nearest(vectors: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def _nearest(vectors: np.ndarray) -> np.ndarray:
     return similarity.argmax(1)
 
 
-def _neighbours(kind: str, n: int, draw: np.random.Generator) -> np.ndarray:
+def _neighbors(kind: str, n: int, draw: np.random.Generator) -> np.ndarray:
     if kind == 'random':
         return draw.integers(0, n, n)
     if kind == 'permutation':  # cycles of every length, fixed points too
@@ -61,33 +61,33 @@ def test_components_are_scipys(kind: str) -> None:
     draw = np.random.default_rng(KINDS.index(kind))
     sizes = [2, 3, 4, 5, 127, 128, 129, 2000, *draw.integers(2, 2001, 159)]
     for n in sizes:
-        neighbour = _neighbours(kind, n, draw)
-        ours = connected_components(torch.from_numpy(neighbour)).numpy()
-        np.testing.assert_array_equal(ours, _scipy(neighbour), err_msg=f'{kind}, {n} nodes')
+        neighbor = _neighbors(kind, n, draw)
+        ours = connected_components(torch.from_numpy(neighbor)).numpy()
+        np.testing.assert_array_equal(ours, _scipy(neighbor), err_msg=f'{kind}, {n} nodes')
 
 
 def test_longest_ways_to_the_cycle() -> None:
     """A chain that ends in a cycle, in the order that needs all the steps, for every size."""
     for n in range(1, 70):
         for cycle in {1, min(2, n), n // 2 + 1, n}:
-            neighbour = (np.arange(n) - 1) % n
-            neighbour[0] = cycle - 1
-            ours = connected_components(torch.from_numpy(neighbour))
+            neighbor = (np.arange(n) - 1) % n
+            neighbor[0] = cycle - 1
+            ours = connected_components(torch.from_numpy(neighbor))
             assert ours.eq(0).all(), (n, cycle)
 
 
 @pytest.mark.parametrize('block', [1, 7, 32, 1000])
-def test_neighbours_do_not_depend_on_blocks_or_parts(block: int) -> None:
+def test_neighbors_do_not_depend_on_blocks_or_parts(block: int) -> None:
     z = torch.randn(64, 5)
     expected = _nearest(z.numpy())
-    parts = [nearest_neighbour(z[i : i + 16], z, i, block) for i in range(0, 64, 16)]
+    parts = [nearest_neighbor(z[i : i + 16], z, i, block) for i in range(0, 64, 16)]
     np.testing.assert_array_equal(torch.cat(parts).numpy(), expected)
 
 
 def test_bf16_is_compared_in_float32() -> None:
     z = F.normalize(torch.randn(300, 16), dim=1).bfloat16()
     with torch.autocast('cpu', torch.bfloat16):
-        ours = nearest_neighbour(z, z)
+        ours = nearest_neighbor(z, z)
     np.testing.assert_array_equal(ours.numpy(), _nearest(z.float().numpy()))
 
 
@@ -105,15 +105,15 @@ class _Reads(TorchDispatchMode):
 
 
 def test_rounds_follow_the_size_not_the_graph_and_nothing_is_read() -> None:
-    def count(neighbour: np.ndarray) -> int:
-        index = torch.from_numpy(neighbour)
+    def count(neighbor: np.ndarray) -> int:
+        index = torch.from_numpy(neighbor)
         with _Reads() as reads:
             connected_components(index)
         assert reads.waits == 0
         return reads.calls
 
     draw = np.random.default_rng(0)
-    counts = [count(_neighbours(kind, 1024, draw)) for kind in KINDS]
+    counts = [count(_neighbors(kind, 1024, draw)) for kind in KINDS]
     assert len(set(counts)) == 1
     # Four times the nodes: two more rounds.
     per_round = (count(draw.permutation(4096)) - counts[0]) / 2

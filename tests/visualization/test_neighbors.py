@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from mmrel.visualization import choose_queries, find_neighbours, plot_neighbours
-from tests.visualization.pictures import has_colour, picture
+from mmrel.visualization import choose_queries, find_neighbors, plot_neighbors
+from tests.visualization.pictures import has_color, picture
 
 
 @pytest.mark.parametrize('k', [1, 8, 29, 100])
-def test_neighbours_equal_brute_force(k: int) -> None:
+def test_neighbors_equal_brute_force(k: int) -> None:
     features = torch.randn(30, 6) * torch.rand(30, 1) * 10
     queries = [7, 0, 29]
-    similarity, index = find_neighbours(features, queries, k)
+    similarity, index = find_neighbors(features, queries, k)
     assert index.shape == (3, min(k, 29))
     x = features.numpy().astype(np.float64)
     cosine = x @ x.T / np.outer(np.linalg.norm(x, axis=1), np.linalg.norm(x, axis=1))
@@ -24,8 +24,8 @@ def test_neighbours_equal_brute_force(k: int) -> None:
         np.testing.assert_allclose(similarity[row], cosine[query, others], atol=1e-5)
 
 
-def test_copies_of_the_query_are_neighbours_but_itself_is_not() -> None:
-    similarity, index = find_neighbours(torch.ones(20, 4), list(range(20)), 3)
+def test_copies_of_the_query_are_neighbors_but_itself_is_not() -> None:
+    similarity, index = find_neighbors(torch.ones(20, 4), list(range(20)), 3)
     assert (index != torch.arange(20)[:, None]).all()
     assert all(len(set(row)) == 3 for row in index.tolist())
     torch.testing.assert_close(similarity, torch.ones(20, 3))
@@ -36,7 +36,7 @@ def test_copies_of_the_query_are_neighbours_but_itself_is_not() -> None:
 )
 def test_wrong_queries(rows: int, queries: list[int], k: int) -> None:
     with pytest.raises(ValueError, match=r'queries=|at least 2 images'):
-        find_neighbours(torch.ones(rows, 2), queries, k)
+        find_neighbors(torch.ones(rows, 2), queries, k)
 
 
 def test_queries_come_from_as_many_classes_as_possible() -> None:
@@ -53,12 +53,12 @@ def test_frames_tell_right_from_wrong(tmp_path: Path, size: tuple[int, int]) -> 
     images = torch.randint(0, 256, (6, 3, *size), dtype=torch.uint8)
     features = torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 3)
     green, red = '1a7f37', 'c62828'
-    for labels, colours in (([0, 0, 0, 1, 1, 1], {green}), ([0, 1, 1, 1, 0, 0], {red})):
-        out = tmp_path / 'neighbours.png'
-        plot_neighbours(images, features, torch.tensor(labels), [0, 3], out, k=2)
+    for labels, colors in (([0, 0, 0, 1, 1, 1], {green}), ([0, 1, 1, 1, 0, 0], {red})):
+        out = tmp_path / 'neighbors.png'
+        plot_neighbors(images, features, torch.tensor(labels), [0, 3], out, k=2)
         pixels = picture(out)
-        assert {c for c in (green, red) if has_colour(pixels, c)} == colours
-    plot_neighbours(images, features, torch.arange(6), [0], tmp_path / 'one.png', k=2)
+        assert {c for c in (green, red) if has_color(pixels, c)} == colors
+    plot_neighbors(images, features, torch.arange(6), [0], tmp_path / 'one.png', k=2)
     assert picture(tmp_path / 'one.png').shape[0] < pixels.shape[0]
 
 
@@ -69,14 +69,14 @@ def test_images_without_classes_have_no_frames(tmp_path: Path) -> None:
     assert len(set(queries)) == 4
     assert max(queries) < 12
     assert queries != choose_queries(12, 4, seed=1)
-    plot_neighbours(images, features, None, queries, tmp_path / 'neighbours.png', k=3)
-    pixels = picture(tmp_path / 'neighbours.png')
-    assert not any(has_colour(pixels, c) for c in ('1a7f37', 'c62828'))
+    plot_neighbors(images, features, None, queries, tmp_path / 'neighbors.png', k=3)
+    pixels = picture(tmp_path / 'neighbors.png')
+    assert not any(has_color(pixels, c) for c in ('1a7f37', 'c62828'))
 
 
 def test_images_features_and_labels_must_be_equally_many(tmp_path: Path) -> None:
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
     with pytest.raises(ValueError, match='4 images, 5 features and 5 labels: the numbers must be'):
-        plot_neighbours(images, torch.ones(5, 2), torch.zeros(5), [0], tmp_path / 'x.png')
+        plot_neighbors(images, torch.ones(5, 2), torch.zeros(5), [0], tmp_path / 'x.png')
     with pytest.raises(ValueError, match='4 images, 5 features: the numbers must be equal'):
-        plot_neighbours(images, torch.ones(5, 2), None, [0], tmp_path / 'x.png')
+        plot_neighbors(images, torch.ones(5, 2), None, [0], tmp_path / 'x.png')

@@ -15,7 +15,7 @@ from mmrel.evaluation.knn import nearest
 _RIGHT, _WRONG = '#1a7f37', '#c62828'
 
 
-def find_neighbours(features: Tensor, queries: Sequence[int], k: int = 8) -> tuple[Tensor, Tensor]:
+def find_neighbors(features: Tensor, queries: Sequence[int], k: int = 8) -> tuple[Tensor, Tensor]:
     """The nearest neighbors of some images by cosine similarity, excluding themselves.
 
     Args:
@@ -76,7 +76,7 @@ def _short(name: str, length: int = 12) -> str:
     return name if len(name) <= length else name[: length - 1] + '…'
 
 
-def plot_neighbours(
+def plot_neighbors(
     images: Tensor,
     features: Tensor,
     labels: Tensor | None,
@@ -102,7 +102,7 @@ def plot_neighbours(
 
     Raises:
         ValueError: If images, features and labels differ in number, or
-            :func:`find_neighbours` raises one.
+            :func:`find_neighbors` raises one.
     """
     from matplotlib.figure import Figure
 
@@ -111,7 +111,7 @@ def plot_neighbours(
         raise ValueError(
             f'{len(images)} images, {len(features)} features{classed}: the numbers must be equal'
         )
-    similarity, index = find_neighbours(features, queries, k)
+    similarity, index = find_neighbors(features, queries, k)
     # All lengths are in inches. A row has the image, its class above and the similarity below.
     height, below, gap, header = images.shape[2] / images.shape[3], 0.24, 0.06, 0.4
     above = gap if labels is None else 0.2
@@ -123,28 +123,28 @@ def plot_neighbours(
     def write(x: float, y: float, text: str, **style: Any) -> None:
         figure.text(x / width, 1 - y / total, text, fontsize=9, va='baseline', **style)
 
-    def draw(x: float, y: float, row: int, colour: str | None) -> None:
+    def draw(x: float, y: float, row: int, color: str | None) -> None:
         axes = figure.add_axes((x / width, 1 - (y + height) / total, 1 / width, height / total))
         axes.imshow(images[row].permute(1, 2, 0).cpu().numpy())
         axes.set(xticks=[], yticks=[])
-        axes.spines[:].set(visible=colour is not None, color=colour, linewidth=3)
+        axes.spines[:].set(visible=color is not None, color=color, linewidth=3)
         if labels is None:
             return
         name = str(int(labels[row])) if classes is None else classes[int(labels[row])]
-        write(x + 0.5, y - 0.06, _short(name), ha='center', color=colour or 'black')
+        write(x + 0.5, y - 0.06, _short(name), ha='center', color=color or 'black')
 
     write(gap + 0.5, 0.2, 'query', ha='center', weight='bold')
-    colours = '' if labels is None else ' (green: same class)'
-    write(1.3, 0.2, f'nearest neighbors, by cosine{colours}', weight='bold')
+    colors = '' if labels is None else ' (green: same class)'
+    write(1.3, 0.2, f'nearest neighbors, by cosine{colors}', weight='bold')
     for i, query in enumerate(queries):
         y = header + i * row_height + above
         draw(gap, y, query, None)
         for j, row in enumerate(index[i].tolist()):
             x = 1.3 + (1 + gap) * j
-            colour = None
+            color = None
             if labels is not None:
-                colour = _RIGHT if labels[row] == labels[query] else _WRONG
-            draw(x, y, row, colour)
+                color = _RIGHT if labels[row] == labels[query] else _WRONG
+            draw(x, y, row, color)
             write(x + 0.5, y + height + 0.15, f'{similarity[i, j]:.2f}', ha='center')
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=150, format='png')
