@@ -2,23 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.dist import all_reduce_params
-from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmrel.models.layers import SimplexNet, StackedLayer, mix
-from mmrel.models.utils import SpaceIdentity, Warmup, at_least_float32, pool_features
-from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.spaces import ArchPath, CodedSpace
+from mmrel.models.utils import Warmup
+from mmrel.registry import MODELS
+from mmrel.spaces import ArchPath
 from mmrel.utils.checks import check_at_least
 from mmrel.utils.renamed import former_arguments
+
+from .kshot_network import KShotNetwork
 
 WEIGHTS, SIMPLEX = 'weights', 'simplex_net'
 _FIVE_EPOCHS = MappingProxyType(dict(epochs=5))
@@ -26,7 +25,7 @@ _FIVE_EPOCHS = MappingProxyType(dict(epochs=5))
 
 @MODELS.register_module()
 @former_arguments(regulariser='regularizer')
-class KShotNAS(BaseModel):
+class KShotNAS(KShotNetwork):
     """Train all networks of a space at once, each with its own mixture of K weights.
 
     A path runs with ``theta = sum_k code_k theta_k``. Its code is a point on the
@@ -96,26 +95,16 @@ class KShotNAS(BaseModel):
         init_cfg: dict | None = None,
         warmup_epochs: float | None = None,
     ) -> None:
-        check_at_least(1, 'model', k=k, parts=parts, simplex_interval=simplex_interval)
-        check_at_least(0, 'model', calibration_batches=calibration_batches, seed=seed)
-        preprocessor = dict(data_preprocessor or {})
-        preprocessor.setdefault('type', 'ClsDataPreprocessor')
-        super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
-        self.space: CodedSpace = SEARCH_SPACES.build(space)
-        self.k, self.parts, self.seed = k, parts, seed
+        check_at_least(1, 'model', parts=parts, simplex_interval=simplex_interval)
+        check_at_least(0, 'model', seed=seed)
+        super().__init__(
+            space, backbone, head, k, simplex_net, calibration_batches, val_path,
+            data_preprocessor, init_cfg,
+        )  # fmt: skip
+        self.parts, self.seed = parts, seed
         self.warmup = Warmup.from_config('model.warmup', warmup, epochs=warmup_epochs)
         self.simplex_interval = simplex_interval
-        self.calibration_batches = calibration_batches
-        backbone = dict(backbone or dict(type='KShotSupernet'), space=self.space, k=k)
-        self.backbone = MODELS.build(backbone)
-        features = self.space.subnet(self.space.largest())['head']['in_channels']
-        self.classifier = StackedLayer(
-            k, nn.Linear(features, self.space.num_classes, device='meta')
-        )
-        self.head = MODELS.build(head or dict(type='ClsHead'))
-        self.simplex_net = self.regularizer = None
-        if k > 1:
-            self.simplex_net = SimplexNet(k, *self.space.code_sizes, **(simplex_net or {}))
+        self.regularizer = None
         if regularizer is not None:
             if not self.space.width_choices:
                 raise ValueError(
@@ -123,79 +112,13 @@ class KShotNAS(BaseModel):
                     'set model.regularizer=None or model.space.widths'
                 )
             self.regularizer = MODELS.build(regularizer)
-        self.val_path: Any = self.space.largest() if val_path == 'largest' else val_path
-        try:
-            self.space.validate(self.val_path)
-        except ValueError as error:
-            raise ValueError(f"model.val_path must be 'largest' or a path: {error}") from error
-        # State to resume from. The tensor is up to date only in a state dict: reading it
-        # in every step would synchronize with the accelerator.
-        self.steps, self.warm = 0, False
-        self.register_buffer('progress', torch.zeros(2, dtype=torch.int64))
-        self.identity = SpaceIdentity(self.space)
-        # The prepared path's key and its BN statistics.
-        self._prepared: tuple[str, dict[str, Tensor]] | None = None
 
-    # --- paths and codes ------------------------------------------------------
+    # --- training -------------------------------------------------------------
 
     def _draw(self, number: int, step_kind: int) -> np.ndarray:
         """Random paths of this step, the same on every rank, (number, C)."""
         generator = np.random.default_rng((self.seed, self.steps, step_kind))
         return self.space.sample_indices(number, generator)
-
-    def codes(self, indices: np.ndarray) -> Tensor:
-        """Codes of N paths: from the simplex-net, or 1 / K during the warm-up.
-
-        Args:
-            indices (np.ndarray): Option indices of the paths, (N, C).
-
-        Returns:
-            Tensor: Shape (N, K).
-        """
-        parameter = self.classifier.get_parameter('bias')
-        if self.simplex_net is None or not self.warm:
-            return parameter.new_full((len(indices), self.k), 1 / self.k)
-        architecture, widths = (
-            torch.from_numpy(code).to(parameter, non_blocking=True)
-            for code in (self.space.architecture_codes(indices), self.space.width_codes(indices))
-        )
-        return self.simplex_net(architecture, widths)
-
-    @torch.no_grad()
-    def code(self, path: ArchPath) -> Tensor:
-        """The code of a path, (K,), without gradient."""
-        return self.codes(self.space.indices([path]))[0]
-
-    def logits(
-        self,
-        inputs: Tensor,
-        path: ArchPath,
-        code: Tensor,
-        statistics: dict[str, Tensor] | None = None,
-    ) -> Tensor:
-        """Class scores of a path.
-
-        Args:
-            inputs (Tensor): Images, (B, 3, H, W).
-            path (ArchPath): A path of the space.
-            code (Tensor): Its code, (K,).
-            statistics (dict[str, Tensor], optional): Running statistics of its batch
-                norms, used in eval mode and updated in training mode. Defaults to
-                None: the supernet's.
-
-        Returns:
-            Tensor: Shape (B, classes), in at least float32.
-        """
-        feature = pool_features(self.backbone(inputs, path, code, statistics))
-        weight, bias = self._classifier(code)
-        # The loss is computed in full precision even under autocast.
-        return at_least_float32(F.linear(feature, weight, bias))
-
-    def _classifier(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        parameter = self.classifier.get_parameter
-        return mix(parameter('weight'), code), mix(parameter('bias'), code)
-
-    # --- training -------------------------------------------------------------
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
         """Losses of this step's random path; its code gets no gradient.
@@ -316,69 +239,6 @@ class KShotNAS(BaseModel):
         self.steps += 1
         return log
 
-    def to(
-        self, *args: Any, memory_format: torch.memory_format | None = None, **kwargs: Any
-    ) -> 'KShotNAS':
-        """Like torch's, but ignore the memory format: it does not apply to stacked weights."""
-        return super().to(*args, **kwargs)
-
-    def train(self, mode: bool = True) -> 'KShotNAS':
-        """Set the mode; training mode discards the prepared path."""
-        if mode:
-            self._prepared = None
-        return super().train(mode)
-
-    # --- evaluation -------------------------------------------------------------
-
-    @torch.no_grad()
-    def prepare_path(self, path: ArchPath, batches: Sequence[Tensor] | None) -> None:
-        """Compute the path's BN statistics over a fixed set of batches, in one pass.
-
-        They replace those of the previous path. The supernet's running statistics
-        do not change.
-
-        Args:
-            path (ArchPath): A path of the space.
-            batches (Sequence[Tensor], optional): Normalized images, (B, 3, H, W)
-                each. None: use the running statistics.
-        """
-        self._prepared = None
-        if batches:
-            statistics = self.backbone.calibrate(path, self.code(path), batches)
-            self._prepared = self.space.key(path), statistics
-
-    def _statistics(self, path: ArchPath) -> dict[str, Tensor] | None:
-        if self._prepared is not None and self._prepared[0] == self.space.key(path):
-            return self._prepared[1]
-        return None
-
-    def path_logits(self, inputs: Tensor, path: ArchPath) -> Tensor:
-        """Class scores of a path, with its own BN statistics if it was prepared.
-
-        Args:
-            inputs (Tensor): Normalized images, (B, 3, H, W).
-            path (ArchPath): A path of the space.
-
-        Returns:
-            Tensor: Shape (1, B, classes).
-        """
-        return self.logits(inputs, path, self.code(path), self._statistics(path)).unsqueeze(0)
-
-    def predict(
-        self, inputs: Tensor, data_samples: list[DataSample] | None = None
-    ) -> list[DataSample]:
-        """Classify images with ``val_path``.
-
-        Args:
-            inputs (Tensor): Shape (B, 3, H, W).
-            data_samples (list[DataSample], optional): Samples to fill in.
-                Defaults to None: new ones.
-
-        Returns:
-            list[DataSample]: With ``pred_score`` (C,) and ``pred_label``.
-        """
-        return self.head.predict((self.path_logits(inputs, self.val_path)[0],), data_samples)
-
     def forward(
         self,
         inputs: Tensor,
@@ -407,36 +267,3 @@ class KShotNAS(BaseModel):
         if mode == 'tensor':
             return self.path_logits(inputs, self.val_path)[0]
         raise ValueError(f"mode={mode!r} must be 'loss', 'predict' or 'tensor'")
-
-    # --- state ------------------------------------------------------------------
-
-    @torch.no_grad()
-    def subnet_state_dict(self, path: ArchPath, side: str = 'left') -> dict[str, Tensor]:
-        """Weights of a path's stand-alone network, mixed by its code and sliced.
-
-        Args:
-            path (ArchPath): A path of the space.
-            side (str): Not used: weights are always sliced from the left.
-
-        Returns:
-            dict[str, Tensor]: State dict for the network of ``space.subnet(path)``.
-            BN statistics are the path's if it was prepared, else the running ones.
-        """
-        code = self.code(path)
-        tensors = self.backbone.subnet_state_dict(path, code, self._statistics(path))
-        state = {f'backbone.{key}': value for key, value in tensors.items()}
-        state['head.fc.weight'], state['head.fc.bias'] = (p.clone() for p in self._classifier(code))
-        return state
-
-    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self.progress.copy_(torch.tensor([self.steps, self.warm]))
-        super()._save_to_state_dict(*args, **kwargs)
-
-    def _load_from_state_dict(
-        self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        if f'{prefix}progress' in state_dict:
-            self.steps, warm = state_dict[f'{prefix}progress'].tolist()
-            self.warm = bool(warm)
-        self._prepared = None

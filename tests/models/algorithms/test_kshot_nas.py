@@ -1,43 +1,27 @@
 """K-shot NAS: the one-shot supernet, the two steps, ranks, statistics, extracted networks."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.optim import OptimWrapperDict
-from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmrel.engine import KShotOptimWrapperConstructor, ReplicaParallel
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
-from tests.kshot import CELL_SPACE, MOBILE_SPACE
+from tests.kshot import (
+    CELLS,
+    MOBILE,
+    SPACES,
+    build_kshot,
+    changed,
+    kshot_batch,
+    kshot_optimizers,
+    state_of,
+)
 from tests.progress import at_iteration
-
-MOBILE, CELLS = dict(space=MOBILE_SPACE), dict(space=CELL_SPACE)
-SPACES = pytest.mark.parametrize('parts', [MOBILE, CELLS], ids=['mobile', 'cells'])
-
-
-def _build(family: dict, **changes) -> nn.Module:
-    torch.manual_seed(0)
-    settings = dict(k=3, warmup=None, parts=4)
-    return MODELS.build(dict(type='KShotNAS', **family, **{**settings, **changes}))
-
-
-def _optimisers(model: nn.Module, lr: float = 0.1) -> OptimWrapperDict:
-    sgd = dict(type='SGD', lr=lr, momentum=0.9, weight_decay=1e-4)
-    cfg = dict(type='OptimWrapper', optimizer=sgd, simplex_net=dict(optimizer=sgd))
-    return KShotOptimWrapperConstructor(cfg)(model)
-
-
-def _batch(size: int = 8, seed: int = 1) -> dict:
-    images = torch.randn(size, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
-    samples = [DataSample().set_gt_label(i % 3) for i in range(size)]
-    return dict(inputs=images, data_samples=samples)
 
 
 class _OneShot:
@@ -89,13 +73,13 @@ class _OneShot:
 
 @SPACES
 def test_one_dictionary_makes_the_one_shot_supernets_steps(parts: dict, mmrel_scope: None) -> None:
-    model = _build(parts, k=1)
-    plain, optimisers = _OneShot(model), _optimisers(model)
+    model = build_kshot(parts, k=1)
+    plain, optimisers = _OneShot(model), kshot_optimizers(model)
     assert model.simplex_net is None
     assert list(optimisers.keys()) == ['weights']
     sgd = torch.optim.SGD(plain.parameters.values(), 0.1, momentum=0.9, weight_decay=1e-4)
     for step in range(10):
-        data = _batch(seed=step)
+        data = kshot_batch(seed=step)
         path = model.space.paths(model._draw(1, 0))[0]
         loss = plain.step(model.head, data, path)
         log = model.train_step(data, optimisers)
@@ -108,35 +92,27 @@ def test_one_dictionary_makes_the_one_shot_supernets_steps(parts: dict, mmrel_sc
         torch.testing.assert_close(model.get_buffer(name), buffer)
 
 
-def _changed(before: dict, after: dict) -> set[str]:
-    return {key for key in before if not torch.equal(before[key], after[key])}
-
-
-def _state(model: nn.Module) -> dict:
-    return {k: v.clone() for k, v in model.state_dict().items() if k != 'progress'}
-
-
 def _two_steps(model: nn.Module) -> list[dict]:
     """States at the start, after the step of the weights and after the simplex-net's."""
-    optimisers, data = _optimisers(model), _batch()
-    states = [_state(model)]
+    optimisers, data = kshot_optimizers(model), kshot_batch()
+    states = [state_of(model)]
     whole = model.simplex_loss
 
     def noted(*args) -> dict:
-        states.append(_state(model))
+        states.append(state_of(model))
         return whole(*args)
 
     model.simplex_loss = noted
     model.train_step(data, optimisers)
-    states.append(_state(model))
+    states.append(state_of(model))
     return states
 
 
 @SPACES
 def test_each_step_changes_only_what_it_may(parts: dict) -> None:
-    model = _build(parts)
+    model = build_kshot(parts)
     start, middle, end = _two_steps(model)
-    weights, simplex = _changed(start, middle), _changed(middle, end)
+    weights, simplex = changed(start, middle), changed(middle, end)
     assert weights
     assert not any(key.startswith('simplex_net.') for key in weights)
     assert 'classifier.weight' in weights
@@ -145,10 +121,10 @@ def test_each_step_changes_only_what_it_may(parts: dict) -> None:
 
 
 def test_operations_that_the_path_leaves_out_do_not_move() -> None:
-    model = _build(MOBILE)
+    model = build_kshot(MOBILE)
     path = model.space.paths(model._draw(1, 0))[0]
     start, middle, _ = _two_steps(model)
-    for key in _changed(start, middle):
+    for key in changed(start, middle):
         if key.startswith('backbone.layers.'):
             _, _, layer, op = key.split('.')[:4]
             assert path[f'layer{layer}.op'] == op
@@ -156,8 +132,10 @@ def test_operations_that_the_path_leaves_out_do_not_move() -> None:
 
 def test_parts_see_their_path_and_code() -> None:
     """The simplex-net's loss and gradient are those of the parts, combined by hand."""
-    model = _build(MOBILE, regularizer=dict(type='WidthSimilarityLoss', loss_weight=0.5)).double()
-    data = _batch(10)
+    model = build_kshot(
+        MOBILE, regularizer=dict(type='WidthSimilarityLoss', loss_weight=0.5)
+    ).double()
+    data = kshot_batch(10)
     images, labels = data['inputs'].double(), torch.arange(10) % 3
     model.warm = True
     losses = model.simplex_loss(images, data['data_samples'])
@@ -182,8 +160,8 @@ def test_parts_see_their_path_and_code() -> None:
 
 
 def test_gradients_of_both_steps_agree_with_finite_differences() -> None:
-    model = _build(CELLS).double()
-    data = _batch(4)
+    model = build_kshot(CELLS).double()
+    data = kshot_batch(4)
     images, samples = data['inputs'].double(), data['data_samples']
     generator = torch.Generator().manual_seed(0)
 
@@ -210,15 +188,15 @@ def test_gradients_of_both_steps_agree_with_finite_differences() -> None:
 
 
 def _on_rank(rank: int) -> dict:
-    model = ReplicaParallel(_build(MOBILE))
+    model = ReplicaParallel(build_kshot(MOBILE))
     inner = model.module
-    optimisers, found = _optimisers(inner), {}
+    optimisers, found = kshot_optimizers(inner), {}
     for step in range(3):
         # Each rank has different images.
-        model.train_step(_batch(seed=10 * step + rank), optimisers)
+        model.train_step(kshot_batch(seed=10 * step + rank), optimisers)
     start, middle, end = _two_steps(inner)
-    found['weights'] = sorted(_changed(start, middle))
-    found['simplex'] = sorted(_changed(middle, end))
+    found['weights'] = sorted(changed(start, middle))
+    found['simplex'] = sorted(changed(middle, end))
     found['parameters'] = dict(inner.named_parameters())
     found['running'] = inner.backbone.stem_norm.running_mean
     return {k: ({n: p.detach() for n, p in v.items()} if k == 'parameters' else v)
@@ -238,76 +216,29 @@ def test_two_ranks_stay_identical_and_each_step_keeps_to_its_own() -> None:
 
 
 def _mean_step_on_rank(rank: int) -> dict:
-    model, data = _build(CELLS).eval(), _batch(8)
+    model, data = build_kshot(CELLS).eval(), kshot_batch(8)
     half = slice(4 * rank, 4 * rank + 4)
-    model.train_step({key: value[half] for key, value in data.items()}, _optimisers(model))
+    model.train_step({key: value[half] for key, value in data.items()}, kshot_optimizers(model))
     return {name: p.detach() for name, p in model.named_parameters()}
 
 
-def test_two_ranks_make_the_weights_step_of_one_with_the_whole_batch() -> None:
+def test_two_ranks_make_the_weights_step_of_one_with_the_wholekshot_batch() -> None:
     """With BN in eval mode, because each rank otherwise has its own statistics."""
-    model = _build(CELLS).eval()
-    model.train_step(_batch(8), _optimisers(model))
+    model = build_kshot(CELLS).eval()
+    model.train_step(kshot_batch(8), kshot_optimizers(model))
     parts = run_ranks(_mean_step_on_rank, 2)
     for key, value in model.named_parameters():
         if not key.startswith('simplex_net.'):
             torch.testing.assert_close(parts[0][key], value, rtol=1e-4, atol=1e-6, msg=key)
 
 
-@SPACES
-@pytest.mark.parametrize('prepared', [True, False])
-def test_the_network_cut_out_gives_the_paths_logits(parts: dict, prepared: bool) -> None:
-    model = _build(parts)
-    optimisers = _optimisers(model)
-    for step in range(3):
-        model.train_step(_batch(seed=step), optimisers)
-    model.eval()
-    images = _batch()['inputs']
-    for path in model.space.paths(model.space.sample_indices(6, np.random.default_rng(0))):
-        model.prepare_path(path, [_batch(seed=s)['inputs'] for s in (7, 8)] if prepared else None)
-        network = MODELS.build(model.space.subnet(path)).eval()
-        network.load_state_dict(model.subnet_state_dict(path), strict=True)
-        torch.testing.assert_close(
-            network(images), model.path_logits(images, path)[0], rtol=1e-4, atol=1e-5
-        )
-
-
-def test_calibration_is_one_pass_and_leaves_nothing_to_the_next_path() -> None:
-    model = _build(MOBILE).eval()
-    first, second = model.space.paths(model.space.sample_indices(2, np.random.default_rng(3)))
-    batches, images = [_batch(seed=s)['inputs'] for s in (4, 5)], _batch()['inputs']
-    before = _state(model)
-    running = model.path_logits(images, second)
-    model.prepare_path(second, batches)
-    alone = model.path_logits(images, second)
-    assert not torch.allclose(alone, running)
-    model.prepare_path(first, batches)
-    assert torch.equal(model.path_logits(images, second), running)  # not the first one's
-    model.prepare_path(second, batches)
-    assert torch.equal(model.path_logits(images, second), alone)
-    # Like torch's BN with momentum=None after one pass over the batches.
-    network = MODELS.build(model.space.subnet(second))
-    network.load_state_dict(model.subnet_state_dict(second))
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None
-    with torch.no_grad():
-        for batch in batches:
-            network.train()(batch)
-    torch.testing.assert_close(network.eval()(images), alone[0], rtol=1e-4, atol=1e-5)
-    assert not _changed(before, _state(model))
-    model.train().eval()
-    assert torch.equal(model.path_logits(images, second), running)
-
-
 def test_one_shot_weights_are_copied_with_a_little_noise(tmp_path: Path, mmrel_scope: None) -> None:
-    one = _build(MOBILE, k=1)
-    one.train_step(_batch(), _optimisers(one))
+    one = build_kshot(MOBILE, k=1)
+    one.train_step(kshot_batch(), kshot_optimizers(one))
     file = tmp_path / 'one.pth'
     torch.save(dict(state_dict=one.state_dict()), file)
     init = dict(type='OneShotInit', checkpoint=str(file), noise=0.01)
-    first, again = _build(MOBILE, init_cfg=init), _build(MOBILE, init_cfg=init)
+    first, again = build_kshot(MOBILE, init_cfg=init), build_kshot(MOBILE, init_cfg=init)
     torch.manual_seed(5)
     first.init_weights()
     torch.manual_seed(6)
@@ -324,70 +255,22 @@ def test_one_shot_weights_are_copied_with_a_little_noise(tmp_path: Path, mmrel_s
             assert not torch.equal(value[0], value[1])
     assert torch.equal(first.backbone.stem_norm.running_mean, one.backbone.stem_norm.running_mean)
     assert first.steps == 0
-    exact = _build(MOBILE, init_cfg=dict(init, noise=0.0)).eval()
+    exact = build_kshot(MOBILE, init_cfg=dict(init, noise=0.0)).eval()
     exact.init_weights()
-    images, path = _batch()['inputs'], exact.space.largest()
+    images, path = kshot_batch()['inputs'], exact.space.largest()
     torch.testing.assert_close(
         exact.path_logits(images, path), one.eval().path_logits(images, path)
     )
     torch.save(dict(state_dict=first.state_dict()), file)
     with pytest.raises(RuntimeError, match='not a K = 1 supernet'):
-        _build(MOBILE, init_cfg=init).init_weights()
-
-
-def test_a_checkpoint_goes_on_where_it_was() -> None:
-    whole = _build(CELLS)
-    optimisers = _optimisers(whole)
-    for step in range(4):
-        if step == 2:
-            model, optim = copy.deepcopy(whole.state_dict()), copy.deepcopy(optimisers.state_dict())
-        whole.train_step(_batch(seed=step), optimisers)
-    resumed = _build(CELLS)
-    resumed.load_state_dict(model)
-    assert (resumed.steps, resumed.warm) == (2, True)
-    restored = _optimisers(resumed)
-    restored.load_state_dict(optim)
-    for step in (2, 3):
-        resumed.train_step(_batch(seed=step), restored)
-    assert not _changed(_state(whole), _state(resumed))
-
-
-def test_codes_are_uniform_until_the_simplex_net_moves() -> None:
-    model = _build(CELLS)
-    rows = model.space.sample_indices(5, np.random.default_rng(0))
-    assert torch.equal(model.codes(rows), torch.full((5, 3), 1 / 3))
-    model.warm = True
-    codes = model.codes(rows)
-    assert codes.std(0).min() > 0
-    equal = model.space.canonical(rows)
-    assert torch.equal(model.codes(equal), codes)
+        build_kshot(MOBILE, init_cfg=init).init_weights()
 
 
 def test_the_interval_of_the_simplex_net() -> None:
-    model = _build(CELLS, simplex_interval=3)
-    optimisers = _optimisers(model)
-    moved = ['loss_simplex' in model.train_step(_batch(), optimisers) for _ in range(7)]
+    model = build_kshot(CELLS, simplex_interval=3)
+    optimisers = kshot_optimizers(model)
+    moved = ['loss_simplex' in model.train_step(kshot_batch(), optimisers) for _ in range(7)]
     assert moved == [False, False, True, False, False, True, False]
-
-
-def test_predicts_with_the_path_of_the_config() -> None:
-    space = _build(CELLS).space
-    path = dict(space.largest(), edge_0_1='skip')
-    model = _build(CELLS, val_path=path).eval()
-    images = _batch()['inputs']
-    scores = torch.stack([sample.pred_score for sample in model(images, mode='predict')])
-    torch.testing.assert_close(scores, model.path_logits(images, path)[0].softmax(1))
-
-
-@SPACES
-def test_logits_are_float32_under_autocast(parts: dict) -> None:
-    model, data = _build(parts), _batch()
-    path = model.space.largest()
-    with torch.autocast('cpu', torch.bfloat16):
-        assert model.logits(data['inputs'], path, model.code(path)).dtype == torch.float32
-    assert _build(parts).double().logits(
-        data['inputs'].double(), path, model.code(path).double()
-    ).dtype == torch.float64  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -405,32 +288,26 @@ def test_config_errors_come_when_the_model_is_built(
     parts: dict, change: dict, message: str
 ) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
-        _build(parts, **change)
+        build_kshot(parts, **change)
 
 
 def test_the_former_key_of_the_warm_up_works() -> None:
-    assert _build(CELLS, warmup=dict(iters=3), warmup_epochs=2).warmup.epochs == 2
+    assert build_kshot(CELLS, warmup=dict(iters=3), warmup_epochs=2).warmup.epochs == 2
 
 
 def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
-    model = _build(CELLS, parts=9)
+    model = build_kshot(CELLS, parts=9)
     with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
-        model.train_step(_batch(), _optimisers(model))
+        model.train_step(kshot_batch(), kshot_optimizers(model))
     # At the first step, not when the warm-up is over.
-    late = _build(CELLS, parts=9, warmup=dict(epochs=3))
-    never = _build(CELLS, warmup=dict(epochs=5))
+    late = build_kshot(CELLS, parts=9, warmup=dict(epochs=3))
+    never = build_kshot(CELLS, warmup=dict(epochs=5))
     with at_iteration(0, 10, 5):
         with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
-            late.train_step(_batch(), _optimisers(late))
+            late.train_step(kshot_batch(), kshot_optimizers(late))
         with pytest.raises(ValueError, match=r'warmup\.epochs=5 is not shorter than the run of 5'):
-            never.train_step(_batch(), _optimisers(never))
+            never.train_step(kshot_batch(), kshot_optimizers(never))
     with pytest.raises(TypeError, match='KShotOptimWrapperConstructor'):
-        model.train_step(_batch(), _optimisers(model)['weights'])
+        model.train_step(kshot_batch(), kshot_optimizers(model)['weights'])
     with pytest.raises(KeyError, match=r'simplex_net\.optimizer'):
         KShotOptimWrapperConstructor(dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1)))
-
-
-def test_another_space_is_refused() -> None:
-    other = _build(dict(CELLS, space=dict(CELLS['space'], input_size=32)))
-    with pytest.raises(ValueError, match='another search space'):
-        _build(CELLS).load_state_dict(other.state_dict())
