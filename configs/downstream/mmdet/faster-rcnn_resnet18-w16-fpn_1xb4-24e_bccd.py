@@ -10,7 +10,13 @@ model = dict(
     data_preprocessor=dict(**_base_.pixels, pad_size_divisor=32),
     backbone=dict(_delete_=True, **_base_.backbone),
     # The stages with strides 4 and 8, where a blood cell covers a few pixels.
-    neck=dict(in_channels=[16, 32, 64, 128], start_level=2, out_channels=64, num_outs=4),
+    neck=dict(
+        in_channels=[16, 32, 64, 128],
+        norm_cfg=dict(type='BN'),  # see the RetinaNet
+        start_level=2,
+        out_channels=64,
+        num_outs=4,
+    ),
     rpn_head=dict(
         in_channels=64,
         feat_channels=64,

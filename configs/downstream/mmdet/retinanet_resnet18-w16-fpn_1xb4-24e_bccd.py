@@ -11,6 +11,9 @@ model = dict(
     backbone=dict(_delete_=True, **_base_.backbone),
     neck=dict(
         in_channels=[16, 32, 64, 128],
+        # The last norms of a pre-trained network have gains of 0.2 to 0.4, and a plain neck would
+        # pass on such small features: a norm brings them to the size of a new network's.
+        norm_cfg=dict(type='BN'),
         start_level=2,
         out_channels=64,
         add_extra_convs='on_output',
