@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from mmrel.engine.distributed import init_cpu_processes
 from mmrel.engine.heartbeat import Heartbeat, _name, _Sign
 from tests.commands import ROOT, environment
 from tests.distributed import free_port
@@ -133,10 +132,3 @@ def test_the_name_of_a_place() -> None:
     assert _name([('/v/PIL/Image.py', 1, 'open'), (ours, 2, 'load')]) == (
         'open (mmrel/models/gather.py:2)'
     )
-
-
-@pytest.mark.parametrize('timeout', [0, -1, '10'])
-def test_a_wrong_timeout(timeout: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('mmrel.engine.distributed.get_device', lambda: 'cpu')
-    with pytest.raises(ValueError, match=r'dist_cfg\.timeout=.* must be a positive number'):
-        init_cpu_processes('pytorch', timeout)

@@ -7,10 +7,13 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-_RANDOM = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.nn.init.trunc_normal_}
+# Some functions of torch.nn.init come here themselves, and then without the operations in them.
+_INITS = ('normal', 'uniform', 'trunc_normal', 'kaiming_normal', 'kaiming_uniform')
+_RANDOM = {torch.Tensor.normal_, torch.Tensor.uniform_}
+_RANDOM |= {getattr(nn.init, f'{name}_') for name in _INITS}
 # Other in-place operations of an initialization.
 _OF_WEIGHTS = {getattr(torch.Tensor, f'{name}_') for name in ('erfinv', 'mul', 'add', 'clamp')}
-_OF_WEIGHTS |= {torch.Tensor.fill_, torch.Tensor.zero_, torch.Tensor.clamp_}
+_OF_WEIGHTS |= {torch.Tensor.fill_, torch.Tensor.zero_, nn.init.constant_}
 
 
 class NoFirstWeights(TorchFunctionMode):
@@ -28,7 +31,9 @@ class NoFirstWeights(TorchFunctionMode):
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         """Skip operations that initialize a weight."""
-        skipped = function in _RANDOM or (
-            function in _OF_WEIGHTS and isinstance(args[0], nn.Parameter)
-        )
-        return args[0] if skipped else function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if function in _RANDOM or function in _OF_WEIGHTS:
+            tensor = args[0] if args else kwargs['tensor']
+            if function in _RANDOM or isinstance(tensor, nn.Parameter):
+                return tensor
+        return function(*args, **kwargs)

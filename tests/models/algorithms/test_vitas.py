@@ -14,7 +14,7 @@ from torch import nn
 from mmrel.engine import AnyDeviceDataParallel
 from mmrel.evaluation import SideAccuracy
 from mmrel.models import ViTAS
-from mmrel.models.utils import PathSampler, SpaceIdentity
+from mmrel.models.utils import PathSampler
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
 from tests.vitas import SMALL_MODEL, SMALL_SPACE, small_space
@@ -97,17 +97,6 @@ def test_largest_is_the_default_of_validation() -> None:
     assert model.calibration_batches == 0
 
 
-def test_paths_follow_seed_and_step() -> None:
-    space = small_space()
-    sampler = PathSampler(space, seed=3)
-    paths = [sampler.next() for _ in range(6)]
-    assert [PathSampler(space, seed=3).next()] == paths[:1]
-    assert PathSampler(space, seed=4).next() != paths[0]
-    assert len({str(path) for path in paths}) == 6
-    with pytest.raises(ValueError, match=r'sampler\.seed=-1'):
-        PathSampler(space, seed=-1)
-
-
 def test_a_resumed_run_meets_the_same_paths() -> None:
     one, other = _model(sampler=dict(seed=7)), _model()
     for _ in range(5):
@@ -125,8 +114,6 @@ def test_a_checkpoint_of_another_space_is_refused() -> None:
         mmengine_load(_model(), _model(space=dict(SMALL_SPACE, mlp_dims=40)).state_dict())
     # How paths are sampled is not part of a space.
     _model().load_state_dict(_model(space=dict(SMALL_SPACE, identity_probability=0.1)).state_dict())
-    identity = SpaceIdentity(small_space())
-    identity.load_state_dict(SpaceIdentity(small_space()).state_dict())
 
 
 def test_every_projection_trains_in_random_steps() -> None:

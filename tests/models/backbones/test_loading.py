@@ -5,18 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import pytest
 import torch
 from mmengine.model.weight_init import PretrainedInit as MMEnginePretrained
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import nn
 
 from mmrel.engine.hooks import StrictLoadHook
 from mmrel.models import SearchedViT, ViTASSupernet
-from mmrel.models.backbones.patch_stem import PatchStem
 from mmrel.registry import MODELS
 from mmrel.utils.weights import load_weights
+from tests.models.backbones.positions import resized_positions
 from tests.vitas import small_space
 
 VIT = dict(
@@ -33,14 +32,6 @@ pytestmark = pytest.mark.usefixtures('mmrel_scope')
 
 def _build(config: dict, **changes) -> nn.Module:
     return MODELS.build(dict(copy.deepcopy(config), **changes))
-
-
-def _resized(positions: Tensor, source: tuple[int, int], target: tuple[int, int]) -> Tensor:
-    """OpenCV's cubic interpolation; the class token's position is unchanged."""
-    token, maps = positions[:, :1], positions[0, 1:].unflatten(0, source)
-    size = target[::-1]
-    maps = cv2.resize(maps.double().numpy(), size, interpolation=cv2.INTER_CUBIC)
-    return torch.cat([token, torch.from_numpy(maps).flatten(0, 1)[None].float()], dim=1)
 
 
 @pytest.fixture
@@ -63,12 +54,12 @@ def checkpoint(trained: nn.Module, tmp_path: Path) -> str:
 def _check(model: nn.Module, trained: nn.Module) -> None:
     """All weights are the trained ones, resized to 24 x 40 pixels."""
     expected = trained.state_dict()
-    expected['stem.pos_embed'] = _resized(expected['stem.pos_embed'], (4, 4), (6, 10))
+    expected['stem.pos_embed'] = resized_positions(expected['stem.pos_embed'], (4, 4), (6, 10))
     for key, value in model.state_dict().items():
         torch.testing.assert_close(value, expected[key], rtol=0, atol=1e-5, msg=key)
 
 
-def test_a_state_dict_is_resized(trained: nn.Module) -> None:
+def test_a_state_dict_isresized_positions(trained: nn.Module) -> None:
     model, state = _build(VIT, img_size=LARGE), trained.state_dict()
     model.load_state_dict(state)  # strict
     _check(model, trained)
@@ -215,7 +206,7 @@ def test_mmpretrains_transformers_are_resized_too(tmp_path: Path) -> None:
     pretrained = dict(type='mmrel.Pretrained', checkpoint=str(file))
     model = _build(config, img_size=24, init_cfg=[pretrained])
     model.init_weights()
-    expected = _resized(trained.pos_embed.detach(), (4, 4), (6, 6))
+    expected = resized_positions(trained.pos_embed.detach(), (4, 4), (6, 6))
     torch.testing.assert_close(model.pos_embed.detach(), expected, rtol=0, atol=1e-5)
 
 
@@ -225,33 +216,6 @@ def test_a_resumed_run_keeps_its_size(trained: nn.Module) -> None:
     )
     with pytest.raises(RuntimeError, match=r'1 with a different shape: stem\.pos_embed \(model'):
         StrictLoadHook().after_load_checkpoint(runner, dict(state_dict=trained.state_dict()))
-
-
-@pytest.mark.parametrize(
-    ('size', 'tokens', 'grid'),
-    [
-        ((16, 16), 26, (5, 5)),
-        ((16, 32), 33, (4, 8)),  # not a square: the stem's aspect ratio
-        ((32, 16), 9, (4, 2)),
-        ((16, 32), 17, (4, 4)),  # a square takes precedence
-    ],
-)
-def test_the_grid_of_other_weights(
-    size: tuple[int, int], tokens: int, grid: tuple[int, int]
-) -> None:
-    stem, positions = PatchStem(size, 4, 6), torch.randn(1, tokens, 6)
-    stem.load_state_dict(dict(stem.state_dict(), pos_embed=positions))
-    expected = _resized(positions, grid, (size[0] // 4, size[1] // 4))
-    torch.testing.assert_close(stem.pos_embed.detach(), expected, rtol=0, atol=1e-5)
-
-
-def test_a_grid_that_is_not_known_is_refused() -> None:
-    stem = PatchStem(16, 4, 6)
-    state = dict(stem.state_dict(), pos_embed=torch.randn(1, 33, 6))
-    with pytest.raises(
-        ValueError, match=r'pos_embed of the checkpoint has 32 positions: neither a'
-    ):
-        stem.load_state_dict(state)
 
 
 def test_another_width_is_another_network(checkpoint: str) -> None:

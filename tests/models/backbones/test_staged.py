@@ -326,16 +326,3 @@ def test_exports_with_a_free_batch(name: str) -> None:
         image = torch.randn(number, *size)
         for x, y in zip(program.module()(image), model(image), strict=True):
             torch.testing.assert_close(x, y)
-
-
-@pytest.mark.parametrize(
-    ('block', 'message'),
-    [
-        (dict(_layer(8, 2), kernel_size=4), r'blocks\[0\]\.kernel_size=4 must be odd'),
-        (dict(_layer(8, 2), stride=0), r'blocks\[0\]\.stride=0 must be an integer of at least 1'),
-        (dict(out_channels=8), r"blocks\[0\]=\{'out_channels': 8\} must be None or have"),
-    ],
-)
-def test_layers_that_do_not_fit_are_refused(block: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        _build('mobile', blocks=[block])

@@ -1,4 +1,4 @@
-"""Mixtures of K weights and the simplex-net against explicit sums and torch's own layers."""
+"""Mixtures of K weights against explicit sums and torch's own layers."""
 
 import pytest
 import torch
@@ -65,29 +65,9 @@ def test_weights_are_mixed_in_full_precision_under_autocast() -> None:
     assert torch.equal(mixed, mix(theta, code))
 
 
-def test_codes_are_on_the_simplex() -> None:
-    net = SimplexNet(4, 10, 3)
-    codes = net(torch.randn(50, 10) * 30, torch.rand(50, 3))
-    assert codes.dtype == torch.float32
-    assert (codes >= 0).all()
-    torch.testing.assert_close(codes.sum(1), torch.ones(50))
-
-
-def test_both_branches_are_added_before_the_relu() -> None:
-    net = SimplexNet(4, 10, 3).double()
-    one, two = torch.randn(5, 10).double(), torch.rand(5, 3).double()
-    hidden = net.architecture.weight @ one.T + net.widths.weight @ two.T
-    hidden = (hidden.T + net.architecture.bias + net.widths.bias).clamp(min=0)
-    expected = (hidden @ net.out.weight.T + net.out.bias).exp()
-    torch.testing.assert_close(net(one, two), expected / expected.sum(1, keepdim=True))
-    assert SimplexNet(4, 10).widths is None
-
-
 def test_bad_sizes_are_named() -> None:
     with pytest.raises(ValueError, match='k=0'):
         StackedLayer(0, nn.Linear(2, 2))
-    with pytest.raises(ValueError, match='hidden_channels=0'):
-        SimplexNet(2, 3, hidden_channels=0)
 
 
 def test_layers_that_cannot_be_stacked_are_named() -> None:
