@@ -17,8 +17,12 @@ def study_table(rows: Sequence[Mapping[str, Any]], variants: Sequence[str]) -> s
 
     Returns:
         str: One line per variant: the start, values by seed, mean, and the sample
-        standard deviation if there are at least two seeds.
+        standard deviation if there are at least two seeds. Three decimals if no
+        final value is above 1, else one.
     """
+    # Fractions, such as mAP, need more decimals than percentages.
+    known = [row['curve'][-1][1] for row in rows if row['variant'] in variants]
+    digits = 3 if known and max(map(abs, known)) <= 1 else 1
     lines = ['| variant | start | by seed | mean | std |', '|---|---|---|---|---|']
     for name in variants:
         mine = sorted((r for r in rows if r['variant'] == name), key=lambda r: r['seed'])
@@ -26,10 +30,10 @@ def study_table(rows: Sequence[Mapping[str, Any]], variants: Sequence[str]) -> s
             continue
         last = [row['curve'][-1][1] for row in mine]
         start = statistics.mean(row['curve'][0][1] for row in mine)
-        spread = f'{statistics.stdev(last):.1f}' if len(last) > 1 else ''
-        values = ', '.join(f'{value:.1f}' for value in last)
+        spread = f'{statistics.stdev(last):.{digits}f}' if len(last) > 1 else ''
+        values = ', '.join(f'{value:.{digits}f}' for value in last)
         mean = statistics.mean(last)
-        lines.append(f'| {name} | {start:.1f} | {values} | {mean:.1f} | {spread} |')
+        lines.append(f'| {name} | {start:.{digits}f} | {values} | {mean:.{digits}f} | {spread} |')
     return '\n'.join(lines)
 
 

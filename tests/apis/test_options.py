@@ -91,7 +91,7 @@ def test_keys_that_are_read_are_set(word: str, value: object) -> None:
          "nothing reads 'train_pipeline' after the config file is loaded; change "
          'train_dataloader.dataset.pipeline.1.num_views'),
         ('val_pipeline=[]', 'change val_dataloader.dataset.pipeline'),
-        ('collate_fn.type=x', 'change train_dataloader.collate_fn.type, val_dataloader.'),
+        ('collate_fn.type=x', 'nearest: train_dataloader.collate_fn.type, val_dataloader.'),
         ('launcher=pytorch', 'use the option --launcher instead'),
         ('train_cfg.max_epoch=3',
          'train_cfg.max_epoch is not a setting of MidEpochTrainLoop; did you mean max_epochs'),

@@ -16,6 +16,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from mmrel.apis import load_config
+from mmrel.engine.loaders import batch_size_of
 from mmrel.engine.schedule import mismatches, run_length, spans
 from tests.commands import TINY, TINY_SIMMATCH, TINY_SIMMATCH_ITER
 from tests.configs import CONFIGS, ROOT
@@ -103,7 +104,7 @@ def test_published_schedules_and_batches(mmrel_scope: None) -> None:
         processes = re.search(r'_(\d+)xb\d', config.stem)
         if processes:
             base = cfg.auto_scale_lr.base_batch_size
-            assert int(processes[1]) * cfg.train_dataloader.batch_size == base, config
+            assert int(processes[1]) * batch_size_of(cfg.train_dataloader) == base, config
 
 
 @pytest.mark.parametrize(

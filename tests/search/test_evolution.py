@@ -82,9 +82,9 @@ def test_a_waiting_trial_holds_the_path_and_its_attributes() -> None:
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(crossover_prob=2), r'sampler\.crossover_prob=2 must be in \[0, 1\]'),
-        (dict(swapping_prob=-0.1), r'sampler\.swapping_prob=-0\.1 must be in \[0, 1\]'),
-        (dict(mutation_prob=1.5), r'sampler\.mutation_prob=1\.5 must be in \[0, 1\]'),
+        (dict(crossover_prob=2), r'sampler\.crossover_prob=2 is outside \[0, 1\]'),
+        (dict(swapping_prob=-0.1), r'sampler\.swapping_prob=-0\.1 is outside \[0, 1\]'),
+        (dict(mutation_prob=1.5), r'sampler\.mutation_prob=1\.5 is outside \[0, 1\]'),
         (dict(seed=-1), r'test_cfg\.seed=-1 must not be negative'),
     ],
 )

@@ -31,7 +31,7 @@ def test_costs_of_one_name_must_be_the_same() -> None:
     ('settings', 'message'),
     [
         ((1, 5, ('accuracy',)), r'test_cfg\.population=1 must be at least 2'),
-        ((6, 0, ('accuracy',)), 'generations=0 at least 1'),
+        ((6, 0, ('accuracy',)), r'test_cfg\.generations=0 must be at least 1'),
         ((6, 5, ('cost',)), r"test_cfg\.objectives=\('cost',\) must be \('accuracy',\) or"),
         ((6, 5, ()), r'test_cfg\.objectives=\(\) must be'),
         ((6, 5, ('accuracy', 'cost')), r'no cost is set: set test_cfg\.cost=dict\(type=\.\.\.\)'),

@@ -19,7 +19,7 @@ def checkpoint(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         'train_cfg.max_epochs=2', 'model.backbone.norm_cfg.type=SyncBN',
     )  # fmt: skip
     assert 'ReSSL' in output
-    assert '2 processes, on' in output
+    assert 'on 2 processes' in output
     return work_dir / 'epoch_2.pth'
 
 

@@ -16,7 +16,7 @@ IN_PROCESS = ['train_dataloader.num_workers=0', 'train_dataloader.persistent_wor
 def test_a_folder_with_any_name_trains(tmp_path: Path) -> None:
     root = make_folder(tmp_path / ODD, classes=2, each=12)
     screen = call('train.py', TINY, '--work-dir', tmp_path / 'w', *folders(root), *IN_PROCESS)
-    assert f'data: train: {root}; val: {root}' in screen
+    assert f'24 training images in 2 classes ({root})' in screen
     assert (tmp_path / 'w' / 'epoch_4.pth').is_file()
     lines = screen.splitlines()
     assert 'knn200/top1' in lines[-1]

@@ -60,3 +60,10 @@ def test_panels_scalars_and_fractions_of_a_run(tmp_path: Path) -> None:
 def test_a_study_without_a_finished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='the study has no finished runs to plot'):
         plot_study([], STUDY, tmp_path / 'x.png')
+
+
+def test_fractions_have_three_decimals() -> None:
+    rows = [dict(variant='b', seed=s, curve=[[0, 0.1], [4, v]]) for s, v in enumerate((0.25, 0.5))]
+    assert study_table(rows, ['b']).splitlines()[2:] == [
+        '| b | 0.100 | 0.250, 0.500 | 0.375 | 0.177 |'
+    ]

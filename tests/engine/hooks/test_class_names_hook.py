@@ -273,6 +273,7 @@ def test_initial_weights_of_a_whole_classifier_are_compared_too(
     # Training on some of the classes uses the checkpoint's numbers.
     runner = build_runner(load_config(str(TINY_LINEAR), options | data[1], str(tmp_path)))
     runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner.call_hook('before_train')
     dataset = runner.train_loop.dataloader.dataset
     assert {dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))} == {1, 2}
