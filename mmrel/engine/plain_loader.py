@@ -65,6 +65,21 @@ def plain_loader_config(cfg: Config, like: dict, changes: dict) -> dict:
     return Config._merge_a_into_b(changes, plain)
 
 
+def whole_loader(config: dict, worker_seed: int | None = None, **order: Any) -> DataLoader:
+    """A loader that gives every rank all images of a set, each once.
+
+    Args:
+        config (dict): A loader's config. Its sampler is replaced.
+        worker_seed (int, optional): Seed of the workers. Defaults to None.
+        **order: Passed to :class:`mmrel.datasets.WholeSetSampler`.
+
+    Returns:
+        DataLoader: The loader.
+    """
+    sampler = dict(type=WholeSetSampler, **order)
+    return build_dataloader(dict(config, sampler=sampler, drop_last=False), worker_seed)
+
+
 def fixed_loader(cfg: Config, like: dict, changes: dict, seed: int = 0) -> DataLoader:
     """A loader of the training set without augmentation, in one fixed random order.
 
@@ -79,9 +94,7 @@ def fixed_loader(cfg: Config, like: dict, changes: dict, seed: int = 0) -> DataL
     Returns:
         DataLoader: The loader.
     """
-    config = plain_loader_config(cfg, like, changes)
-    config['sampler'] = dict(type=WholeSetSampler, shuffle=True, seed=seed)
-    return build_dataloader(config)
+    return whole_loader(plain_loader_config(cfg, like, changes), shuffle=True, seed=seed)
 
 
 def fixed_batches(

@@ -2,35 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmrel.datasets import WholeSetSampler
-
 _MB = 2**20
-
-
-def whole_loader(runner: Runner, config: dict, **order: Any) -> DataLoader:
-    """A loader that gives every rank all images of a set, each once.
-
-    Args:
-        runner (Runner): The runner.
-        config (dict): A loader's config. Its sampler is replaced.
-        **order: Passed to :class:`mmrel.datasets.WholeSetSampler`.
-
-    Returns:
-        DataLoader: The loader.
-    """
-    config = dict(config, sampler=dict(type=WholeSetSampler, **order), drop_last=False)
-    return runner.build_dataloader(config, seed=runner.seed)
 
 
 def dataset_digest(dataset: BaseDataset) -> str:
@@ -59,7 +40,8 @@ class HeldOutImages:
     preprocessor moves them to the device.
 
     Args:
-        loader (DataLoader): The loader, from :func:`whole_loader`.
+        loader (DataLoader): The loader, from
+            :func:`mmrel.engine.plain_loader.whole_loader`.
         cache (str | bool): True: cache the images. False: decode them for every
             network. 'auto': cache them if they fit. Defaults to 'auto'.
         limit_mb (float): Memory limit of 'auto' in MB. Defaults to 4096.

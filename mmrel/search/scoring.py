@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmrel.engine.distributed import unwrap
-from mmrel.engine.plain_loader import fixed_loader
+from mmrel.engine.plain_loader import fixed_loader, whole_loader
 from mmrel.engine.summary import count
 from mmrel.registry import LOOPS
 from mmrel.spaces import check_searchable
@@ -24,7 +24,7 @@ from mmrel.utils.state_dict import state_digest
 
 from .budget import path_costs
 from .calibration import batches_needed, prepared
-from .held_out import HeldOutImages, dataset_digest, path_accuracy, whole_loader
+from .held_out import HeldOutImages, dataset_digest, path_accuracy
 from .path_files import read_paths
 
 # Images for the check of the model. Not 1 or 2, which may be the number of sides.
@@ -74,7 +74,7 @@ class PathScoringLoop(BaseLoop):
         check_at_least(1, 'test_cfg', log_interval=log_interval)
         self._loader_config: Any = dataloader
         if isinstance(dataloader, dict):
-            dataloader = whole_loader(runner, dataloader)
+            dataloader = whole_loader(dataloader, runner.seed)
         super().__init__(runner, dataloader)
         self.images = HeldOutImages(self.dataloader, cache_images, cache_limit_mb)
         check_searchable(self.model, self.images.first(_CHECKED))

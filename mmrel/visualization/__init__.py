@@ -1,3 +1,4 @@
+from .boxes import plot_boxes
 from .codes import plot_codes
 from .curves import Scalars, find_scalars, plot_curves, read_scalars
 from .embedding import embed_tsne, plot_tsne
@@ -7,6 +8,7 @@ from .search import pareto_front, plot_history, plot_pareto, plot_rank_correlati
 from .study import plot_study, study_table
 
 __all__ = [
+    'plot_boxes',
     'Scalars',
     'find_scalars',
     'plot_curves',

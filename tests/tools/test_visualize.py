@@ -52,6 +52,21 @@ def test_a_folder_without_sub_folders_has_no_classes(
     assert not _frames(out)
 
 
+def test_a_file_with_only_the_backbone_is_enough(
+    images: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    published = tmp_path / 'published.pth'
+    state = torch.load(checkpoint, weights_only=True)['state_dict']
+    backbone = {key: value for key, value in state.items() if key.startswith('backbone.')}
+    torch.save(dict(state_dict=backbone, meta={}), published)
+    _draw(checkpoint, images, tmp_path / 'whole')
+    _draw(published, images, tmp_path / 'backbone')
+    pictures = [(tmp_path / name / 'tsne.png').read_bytes() for name in ('whole', 'backbone')]
+    assert pictures[0] == pictures[1]
+    with pytest.raises(RuntimeError, match=r'missing in the checkpoint: .*neck'):
+        _draw(published, images, tmp_path / 'teacher', '--teacher')
+
+
 def test_unlabeled_ignores_the_classes_that_are_there(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

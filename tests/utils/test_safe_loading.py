@@ -43,6 +43,7 @@ def unsafe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _theirs(filename: str, map_location: Any = None) -> Any:
+    # What mmrel replaces: the forks' loader falls back to this. It only reads this file's attack.
     return torch.load(filename, map_location, weights_only=False)
 
 

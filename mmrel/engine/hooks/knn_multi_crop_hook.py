@@ -139,4 +139,7 @@ class KNNMultiCropHook(Hook):
                 f'the checkpoint has no {_KEY!r}, the table of neighbors: it is from a run without '
                 'KNNMultiCropHook. Start a new run from its weights (load_from without --resume)'
             )
-        self._dataset(runner).set_neighbors(checkpoint[_KEY]['neighbors'].cpu())
+        stored = checkpoint[_KEY]
+        # Version 0.1 spelled the key in British English.
+        table = stored['neighbors'] if 'neighbors' in stored else stored['neighbours']
+        self._dataset(runner).set_neighbors(table.cpu())

@@ -1,6 +1,7 @@
 """Networks of NAS-Bench-Macro."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from mmpretrain.models.utils import InvertedResidual
@@ -53,14 +54,8 @@ class SearchedMacroNetwork(StagedBackbone):
         layers (Sequence[int]): Layers in each stage. Defaults to (2, 3, 3).
         last_channels (int): Channels of the last convolution. Defaults to 1280.
         norm_cfg (dict, optional): Defaults to None: ``dict(type='BN')``.
-        out_indices (int | Sequence[int]): Defaults to -1, the last convolution.
-        frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the
-            first n stages. Defaults to -1.
-        norm_eval (bool): Keep batch norms in eval mode. Defaults to False.
-        with_cp (bool): Recompute activations in the backward pass (gradient
-            checkpointing). Defaults to False.
-        init_cfg (dict | list, optional): Defaults to None: torch's own
-            initialization.
+        **kwargs: ``out_indices``, ``frozen_stages``, ``norm_eval``, ``with_cp`` and
+            ``init_cfg`` of :class:`.StagedBackbone`.
 
     Shape: (B, 3, H, W) to a tuple with one map (B, channels, H / stride,
     W / stride), rounded up, for each of ``out_indices``.
@@ -78,13 +73,9 @@ class SearchedMacroNetwork(StagedBackbone):
         layers: Sequence[int] = (2, 3, 3),
         last_channels: int = 1280,
         norm_cfg: dict | None = None,
-        out_indices: int | Sequence[int] = -1,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        with_cp: bool = False,
-        init_cfg: dict | list | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(out_indices, frozen_stages, norm_eval, with_cp, init_cfg)
+        super().__init__(**kwargs)
         if len(blocks) != sum(layers) or not set(blocks) <= BLOCKS.keys():
             raise ValueError(
                 f'backbone.blocks={list(blocks)} must have {sum(layers)} entries (backbone.layers='

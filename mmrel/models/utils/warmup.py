@@ -51,7 +51,13 @@ class Warmup:
 
         Returns:
             Warmup: The warm-up.
+
+        Raises:
+            ValueError: If the config has another key, or as for the class.
         """
+        unknown = sorted(set(config or {}) - {'epochs', 'iters'})
+        if unknown:
+            raise ValueError(f'{key}.{unknown[0]} is not a setting: use {key}.epochs or .iters')
         given = {unit: value for unit, value in old.items() if value is not None}
         if given:
             before = ', '.join(f'{key}_{unit}={value}' for unit, value in given.items())

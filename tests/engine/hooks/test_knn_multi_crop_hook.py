@@ -39,3 +39,14 @@ def test_a_checkpoint_that_is_only_loaded_leaves_the_table() -> None:
     hook = KNNMultiCropHook()
     checkpoint = dict(knn_multi_crop=dict(neighbors=torch.zeros(2, 1)))
     hook.after_load_checkpoint(SimpleNamespace(_resume=False), checkpoint)  # no dataset is read
+
+
+@pytest.mark.parametrize('key', ['neighbors', 'neighbours'])  # the second is version 0.1's
+def test_the_table_of_a_resumed_run_is_loaded(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook, loaded = KNNMultiCropHook(), []
+    dataset = SimpleNamespace(set_neighbors=loaded.append)
+    monkeypatch.setattr(hook, '_dataset', lambda runner: dataset)
+    table = torch.tensor([[1], [0]])
+    checkpoint = dict(knn_multi_crop={key: table})
+    hook.after_load_checkpoint(SimpleNamespace(_resume=True), checkpoint)
+    assert torch.equal(loaded[0], table)

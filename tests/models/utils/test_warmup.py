@@ -104,3 +104,8 @@ def test_keys_of_version_0_1_take_precedence_with_one_warning(
     warmup = Warmup.from_config('a', config, **old)
     assert (warmup.epochs, warmup.iters) == expected
     assert [line.partition(';')[0] for line in lines] == ([said] if said else [])
+
+
+def test_another_key_is_refused() -> None:
+    with pytest.raises(ValueError, match=r'a\.epoch is not a setting: use a\.epochs or \.iters'):
+        Warmup.from_config('a', dict(epoch=3))
