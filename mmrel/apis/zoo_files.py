@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from mmrel.utils.json_lines import format_rows
 from mmrel.utils.safetensors_file import save_safetensors
 from mmrel.utils.state_dict import check_finite, weights_of
 from mmrel.version import __version__
@@ -141,7 +142,7 @@ def log_lines(run: Scalars) -> str:
     placed = [(line.get(key, 0), 0, line) for line in run.train]
     placed += [(line['step'], 1, line) for line in run.val]
     placed.sort(key=lambda item: item[:2])  # a stable sort
-    return ''.join(json.dumps(line) + '\n' for *_, line in placed)
+    return format_rows(line for *_, line in placed)
 
 
 def _metric_name(key: str) -> str:

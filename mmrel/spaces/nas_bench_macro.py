@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
+from mmrel.utils.checks import check_at_least
 
 from .coded_space import CodedSpace
 from .space import ArchPath
@@ -49,16 +50,16 @@ class NASBenchMacroSpace(CodedSpace):
                 f'space.channels={list(channels)} and space.layers={list(layers)} must have one '
                 'entry per stage'
             )
-        for key, value in (
-            ('num_classes', num_classes),
-            ('input_size', input_size),
-            ('stem_channels', stem_channels),
-            ('channels', min(channels)),
-            ('layers', min(layers)),
-            ('last_channels', last_channels),
-        ):
-            if value < 1:
-                raise ValueError(f'space.{key}={value} must be at least 1')
+        check_at_least(
+            1,
+            'space',
+            num_classes=num_classes,
+            input_size=input_size,
+            stem_channels=stem_channels,
+            channels=min(channels),
+            layers=min(layers),
+            last_channels=last_channels,
+        )
         self.num_classes, self.input_size = num_classes, input_size
         self.stem_channels, self.last_channels = stem_channels, last_channels
         self.channels, self.layers = tuple(channels), tuple(layers)
