@@ -74,7 +74,8 @@ class StagedBackbone(BaseBackbone):
         self.out_strides = tuple(strides[i] for i in self.out_indices)
         for module in self._parts(self.out_indices[-1] + 2, None):
             module.requires_grad_(False)
-        self.train(self.training)
+        if self.frozen_stages >= 0 or self.norm_eval:
+            self.train(self.training)
 
     @abstractmethod
     def _stem_modules(self) -> list[nn.Module]:

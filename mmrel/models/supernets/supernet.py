@@ -29,9 +29,10 @@ class Supernet(BaseModule):
     def __init__(self, space: SearchSpace, init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
         self.space = space
-        self._blocks = BlockCache()
+        # By mode, because setting the mode of a skeleton takes longer than building it.
         # In a tuple, so that the skeleton is not a child and not in the state dict.
-        self._last: tuple[str, nn.Module] | None = None
+        self._blocks = {True: BlockCache(), False: BlockCache()}
+        self._last: dict[bool, tuple[str, nn.Module]] = {}
 
     def backbone_config(self, path: ArchPath) -> dict:
         """Config of the stand-alone backbone of a path.
@@ -51,25 +52,25 @@ class Supernet(BaseModule):
         """The stand-alone backbone of a path, on the meta device.
 
         Building it costs a few milliseconds, so equal blocks of different paths are
-        shared, and the last skeleton is kept.
+        shared, and the last skeleton of each mode is kept.
 
         Args:
             path (ArchPath): A path of the space.
 
         Returns:
-            nn.Module: In the supernet's mode. Valid until the next call.
+            nn.Module: In the supernet's mode. Valid until the next call in this mode.
 
         Raises:
             ValueError: If the path is not in the space.
         """
         self.space.validate(path)
         key = self.space.key(path)
-        if self._last is None or self._last[0] != key:
-            with torch.device('meta'), self._blocks.use():
-                # A shared block may still be in the other mode, training or eval.
-                self._last = key, MODELS.build(self.backbone_config(path)).train(self.training)
-        skeleton = self._last[1]
-        return skeleton if skeleton.training == self.training else skeleton.train(self.training)
+        last = self._last.get(self.training)
+        if last is None or last[0] != key:
+            with torch.device('meta'), self._blocks[self.training].use():
+                skeleton = MODELS.build(self.backbone_config(path))
+            last = self._last[self.training] = key, skeleton if self.training else skeleton.eval()
+        return last[1]
 
     @abstractmethod
     def tensors(self, path: ArchPath, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
