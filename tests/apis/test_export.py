@@ -18,7 +18,7 @@ from tests.commands import TINY, TINY_LINEAR, call
 EXPORT = 'mmrel.apis.export'
 
 
-@pytest.mark.parametrize('ending', ['onnx', 'pt2'])
+@pytest.mark.parametrize('ending', ['onnx', pytest.param('pt2', marks=pytest.mark.slow)])
 def test_command_exports_scores_of_uint8_images(
     paths: list[str], tmp_path: Path, ending: str
 ) -> None:

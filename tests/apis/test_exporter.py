@@ -35,7 +35,7 @@ def _settle(model: nn.Module, size: int) -> None:
         (TINY, {}, 'features', 'onnx'),
         pytest.param(TINY, {}, 'features', 'pt2', marks=pytest.mark.slow),
         pytest.param(VIT, SMALL_VIT, 'scores', 'onnx', marks=pytest.mark.slow),
-        (VIT, SMALL_VIT, 'scores', 'pt2'),
+        pytest.param(VIT, SMALL_VIT, 'scores', 'pt2', marks=pytest.mark.slow),
         pytest.param(MOBILE, SMALL_MOBILE, 'features', 'onnx', marks=pytest.mark.slow),
         pytest.param(MOBILE, SMALL_MOBILE, 'features', 'pt2', marks=pytest.mark.slow),
         pytest.param(CELLS, SMALL_CELLS, 'scores', 'onnx', marks=pytest.mark.slow),
@@ -68,6 +68,7 @@ def test_a_free_batch_gives_the_results_of_torch(
     assert metadata['input'] == 'float32 RGB, (x - mean) / std'
 
 
+@pytest.mark.slow
 def test_the_teacher_and_another_size(tmp_path: Path) -> None:
     model = get_model(TINY_SIMMATCH)
     for parameter in model.teacher.parameters():

@@ -39,6 +39,7 @@ def test_spaces_of_ones_own_train(folder: Path, config: str) -> None:
     assert 'accuracy/top1' in output
 
 
+@pytest.mark.slow
 def test_the_cut_out_network_is_the_path(folder: Path) -> None:
 
     done = subprocess.run(

@@ -49,6 +49,7 @@ def test_the_space_is_short_and_its_closed_forms_are_exact(
         assert by_kind['conv'] + by_kind['linear'] == space.flops(indices)[0]
 
 
+@pytest.mark.slow
 def test_the_space_is_trained_searched_and_retrained(tmp_path: Path) -> None:
     _write(tmp_path)
     here = dict(cwd=tmp_path, paths=[tmp_path])

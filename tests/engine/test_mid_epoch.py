@@ -110,6 +110,7 @@ def test_a_stopped_run_goes_on_exactly(
     assert _records(stopped) == _records(unbroken)
 
 
+@pytest.mark.slow
 def test_checkpoints_by_iteration_in_a_run_by_epochs(images: Path, tmp_path: Path) -> None:
     changes = {
         'train_cfg.max_epochs': 2,

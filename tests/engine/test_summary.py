@@ -41,6 +41,7 @@ def _size(config: Path | str, trained: bool = False) -> int:
     return sum(p.numel() for p in parameters if p.requires_grad or not trained)
 
 
+@pytest.mark.slow
 def test_a_training_does_what_its_first_lines_say(images: Path, tmp_path: Path) -> None:
     options = [*folders(images), 'train_cfg.max_epochs=3']
     output = call('train.py', TINY, '--work-dir', tmp_path, *options)
@@ -128,6 +129,7 @@ def test_only_the_linear_classifier_is_trained(images: Path, tmp_path: Path) -> 
     assert f' parameters ({(width + 1) * classes} trained), on cpu' in output
 
 
+@pytest.mark.slow
 def test_a_search_scores_as_many_paths_as_it_says(images: Path, tmp_path: Path) -> None:
     options = [*folders(images), f'test_dataloader.dataset.data_root={images}']
     call('train.py', TINY_SEARCH, '--work-dir', tmp_path / 'supernet', *options)

@@ -16,7 +16,9 @@ from tests.search.toy import PlainSpace, accuracy
 from tests.search.toy_study import BUDGET, toy_study, work
 
 
-@pytest.mark.parametrize('url', ['{}/study.journal', 'sqlite:///{}/study.db'])
+@pytest.mark.parametrize(
+    'url', ['{}/study.journal', pytest.param('sqlite:///{}/study.db', marks=pytest.mark.slow)]
+)
 def test_every_scored_path_is_new_and_inside_the_budget(tmp_path: Path, url: str) -> None:
     study = toy_study(url.format(tmp_path))
     assert work(study) == list(range(30))
@@ -31,7 +33,7 @@ def test_every_scored_path_is_new_and_inside_the_budget(tmp_path: Path, url: str
     assert study.claim() is None
 
 
-@pytest.mark.parametrize('seed', [0, 1])
+@pytest.mark.parametrize('seed', [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_generations_get_better_than_random_paths(tmp_path: Path, seed: int) -> None:
     study = toy_study(tmp_path / 's', population=20, generations=8, seed=seed)
     work(study)
@@ -107,6 +109,7 @@ def test_three_processes_score_each_path_once(tmp_path: Path, url: str) -> None:
     assert toy_study(where).rows() == alone.rows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'url',
     ['{}/study.journal', pytest.param('sqlite:///{}/study.db', marks=pytest.mark.slow)],

@@ -28,6 +28,7 @@ BACKBONES = {
 QUICK = ('efficientnet-b0', 'vit-tiny')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name', [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in BACKBONES]
 )

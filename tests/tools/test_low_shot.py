@@ -22,6 +22,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / 'pretrained.pth'
 
 
+@pytest.mark.slow
 def test_the_list_is_written_once_and_trained_on(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

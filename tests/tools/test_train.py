@@ -63,7 +63,8 @@ def test_writes_checkpoints_logs_and_knn(trained: Path) -> None:
     assert all(0 < loss < 4 for loss in losses)
 
 
-@pytest.mark.parametrize('switch', ['resume', pytest.param('resume path', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('switch', ['resume', 'resume path'])
 def test_killed_and_resumed_is_as_if_nothing_had_happened(
     images: Path, trained: Path, tmp_path: Path, switch: str
 ) -> None:

@@ -35,7 +35,8 @@ def test_codes_are_logged_once_the_warm_up_is_over(trained: Path) -> None:
     assert [line['step'] for line in scores] == [2, 4]
 
 
-@pytest.mark.parametrize('epoch', [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize('epoch', [1, 2])
 def test_resumed_is_as_if_nothing_had_happened(
     images: Path, trained: Path, tmp_path: Path, epoch: int
 ) -> None:

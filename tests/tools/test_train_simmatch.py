@@ -125,7 +125,7 @@ def test_one_network_is_evaluated_where_one_is_wanted(
     assert 'is better' not in output
 
 
-@pytest.mark.parametrize('epoch', [1, 3])
+@pytest.mark.parametrize('epoch', [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_resumed_is_as_if_nothing_had_happened(
     images: Path, labels: Path, trained: Path, tmp_path: Path, epoch: int
 ) -> None:
@@ -197,6 +197,7 @@ def test_two_processes_share_the_batches(images: Path, labels: Path, tmp_path: P
     assert content['state_dict']['memory.labels'].tolist() == [0] * 4 + [1] * 4 + [2] * 4
 
 
+@pytest.mark.slow
 def test_numbers_left_out_and_given_train_the_same_network(
     images: Path, labels: Path, trained: Path, tmp_path: Path
 ) -> None:

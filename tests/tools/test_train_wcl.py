@@ -78,9 +78,8 @@ def test_losses_and_purity_are_logged(trained: Path) -> None:
     assert len({line['purity'] for line in steps}) > 1
 
 
-@pytest.mark.parametrize(
-    'epoch', [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('epoch', [1, 2, 3])
 def test_resumed_is_as_if_nothing_had_happened(
     images: Path, trained: Path, tmp_path: Path, epoch: int
 ) -> None:

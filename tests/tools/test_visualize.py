@@ -52,6 +52,7 @@ def test_a_folder_without_sub_folders_has_no_classes(
     assert not _frames(out)
 
 
+@pytest.mark.slow
 def test_a_file_with_only_the_backbone_is_enough(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_file_with_only_the_backbone_is_enough(
         _draw(published, images, tmp_path / 'teacher', '--teacher')
 
 
+@pytest.mark.slow
 def test_unlabeled_ignores_the_classes_that_are_there(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +150,7 @@ def test_the_curves_are_drawn_before_the_images_are_looked_for(
     assert [file.name for file in out.iterdir()] == ['curves.png']
 
 
+@pytest.mark.slow
 def test_the_training_images_keep_their_classes(
     images: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def _files(root: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in (root / 'zoo' / 'tiny_shipped').iterdir()}
 
 
+@pytest.mark.slow
 def test_a_run_becomes_an_entry(
     root: Path, trained: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
