@@ -1,4 +1,4 @@
-"""A folder of small images, decoded once and kept in memory."""
+"""A folder of small images, each decoded once and kept in memory."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from .seeding import SampleIndex
 
 @DATASETS.register_module()
 class CachedImageFolder(ImageFolder):
-    """An :class:`ImageFolder` whose images are decoded and resized once, when it is built.
+    """An :class:`ImageFolder` whose images are decoded and resized at their first use only.
 
     Use it where decoding would cost more than the training step. The pipeline runs
-    once for each image, so it must not be random. In training, each access
+    once for each image (in each worker), so it must not be random. In training, each access
     crops the padded image and flips it. The draws depend only on (seed, epoch, index).
 
     Args:
@@ -30,33 +30,40 @@ class CachedImageFolder(ImageFolder):
             give images of one size.
 
     Raises:
-        ValueError: If a value is out of range, or the images differ in size.
+        ValueError: If a value is out of range or, at its first use, if an image has another
+            size than the others.
     """
 
     def __init__(self, *args: Any, padding: int = 0, flip_prob: float = 0.0, **kwargs: Any) -> None:
         check_at_least(0, 'dataset', padding=padding)
         check_within('[0, 1]', 'dataset', flip_prob=flip_prob)
         self.padding, self.flip_prob = padding, flip_prob
+        self._store: torch.Tensor | None = None
         super().__init__(*args, **kwargs)
 
-    def full_init(self) -> None:
-        """Load all samples and decode their images."""
-        if self._fully_initialized:
-            return
-        super().full_init()
-        packed = [self.pipeline(self.get_data_info(i)) for i in range(len(self))]
-        shapes = {tuple(row['inputs'].shape) for row in packed}
-        if len(shapes) > 1:
-            raise ValueError(
-                f'the pipeline of CachedImageFolder gives images of the shapes {sorted(shapes)}: '
-                "add dict(type='CentralView', size=...) before PackInputs"
-            )
-        images = np.stack([row['inputs'].numpy() for row in packed])
-        self._side = images.shape[-2:]
-        pad = 0 if self.test_mode else self.padding
-        edges = ((0, 0), (0, 0), (pad, pad), (pad, pad))
-        self._images = torch.from_numpy(np.pad(images, edges, mode='reflect') if pad else images)
-        self._labels = [int(row['data_samples'].get('gt_label', -1)) for row in packed]
+    def _image(self, index: int) -> torch.Tensor:
+        """The padded image, decoded at its first use, (3, H, W) uint8."""
+        if self._store is None:
+            self.full_init()
+            self._labels = [self.get_data_info(i).get('gt_label', -1) for i in range(len(self))]
+            self._decoded = np.zeros(len(self), dtype=bool)
+        if self._store is None or not self._decoded[index]:
+            info = self.get_data_info(index)
+            image = self.pipeline(info)['inputs'].numpy()
+            pad = 0 if self.test_mode else self.padding
+            edges = ((0, 0), (pad, pad), (pad, pad))
+            image = torch.from_numpy(np.pad(image, edges, mode='reflect') if pad else image)
+            if self._store is None:
+                self._store = image.new_empty((len(self), *image.shape))
+            elif self._store.shape[1:] != image.shape:
+                raise ValueError(
+                    f'the pipeline of CachedImageFolder gives {info["img_path"]!r} the shape '
+                    f'{tuple(image.shape)} (with padding), but {tuple(self._store.shape[1:])} to '
+                    "other images: add dict(type='CentralView', size=...) before PackInputs"
+                )
+            self._store[index] = image
+            self._decoded[index] = True
+        return self._store[index]
 
     def _draws(self, index: int) -> tuple[int, int, bool]:
         """Top and left of the crop in the padded image, and whether to flip it."""
@@ -69,11 +76,12 @@ class CachedImageFolder(ImageFolder):
 
     def __getitem__(self, idx: int) -> dict:
         """``inputs`` (3, H, W) uint8, and ``data_samples`` with the label."""
-        self.full_init()
+        index = int(idx)
+        image = self._image(index)
         top, left, flip = self._draws(idx)
-        height, width = self._side
-        image = self._images[int(idx), :, top : top + height, left : left + width]
+        pad = 0 if self.test_mode else 2 * self.padding
+        image = image[:, top : top + image.shape[1] - pad, left : left + image.shape[2] - pad]
         sample = DataSample()
-        if self._labels[int(idx)] >= 0:
-            sample.set_gt_label(self._labels[int(idx)])
+        if self._labels[index] >= 0:
+            sample.set_gt_label(self._labels[index])
         return dict(inputs=image.flip(-1) if flip else image, data_samples=sample)

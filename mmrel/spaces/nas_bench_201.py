@@ -126,6 +126,10 @@ class NASBench201Space(CodedSpace):
         """Whether the cell's output does not depend on its input."""
         return not live_edges(path)
 
+    def active_layers(self, indices: np.ndarray) -> np.ndarray:
+        """Number of a cell's edges that are used and neither 'none' nor 'skip', (N,), int64."""
+        return (self.canonical(indices) > OPERATIONS.index('skip')).sum(axis=1)
+
     def architecture(self, text: str) -> ArchPath:
         """Read a cell in the benchmark's form, ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``, too."""
         if not text.startswith('|'):

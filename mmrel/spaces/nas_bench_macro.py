@@ -110,6 +110,10 @@ class NASBenchMacroSpace(CodedSpace):
             start += number
         return '-'.join(stages)
 
+    def active_layers(self, indices: np.ndarray) -> np.ndarray:
+        """Number of layers that are not skipped, (N,), int64."""
+        return (np.asarray(indices) != 0).sum(axis=1)
+
     def architecture(self, text: str) -> ArchPath:
         """Read a network in the benchmark's form, one digit per layer, too."""
         plain = len(text) == len(self.choices) > 1 and '-' not in text

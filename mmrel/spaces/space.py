@@ -146,6 +146,13 @@ class SearchSpace(ABC):
         """Whether a network's output does not depend on its input. Defaults to False."""
         return False
 
+    def active_layers(self, indices: np.ndarray) -> np.ndarray:
+        """Number of layers of N networks that are neither absent nor an identity, (N,), int64.
+
+        Defaults to the number of used entries.
+        """
+        return self.used(indices).sum(axis=1)
+
     # --- a path as text -----------------------------------------------------
 
     def architecture(self, text: str) -> ArchPath:

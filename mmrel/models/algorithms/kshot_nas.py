@@ -12,6 +12,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmrel.models.utils import Warmup
+from mmrel.models.utils.path_sampler import fair_indices
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath
 from mmrel.utils.checks import check_at_least
@@ -63,6 +64,8 @@ class KShotNAS(KShotNetwork):
             :meth:`prepare_path`. Defaults to 4.
         val_path (str | dict): Path for :meth:`predict`: 'largest' or a path.
         seed (int): Seed for the random paths. Defaults to 0.
+        sampling (str): 'uniform': paths are random. 'fair': each option of a choice
+            occurs equally often (:func:`.fair_indices`). Defaults to 'uniform'.
         data_preprocessor (dict, optional): As in mmpretrain's ``ImageClassifier``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``;
             ``dict(type='OneShotInit', checkpoint=...)`` starts from a trained
@@ -94,7 +97,11 @@ class KShotNAS(KShotNetwork):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
         warmup_epochs: float | None = None,
+        sampling: str = 'uniform',
     ) -> None:
+        if sampling not in ('uniform', 'fair'):
+            raise ValueError(f"model.sampling={sampling!r} must be 'uniform' or 'fair'")
+        self.sampling = sampling
         check_at_least(1, 'model', parts=parts, simplex_interval=simplex_interval)
         check_at_least(0, 'model', seed=seed)
         super().__init__(
@@ -117,6 +124,10 @@ class KShotNAS(KShotNetwork):
 
     def _draw(self, number: int, step_kind: int) -> np.ndarray:
         """Random paths of this step, the same on every rank, (number, C)."""
+        if self.sampling == 'fair':
+            # Steps of this kind so far.
+            done = self.steps // self.simplex_interval if step_kind else self.steps
+            return fair_indices(self.space, (self.seed, step_kind), done * number, number)
         generator = np.random.default_rng((self.seed, self.steps, step_kind))
         return self.space.sample_indices(number, generator)
 
