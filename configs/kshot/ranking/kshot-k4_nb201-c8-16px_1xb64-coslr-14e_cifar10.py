@@ -10,4 +10,4 @@ model = dict(k=4)
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))
 # The model averages each step's gradients over the ranks. Its val path gets BN statistics.
 model_wrapper_cfg = dict(type='mmrel.ReplicaParallel')
-custom_hooks = [dict(type='PathCalibrationHook')]
+custom_hooks = [dict(type='ChannelsLastHook'), dict(type='PathCalibrationHook')]
