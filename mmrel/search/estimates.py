@@ -1,6 +1,6 @@
 """Estimates that carry their interval, by the bootstrap."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,13 +79,34 @@ def bootstrap(statistic: Callable[[np.ndarray], float], n: int, seed: int = 0) -
     return _interval(statistic(np.arange(n)), drawn, n)
 
 
+def _taus(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    """Kendall's tau-b of all networks, and of each resample, (1 + R,).
+
+    A resample weighs each pair of networks by how often it has both, so all of them
+    are products with one matrix of the pairs' signs.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    signs = [np.sign(np.subtract.outer(values, values)) for values in (x, y)]
+    if groups is not None:
+        same = np.equal.outer(groups, groups)
+        signs = [sign * same for sign in signs]
+    # Sums of small integers: exact.
+    first, second = (sign.astype(np.float32) for sign in signs)
+    weights = np.ones((RESAMPLES + 1, len(first)), dtype=np.float32)
+    for row, drawn in enumerate(resamples(len(first), seed), 1):
+        weights[row] = np.bincount(drawn, minlength=len(first))
+
+    def total(matrix: np.ndarray) -> np.ndarray:
+        return ((weights @ matrix).astype(np.float64) * weights).sum(axis=1)
+
+    with np.errstate(invalid='ignore', divide='ignore'):
+        return total(first * second) / np.sqrt(total(first**2) * total(second**2))
+
+
 def kendall_tau(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
 ) -> Estimate:
     """Kendall's tau-b of two scores, with its bootstrap interval.
-
-    A resample weighs each pair of networks by how often it has both, so all of them
-    are products with one matrix of the pairs' signs.
 
     Args:
         x (np.ndarray): Scores of N networks, (N,).
@@ -100,23 +121,27 @@ def kendall_tau(
     Raises:
         ValueError: If there is no pair to rank.
     """
-    signs = [
-        np.sign(np.subtract.outer(values, values)) for values in (np.asarray(x), np.asarray(y))
-    ]
-    if groups is not None:
-        same = np.equal.outer(groups, groups)
-        signs = [sign * same for sign in signs]
-    first, second = (sign.astype(np.float32) for sign in signs)
-    weights = np.ones((RESAMPLES + 1, len(first)), dtype=np.float32)
-    for row, drawn in enumerate(resamples(len(first), seed), 1):
-        weights[row] = np.bincount(drawn, minlength=len(first))
+    taus = _taus(x, y, groups, seed)
+    return _interval(taus[0], taus[1:], len(x))
 
-    def total(matrix: np.ndarray) -> np.ndarray:
-        return np.einsum('rn,rn->r', (weights @ matrix).astype(np.float64), weights)
 
-    with np.errstate(invalid='ignore', divide='ignore'):
-        taus = total(first * second) / np.sqrt(total(first**2) * total(second**2))
-    return _interval(taus[0], taus[1:], len(first))
+def mean_kendall_tau(scores: Sequence[np.ndarray], y: np.ndarray, seed: int = 0) -> Estimate:
+    """The mean of several scores' Kendall's tau-b with the same truth.
+
+    Args:
+        scores (Sequence[np.ndarray]): Scores of the same N networks, such as by
+            supernets of several seeds, (N,) each.
+        y (np.ndarray): The truth, (N,).
+        seed (int): Seed of the resamples. Defaults to 0.
+
+    Returns:
+        Estimate: Its interval is that of resampled networks, not of other seeds.
+
+    Raises:
+        ValueError: If there is no pair to rank.
+    """
+    taus = np.mean([_taus(x, y, None, seed) for x in scores], axis=0)
+    return _interval(taus[0], taus[1:], len(y))
 
 
 def spearman_rho(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Estimate:

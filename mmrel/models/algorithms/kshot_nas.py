@@ -66,6 +66,9 @@ class KShotNAS(KShotNetwork):
         seed (int): Seed for the random paths. Defaults to 0.
         sampling (str): 'uniform': paths are random. 'fair': each option of a choice
             occurs equally often (:func:`.fair_indices`). Defaults to 'uniform'.
+        code_source (str): Where codes come from after the warm-up: 'simplex_net';
+            or, as controls without a simplex-net, 'uniform' (1 / K) or 'random' (a fixed
+            random point for each path). Defaults to 'simplex_net'.
         data_preprocessor (dict, optional): As in mmpretrain's ``ImageClassifier``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``;
             ``dict(type='OneShotInit', checkpoint=...)`` starts from a trained
@@ -98,6 +101,7 @@ class KShotNAS(KShotNetwork):
         init_cfg: dict | None = None,
         warmup_epochs: float | None = None,
         sampling: str = 'uniform',
+        code_source: str = 'simplex_net',
     ) -> None:
         if sampling not in ('uniform', 'fair'):
             raise ValueError(f"model.sampling={sampling!r} must be 'uniform' or 'fair'")
@@ -106,7 +110,7 @@ class KShotNAS(KShotNetwork):
         check_at_least(0, 'model', seed=seed)
         super().__init__(
             space, backbone, head, k, simplex_net, calibration_batches, val_path,
-            data_preprocessor, init_cfg,
+            data_preprocessor, init_cfg, code_source,
         )  # fmt: skip
         self.parts, self.seed = parts, seed
         self.warmup = Warmup.from_config('model.warmup', warmup, epochs=warmup_epochs)
@@ -141,8 +145,8 @@ class KShotNAS(KShotNetwork):
         Returns:
             dict[str, Tensor]: What the head returns.
         """
-        if self.k > 1:
-            self.warmup.check_end('the simplex-net would never be trained')
+        if self.k > 1 and self.code_source != 'uniform':
+            self.warmup.check_end('all codes would be 1 / K')
         self.warm = self.warmup.over()
         path = self.space.paths(self._draw(1, 0))[0]
         logits = self.logits(inputs, path, self.code(path))
