@@ -9,7 +9,8 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(simplex_interval=4, warmup=dict(epochs=1))
+# shortcut_norm: as in the supernet that the shipped cell was found with
+model = dict(simplex_interval=4, warmup=dict(epochs=1), space=dict(shortcut_norm=True))
 train_cfg = dict(max_epochs=8, val_interval=4)
 
 train_dataloader = dict(

@@ -1,4 +1,5 @@
 from .arrays import CIFAR10, CIFAR100, STL10, Digits
+from .cached_folder import CachedImageFolder
 from .folders import ImageFolder, ImageNet, TinyImageNet
 from .image_file import BrokenImageError
 from .label_split import draw_label_split, format_label_split, read_label_split
@@ -15,6 +16,7 @@ __all__ = [
     'BrokenImageError',
     'CIFAR10',
     'CIFAR100',
+    'CachedImageFolder',
     'Digits',
     'EpochSampler',
     'ImageFolder',

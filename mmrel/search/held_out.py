@@ -2,14 +2,18 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from mmengine.dataset import BaseDataset
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor
 from torch.utils.data import DataLoader
+
+from mmrel.models.utils.precision import at_least_float32
 
 _MB = 2**20
 
@@ -114,15 +118,27 @@ class HeldOutImages:
         return images, torch.cat([sample.gt_label for sample in samples])
 
 
+class PathScore(NamedTuple):
+    """How well a path classifies the held-out images.
+
+    Attributes:
+        accuracy (float): Top-1 accuracy in percent.
+        loss (float): Mean cross entropy. Unlike the accuracy, it rarely has ties.
+    """
+
+    accuracy: float
+    loss: float
+
+
 @torch.inference_mode()
-def path_accuracy(
+def path_score(
     model: BaseModel,
     path: dict,
     images: HeldOutImages,
     autocast: bool = False,
     each_batch: Callable[[], None] = lambda: None,
-) -> float:
-    """Top-1 accuracy of a supernet's path, averaged over its sides.
+) -> PathScore:
+    """Accuracy and loss of a supernet's path, averaged over its sides.
 
     Args:
         model (BaseModel): The supernet, in evaluation mode. Its
@@ -133,16 +149,32 @@ def path_accuracy(
         each_batch (Callable): Called after every batch. Defaults to a no-op.
 
     Returns:
-        float: Percent.
+        PathScore: Accuracy in percent, and mean cross entropy.
     """
-    correct, sides = 0, 1
+    correct: Tensor | int = 0
+    loss: Tensor | float = 0.0
+    sides = 1
     for inputs, labels in images:
         inputs = model.data_preprocessor(dict(inputs=inputs), False)['inputs']
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=autocast):
             logits = model.path_logits(inputs, path)
-        # Kept on the device: it is read once per path.
-        predicted = logits.argmax(dim=-1)
-        correct = correct + (predicted == labels.to(predicted.device, non_blocking=True)).sum()
+        # Kept on the device: they are read once per path.
+        labels = labels.to(logits.device, non_blocking=True)
+        correct = correct + (logits.argmax(dim=-1) == labels).sum()
         sides = len(logits)
+        flat = at_least_float32(logits.flatten(0, 1))
+        loss = loss + F.cross_entropy(flat, labels.repeat(sides), reduction='sum')
         each_batch()
-    return 100 * int(correct) / (len(images) * sides)
+    number = len(images) * sides
+    return PathScore(100 * int(correct) / number, float(loss) / number)
+
+
+def path_accuracy(
+    model: BaseModel,
+    path: dict,
+    images: HeldOutImages,
+    autocast: bool = False,
+    each_batch: Callable[[], None] = lambda: None,
+) -> float:
+    """Top-1 accuracy in percent: that of :func:`path_score`."""
+    return path_score(model, path, images, autocast, each_batch).accuracy

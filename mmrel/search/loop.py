@@ -192,7 +192,7 @@ class SearchLoop(PathScoringLoop):
                 self._write(study)
             written = claim.generation
             try:
-                score = self._score(claim.path, study.beat)
+                score = self._score(claim.path, study.beat).accuracy
             except BaseException:
                 study.release(claim)
                 raise

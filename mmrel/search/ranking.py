@@ -4,24 +4,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from .estimates import Estimate, kendall_tau, spearman_rho
+
 
 @dataclass(frozen=True)
 class RankCorrelation:
     """Agreement of two rankings, from -1 (reversed) to 1.
 
     Attributes:
-        tau (float): Kendall's tau-b.
-        tau_p (float): Its p-value; the null hypothesis is no association.
-        rho (float): Spearman's rho.
-        rho_p (float): Its p-value.
+        tau (Estimate): Kendall's tau-b.
+        rho (Estimate): Spearman's rho.
         n (int): Number of paths.
     """
 
-    tau: float
-    tau_p: float
-    rho: float
-    rho_p: float
+    tau: Estimate
+    rho: Estimate
     n: int
+
+    def __str__(self) -> str:
+        return f"Kendall's tau {self.tau}, Spearman's rho {self.rho} ({self.n} paths)"
 
 
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
@@ -32,14 +35,12 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
         y (Sequence[float]): The second score of each path.
 
     Returns:
-        RankCorrelation: Both coefficients, with their p-values.
+        RankCorrelation: Both coefficients, with 95% bootstrap intervals.
 
     Raises:
         ValueError: If there are fewer than 3 paths, a score is not finite, or all paths
             have the same score.
     """
-    from scipy.stats import kendalltau, spearmanr
-
     if len(x) != len(y) or len(x) < 3:
         raise ValueError(
             f'a rank correlation needs at least 3 pairs, not {len(x)} and {len(y)} scores'
@@ -49,7 +50,5 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
             raise ValueError(f'the {name} scores are not all finite numbers')
         if len(set(values)) == 1:
             raise ValueError(f'the {name} scores are all {values[0]}: they cannot be ranked')
-    tau, rho = kendalltau(x, y), spearmanr(x, y)
-    return RankCorrelation(
-        float(tau.statistic), float(tau.pvalue), float(rho.statistic), float(rho.pvalue), len(x)
-    )
+    first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return RankCorrelation(kendall_tau(first, second), spearman_rho(first, second), len(x))

@@ -24,7 +24,7 @@ from mmrel.utils.state_dict import state_digest
 
 from .budget import path_costs
 from .calibration import batches_needed, prepared
-from .held_out import HeldOutImages, dataset_digest, path_accuracy
+from .held_out import HeldOutImages, PathScore, dataset_digest, path_score
 from .path_files import read_paths
 
 # Images for the check of the model. Not 1 or 2, which may be the number of sides.
@@ -39,7 +39,7 @@ class PathScoringLoop(BaseLoop):
             :class:`mmrel.spaces.SearchableModel`.
         dataloader (dict): The held-out images. Every rank reads all of them.
         evaluator (Evaluator | dict | list, optional): Unused: a path's score is
-            always its top-1 accuracy. mmengine requires one in a config.
+            always its top-1 accuracy, beside its loss. mmengine requires one in a config.
         cache_images (str | bool): See :class:`.HeldOutImages`. Defaults to 'auto'.
         cache_limit_mb (float): See :class:`.HeldOutImages`. Defaults to 4096.
         autocast (bool): Whether to use bf16 autocast. Defaults to False.
@@ -124,9 +124,9 @@ class PathScoringLoop(BaseLoop):
             for batch in islice(loader, count)
         ]
 
-    def _score(self, path: dict, each_batch: Callable[[], None] = lambda: None) -> float:
+    def _score(self, path: dict, each_batch: Callable[[], None] = lambda: None) -> PathScore:
         with prepared(self.model, path, self._calibration):
-            return path_accuracy(self.model, path, self.images, self.autocast, each_batch)
+            return path_score(self.model, path, self.images, self.autocast, each_batch)
 
 
 @LOOPS.register_module()
@@ -138,8 +138,9 @@ class ScorePathsLoop(PathScoringLoop):
         dataloader (dict): See the base class.
         paths (str): File with one path per line, either the path itself as JSON or
             an object with the path under ``path``.
-        out (str): File that gets one line per path: ``path``, ``score``,
-            ``flops``, ``parameters``, ``key``, and digests of checkpoint and space.
+        out (str): File that gets one line per path: ``path``, ``score`` (top-1 in
+            percent), ``loss`` (mean cross entropy, which rarely has ties), ``flops``,
+            ``parameters``, ``key``, and digests of checkpoint and space.
         **kwargs: See the base class.
 
     Raises:
@@ -192,8 +193,15 @@ class ScorePathsLoop(PathScoringLoop):
             write_atomically(format_rows(rows).encode(), self.out)
         barrier()
         for i, (key, path) in enumerate(todo[get_rank() :: get_world_size()], 1):
-            score = self._score(path)
-            row = dict(path=path, score=score, **path_costs(self.space, path), key=key, **identity)
+            score, loss = self._score(path)
+            row = dict(
+                path=path,
+                score=score,
+                loss=loss,
+                **path_costs(self.space, path),
+                key=key,
+                **identity,
+            )
             # A single write, so that lines appended by different processes do not interleave.
             with open(self.out, 'a') as file:
                 file.write(format_rows([row]))

@@ -13,8 +13,9 @@ __all__ = ['CodedSpace']
 class CodedSpace(SearchSpace):
     """Base of the K-shot spaces: architecture choices, then width choices.
 
-    The codes ignore entries that a network does not use, so equal networks have
-    equal codes.
+    The codes ignore entries that a network does not use. Networks that differ only in
+    such entries have equal codes. Others that compute the same functions
+    (:meth:`function_key`) may have different ones.
 
     Args:
         architecture (Mapping[str, Sequence]): Options by choice name, in order.

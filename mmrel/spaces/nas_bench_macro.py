@@ -100,6 +100,29 @@ class NASBenchMacroSpace(CodedSpace):
             + (self.last_channels + 1) * self.num_classes
         )
 
+    def function_key(self, path: ArchPath) -> str:
+        """A short string, equal for two networks that differ in where a stage has identities."""
+        places = self.indices([path])[0].tolist()
+        stages, start = [], 0
+        for number in self.layers:
+            first, *others = map(str, places[start : start + number])
+            stages.append(first + ''.join(block for block in others if block != '0'))
+            start += number
+        return '-'.join(stages)
+
+    def active_layers(self, indices: np.ndarray) -> np.ndarray:
+        """Number of layers that are not skipped, (N,), int64."""
+        return (np.asarray(indices) != 0).sum(axis=1)
+
+    def architecture(self, text: str) -> ArchPath:
+        """Read a network in the benchmark's form, one digit per layer, too."""
+        plain = len(text) == len(self.choices) > 1 and '-' not in text
+        return super().architecture('-'.join(text) if plain else text)
+
+    def architecture_text(self, path: ArchPath) -> str:
+        """The benchmark's digits of a network."""
+        return ''.join(map(str, self.indices([path])[0]))
+
     def largest(self) -> ArchPath:
         """The largest block in every layer."""
         return dict.fromkeys(self.choices, 'mb6_k5')

@@ -134,6 +134,56 @@ class SearchSpace(ABC):
         """A short string, equal for two paths only if they have the same network."""
         return '-'.join(map(str, self.canonical(self.indices([path]))[0]))
 
+    def function_key(self, path: ArchPath) -> str:
+        """A string, equal for two paths if they compute the same functions.
+
+        Defaults to :meth:`key`. In some spaces different networks are equal as functions,
+        such as those that differ in where they have an identity.
+        """
+        return self.key(path)
+
+    def is_dead(self, path: ArchPath) -> bool:
+        """Whether a network's output does not depend on its input. Defaults to False."""
+        return False
+
+    def active_layers(self, indices: np.ndarray) -> np.ndarray:
+        """Number of layers of N networks that are neither absent nor an identity, (N,), int64.
+
+        Defaults to the number of used entries.
+        """
+        return self.used(indices).sum(axis=1)
+
+    # --- a path as text -----------------------------------------------------
+
+    def architecture(self, text: str) -> ArchPath:
+        """Read a path from text: the places of its options, such as '4-0-0-4-4-0'.
+
+        A space of a public benchmark also reads the benchmark's own form.
+
+        Args:
+            text (str): The text.
+
+        Returns:
+            ArchPath: The path.
+
+        Raises:
+            ValueError: If the text does not name a path of this space.
+        """
+        places = text.split('-')
+        if len(places) != len(self.choices) or not all(
+            place.isdecimal() and int(place) < size
+            for place, size in zip(places, self._sizes, strict=True)
+        ):
+            raise ValueError(
+                f'{text!r} must have {len(self.choices)} places of options, joined by -, each '
+                f'below the number of options: {"-".join(map(str, self._sizes))}'
+            )
+        return self.paths(np.array([[int(place) for place in places]]))[0]
+
+    def architecture_text(self, path: ArchPath) -> str:
+        """The text that :meth:`architecture` reads: the benchmark's, if there is one."""
+        return '-'.join(map(str, self.indices([path])[0]))
+
     # --- costs --------------------------------------------------------------
 
     @abstractmethod

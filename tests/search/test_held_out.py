@@ -6,7 +6,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mmrel.search.held_out import HeldOutImages, path_accuracy
+from mmrel.search.held_out import HeldOutImages, path_accuracy, path_score
 
 
 class _Images(list):
@@ -55,15 +55,19 @@ def test_the_score_is_the_mean_of_the_sides_accuracies() -> None:
     images, held_out = _setup()
     model = _Sides()
     for pixel in (0, 7):
-        right = [0, 0]
+        right, losses = [0, 0], []
         for row in range(20):
             image, sample = images[row]
             x = (image.double() / 255 - 0.5).flatten()
             x[pixel] *= 2
             for side in range(2):
-                right[side] += int((x @ model.weights[side].double()).argmax() == sample.gt_label)
+                logits = x @ model.weights[side].double()
+                right[side] += int(logits.argmax() == sample.gt_label)
+                losses.append(-logits.log_softmax(0)[sample.gt_label].item())
         expected = sum(100 * n / 20 for n in right) / 2
         assert path_accuracy(model, dict(pixel=pixel), held_out) == pytest.approx(expected)
+        found = path_score(model, dict(pixel=pixel), held_out)
+        assert found == pytest.approx((expected, sum(losses) / 40), rel=1e-5)
     beats = []
     path_accuracy(model, dict(pixel=0), held_out, True, lambda: beats.append(1))
     assert model.autocast

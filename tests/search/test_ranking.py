@@ -15,9 +15,11 @@ def test_rank_correlation_equals_counting_pairs() -> None:
         np.sign((x[i] - x[j]) * (y[i] - y[j])) for i, j in itertools.combinations(range(12), 2)
     ]
     found = rank_correlation(x, y)
-    assert found.tau == pytest.approx(np.mean(signs))
+    assert found.tau.value == pytest.approx(np.mean(signs))
     distance = sum((a - b) ** 2 for a, b in zip(x, y, strict=True))
-    assert found.rho == pytest.approx(1 - 6 * distance / (12 * 143))
+    assert found.rho.value == pytest.approx(1 - 6 * distance / (12 * 143))
+    assert str(found).startswith(f"Kendall's tau {found.tau}, Spearman's rho {found.rho}")
+    assert found.tau.low < found.tau.value < found.tau.high
     for scores, message in (([1, 1, 1], 'cannot be ranked'), ([1, 2, float('nan')], 'finite')):
         with pytest.raises(ValueError, match=message):
             rank_correlation([1, 2, 3], scores)

@@ -6,7 +6,7 @@ from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
 from mmrel.registry import MODELS, SEARCH_SPACES
-from mmrel.spaces import CodedSpace
+from mmrel.spaces import CodedSpace, NASBench201Space
 
 SMALL = dict(
     type='MobileNetV2SESpace',
@@ -44,13 +44,19 @@ def _counted_flops(network: nn.Module, size: int) -> int:
 def check_costs(cfg: dict) -> None:
     """Compare FLOPs and parameters with those counted in built networks."""
     space = build(cfg)
+    # NAS-Bench-201 counts the classifier's bias too, and edges that the built networks lack.
+    cells = isinstance(space, NASBench201Space)
     indices = space.sample_indices(12, np.random.default_rng(0))
     largest = space.indices([space.largest()])
     indices = np.concatenate([indices, np.zeros_like(largest), largest])
+    if cells:
+        assert (space.flops(space.canonical(indices)) <= space.flops(indices)).all()
+        indices = space.canonical(indices)
     flops, parameters = space.flops(indices), space.parameters(indices)
     assert flops.dtype == parameters.dtype == np.int64
     for i, path in enumerate(space.paths(indices)):
         network = network_of(space, path)
         assert parameters[i] == sum(p.numel() for p in network.parameters())
-        assert flops[i] == _counted_flops(network, cfg['input_size'])
+        biases = space.num_classes if cells else 0
+        assert flops[i] == _counted_flops(network, cfg['input_size']) + biases
     assert parameters[-1] == parameters.max()

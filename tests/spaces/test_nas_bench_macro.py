@@ -56,6 +56,27 @@ def test_a_layer_s_block_is_part_of_its_name() -> None:
     assert space.shared_key(path, 'stem') == 'stem'
 
 
+def test_identities_of_a_stage_may_be_anywhere(mmrel_scope: None) -> None:
+    """Equal keys: the same network, whose weights only have other names."""
+    space = NASBenchMacroSpace(**{**SMALL, 'layers': (1, 3)})
+    texts = [''.join(map(str, np.unravel_index(i, (3,) * 4))) for i in range(81)]
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        path = space.architecture(text)
+        assert space.architecture_text(path) == text
+        groups.setdefault(space.function_key(path), []).append(text)
+    assert len(groups) == 3 * 3 * 7
+    assert groups['1-21'] == ['1201', '1210']
+    x = torch.randn(2, 3, 16, 16)
+    for group in (['1201', '1210'], ['0002', '0020']):
+        networks = [MODELS.build(space.subnet(space.architecture(t))).eval() for t in group]
+        values = list(networks[0].state_dict().values())
+        state = dict(zip(networks[1].state_dict(), values, strict=True))
+        networks[1].load_state_dict(state)
+        with torch.no_grad():
+            torch.testing.assert_close(*(network.extract_feat(x) for network in networks))
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

@@ -4,6 +4,7 @@ _base_ = ['kshot_cellnet-c8_1xb64-coslr-30e_imagefolder32.py']
 
 model = dict(
     backbone=dict(
+        shortcut_norm=True,  # the network of the shipped weights
         cell=dict(
             edge_0_1='conv3x3',
             edge_0_2='skip',
@@ -11,7 +12,7 @@ model = dict(
             edge_0_3='conv3x3',
             edge_1_3='conv1x1',
             edge_2_3='avgpool3x3',
-        )
+        ),
     )
 )
 train_cfg = dict(max_epochs=10)

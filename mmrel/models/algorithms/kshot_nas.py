@@ -12,6 +12,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmrel.models.utils import Warmup
+from mmrel.models.utils.path_sampler import fair_indices
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath
 from mmrel.utils.checks import check_at_least
@@ -63,6 +64,11 @@ class KShotNAS(KShotNetwork):
             :meth:`prepare_path`. Defaults to 4.
         val_path (str | dict): Path for :meth:`predict`: 'largest' or a path.
         seed (int): Seed for the random paths. Defaults to 0.
+        sampling (str): 'uniform': paths are random. 'fair': each option of a choice
+            occurs equally often (:func:`.fair_indices`). Defaults to 'uniform'.
+        code_source (str): Where codes come from after the warm-up: 'simplex_net';
+            or, as controls without a simplex-net, 'uniform' (1 / K) or 'random' (a fixed
+            random point for each path). Defaults to 'simplex_net'.
         data_preprocessor (dict, optional): As in mmpretrain's ``ImageClassifier``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``;
             ``dict(type='OneShotInit', checkpoint=...)`` starts from a trained
@@ -94,12 +100,17 @@ class KShotNAS(KShotNetwork):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
         warmup_epochs: float | None = None,
+        sampling: str = 'uniform',
+        code_source: str = 'simplex_net',
     ) -> None:
+        if sampling not in ('uniform', 'fair'):
+            raise ValueError(f"model.sampling={sampling!r} must be 'uniform' or 'fair'")
+        self.sampling = sampling
         check_at_least(1, 'model', parts=parts, simplex_interval=simplex_interval)
         check_at_least(0, 'model', seed=seed)
         super().__init__(
             space, backbone, head, k, simplex_net, calibration_batches, val_path,
-            data_preprocessor, init_cfg,
+            data_preprocessor, init_cfg, code_source,
         )  # fmt: skip
         self.parts, self.seed = parts, seed
         self.warmup = Warmup.from_config('model.warmup', warmup, epochs=warmup_epochs)
@@ -117,6 +128,10 @@ class KShotNAS(KShotNetwork):
 
     def _draw(self, number: int, step_kind: int) -> np.ndarray:
         """Random paths of this step, the same on every rank, (number, C)."""
+        if self.sampling == 'fair':
+            # Steps of this kind so far.
+            done = self.steps // self.simplex_interval if step_kind else self.steps
+            return fair_indices(self.space, (self.seed, step_kind), done * number, number)
         generator = np.random.default_rng((self.seed, self.steps, step_kind))
         return self.space.sample_indices(number, generator)
 
@@ -130,8 +145,8 @@ class KShotNAS(KShotNetwork):
         Returns:
             dict[str, Tensor]: What the head returns.
         """
-        if self.k > 1:
-            self.warmup.check_end('the simplex-net would never be trained')
+        if self.k > 1 and self.code_source != 'uniform':
+            self.warmup.check_end('all codes would be 1 / K')
         self.warm = self.warmup.over()
         path = self.space.paths(self._draw(1, 0))[0]
         logits = self.logits(inputs, path, self.code(path))

@@ -16,6 +16,21 @@ from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import ArchPath, CodedSpace
 from mmrel.utils.checks import check_at_least
 
+_CODE_SOURCES = ('simplex_net', 'uniform', 'random')
+
+
+def random_codes(indices: np.ndarray, k: int) -> np.ndarray:
+    """A random point on the simplex for each path, always the same for a path.
+
+    Args:
+        indices (np.ndarray): Option indices of N paths, (N, C).
+        k (int): K.
+
+    Returns:
+        np.ndarray: Uniform on the simplex, (N, K), float64.
+    """
+    return np.stack([np.random.default_rng(row).dirichlet(np.ones(k)) for row in indices.tolist()])
+
 
 class KShotNetwork(BaseModel):
     """Base class of :class:`.KShotNAS`: the network, the codes and the evaluation of paths.
@@ -34,10 +49,11 @@ class KShotNetwork(BaseModel):
         val_path (str | dict): Defaults to 'largest'.
         data_preprocessor (dict, optional): Defaults to None.
         init_cfg (dict, optional): Defaults to None.
+        code_source (str): Defaults to 'simplex_net'.
 
     Raises:
-        ValueError: If a number is out of range, or ``val_path`` is not a path of the
-            space.
+        ValueError: If a number is out of range, ``code_source`` is unknown, or
+            ``val_path`` is not a path of the space.
     """
 
     def __init__(
@@ -51,7 +67,10 @@ class KShotNetwork(BaseModel):
         val_path: str | ArchPath = 'largest',
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
+        code_source: str = 'simplex_net',
     ) -> None:
+        if code_source not in _CODE_SOURCES:
+            raise ValueError(f'model.code_source={code_source!r} must be one of {_CODE_SOURCES}')
         check_at_least(1, 'model', k=k)
         check_at_least(0, 'model', calibration_batches=calibration_batches)
         preprocessor = dict(data_preprocessor or {})
@@ -67,8 +86,9 @@ class KShotNetwork(BaseModel):
             k, nn.Linear(features, self.space.num_classes, device='meta')
         )
         self.head = MODELS.build(head or dict(type='ClsHead'))
+        self.code_source = code_source
         self.simplex_net = None
-        if k > 1:
+        if k > 1 and code_source == 'simplex_net':
             self.simplex_net = SimplexNet(k, *self.space.code_sizes, **(simplex_net or {}))
         self.val_path: Any = self.space.largest() if val_path == 'largest' else val_path
         try:
@@ -86,7 +106,7 @@ class KShotNetwork(BaseModel):
     # --- codes and logits -----------------------------------------------------
 
     def codes(self, indices: np.ndarray) -> Tensor:
-        """Codes of N paths: from the simplex-net, or 1 / K during the warm-up.
+        """Codes of N paths: from the code's source, or 1 / K during the warm-up.
 
         Args:
             indices (np.ndarray): Option indices of the paths, (N, C).
@@ -95,6 +115,10 @@ class KShotNetwork(BaseModel):
             Tensor: Shape (N, K).
         """
         parameter = self.classifier.get_parameter('bias')
+        if self.warm and self.code_source == 'random':
+            return torch.from_numpy(random_codes(self.space.canonical(indices), self.k)).to(
+                parameter, non_blocking=True
+            )
         if self.simplex_net is None or not self.warm:
             return parameter.new_full((len(indices), self.k), 1 / self.k)
         architecture, widths = (

@@ -79,12 +79,12 @@ class _Cell(nn.Module):
 class _Reduction(nn.Module):
     """Residual block with stride 2 that doubles the channels."""
 
-    def __init__(self, channels: int, norm_cfg: dict) -> None:
+    def __init__(self, channels: int, norm_cfg: dict, shortcut_norm: bool) -> None:
         super().__init__()
         self.first = _ReLUConvNorm(channels // 2, channels, 3, norm_cfg, 2)
         self.second = _ReLUConvNorm(channels, channels, 3, norm_cfg)
         self.shortcut = nn.Conv2d(channels // 2, channels, 1, bias=False)
-        self.shortcut_norm = build_map_norm(norm_cfg, channels)
+        self.shortcut_norm = build_map_norm(norm_cfg, channels) if shortcut_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = F.avg_pool2d(x, 2, ceil_mode=True)
@@ -109,6 +109,9 @@ class SearchedCellNetwork(StagedBackbone):
         cell (dict): Operations by edge, such as ``edge_0_1='conv3x3'``.
         channels (int): C, channels of the first stage. Defaults to 16.
         cells (int): Number of cells per stage. Defaults to 5.
+        shortcut_norm (bool): Whether the residual blocks between the stages have a
+            norm on their shortcuts, as in older checkpoints. NAS-Bench-201's have none.
+            Defaults to False.
         norm_cfg (dict, optional): Defaults to None: ``dict(type='BN')``. GN:
             ``num_groups`` must divide ``channels``.
         out_indices (int | Sequence[int]): Defaults to -1, the last stage.
@@ -139,6 +142,7 @@ class SearchedCellNetwork(StagedBackbone):
         norm_eval: bool = False,
         with_cp: bool = False,
         init_cfg: dict | list | None = None,
+        shortcut_norm: bool = False,
     ) -> None:
         super().__init__(out_indices, frozen_stages, norm_eval, with_cp, init_cfg)
         try:
@@ -156,7 +160,8 @@ class SearchedCellNetwork(StagedBackbone):
             for width in widths
         )
         self.reductions = nn.ModuleList(
-            build_block('reduction', _Reduction, width, norm_cfg) for width in widths[1:]
+            build_block('reduction', _Reduction, width, norm_cfg, shortcut_norm)
+            for width in widths[1:]
         )
         self.norm = build_block('norm', build_map_norm, norm_cfg, widths[-1])
         self._set_up(widths, (1, 2, 4))

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmrel.models.utils.precision import full_precision
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_at_least, check_positive
 
 
 class SimplexNet(nn.Module):
@@ -19,19 +19,29 @@ class SimplexNet(nn.Module):
         architecture_size (int): A, length of the architecture's one-hot code.
         width_size (int): W, number of widths; 0 disables ``FC(widths)``.
         hidden_channels (int): Defaults to 100 (ours).
+        sharpness (float): Factor on the last layer's initial weights. The initial codes
+            are near 1 / K; a larger factor makes them differ more. Defaults to 1.
 
     Raises:
-        ValueError: If ``hidden_channels`` is below 1.
+        ValueError: If ``hidden_channels`` is below 1, or ``sharpness`` is not positive.
     """
 
     def __init__(
-        self, k: int, architecture_size: int, width_size: int = 0, hidden_channels: int = 100
+        self,
+        k: int,
+        architecture_size: int,
+        width_size: int = 0,
+        hidden_channels: int = 100,
+        sharpness: float = 1.0,
     ) -> None:
         super().__init__()
         check_at_least(1, 'simplex_net', hidden_channels=hidden_channels)
+        check_positive('simplex_net', sharpness=sharpness)
         self.architecture = nn.Linear(architecture_size, hidden_channels)
         self.widths = nn.Linear(width_size, hidden_channels) if width_size else None
         self.out = nn.Linear(hidden_channels, k)
+        with torch.no_grad():
+            self.out.weight.mul_(sharpness)
 
     @full_precision
     def forward(self, architecture: Tensor, widths: Tensor) -> Tensor:

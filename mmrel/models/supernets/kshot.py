@@ -31,6 +31,9 @@ class KShotSupernet(Supernet):
     Args:
         space (CodedSpace): The space.
         k (int): K. 1 gives the one-shot supernet.
+        norm_cfg (dict, optional): Norm of the networks, such as ``dict(type='BN',
+            affine=False)``, which has no scale and shift to share. Defaults to None:
+            that of the stand-alone networks.
         init_cfg (dict | list, optional): Defaults to None: torch's own
             initialization.
 
@@ -40,8 +43,15 @@ class KShotSupernet(Supernet):
         ValueError: If ``k`` is below 1.
     """
 
-    def __init__(self, space: CodedSpace, k: int, init_cfg: dict | list | None = None) -> None:
+    def __init__(
+        self,
+        space: CodedSpace,
+        k: int,
+        init_cfg: dict | list | None = None,
+        norm_cfg: dict | None = None,
+    ) -> None:
         super().__init__(space, init_cfg)
+        self.norm_cfg = norm_cfg
         if not isinstance(space, CodedSpace):
             raise TypeError(
                 f'space.type={type(space).__name__} has no codes: KShotSupernet needs a CodedSpace'
@@ -60,6 +70,11 @@ class KShotSupernet(Supernet):
             self.add_module(name, child)
         # The key, the source (layer and name) and the shape of each tensor of a skeleton.
         self._layout: tuple[nn.Module, list[tuple[str, nn.Module, str, torch.Size]]] | None = None
+
+    def backbone_config(self, path: ArchPath) -> dict:
+        """Config of the stand-alone backbone of a path, with the supernet's norm."""
+        config = super().backbone_config(path)
+        return config if self.norm_cfg is None else dict(config, norm_cfg=self.norm_cfg)
 
     def _sources(self, path: ArchPath) -> list[tuple[str, nn.Module, str, torch.Size]]:
         skeleton = self.skeleton(path)
@@ -151,6 +166,15 @@ class KShotSupernet(Supernet):
                     norm.momentum = 1 / (i + 1)
                 self.run(inputs, path, tensors)
         return statistics
+
+    def subnet_state_dict(self, path: ArchPath, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """As in the base class; norms without scale and shift get 1 and 0."""
+        state = super().subnet_state_dict(path, *args, **kwargs)
+        for key in [key for key in state if key.endswith('running_mean')]:
+            norm, mean = key.removesuffix('running_mean'), state[key]
+            state.setdefault(f'{norm}weight', torch.ones_like(mean))
+            state.setdefault(f'{norm}bias', torch.zeros_like(mean))
+        return state
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Sample the path of each training step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,35 @@ from torch import Tensor, nn
 
 from mmrel.spaces import ArchPath, SearchSpace
 from mmrel.utils.checks import check_at_least
+
+
+def fair_indices(
+    space: SearchSpace, seed: Sequence[int], first: int, number: int = 1
+) -> np.ndarray:
+    """Paths of successive steps that take each option of a choice equally often.
+
+    A choice with n options takes each of them once in n steps, in a random order
+    that differs from choice to choice and from round to round. A step's path depends
+    only on (seed, step). Source: FairNAS's strict fairness (arXiv:1907.01845); unlike
+    there, the weights are updated after every path, not after a round.
+
+    Args:
+        space (SearchSpace): The space. All its options count, used or not.
+        seed (Sequence[int]): Seed; integers that are not negative.
+        first (int): The first step.
+        number (int): Number of steps N. Defaults to 1.
+
+    Returns:
+        np.ndarray: Option indices, (N, C), int64.
+    """
+    columns = []
+    for column, options in enumerate(space.choices.values()):
+        size = len(options)
+        rounds = range(first // size, (first + number - 1) // size + 1)
+        orders = [np.random.default_rng((*seed, column, turn)).permutation(size) for turn in rounds]
+        start = first - rounds[0] * size
+        columns.append(np.concatenate(orders)[start : start + number])
+    return np.stack(columns, axis=1)
 
 
 class PathSampler(nn.Module):

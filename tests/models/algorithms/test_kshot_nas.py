@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -273,9 +274,50 @@ def test_the_interval_of_the_simplex_net() -> None:
     assert moved == [False, False, True, False, False, True, False]
 
 
+def test_fair_steps_take_every_option_once_in_a_round() -> None:
+    """Both kinds of steps, with an interval: 5 operations in 5 weight steps."""
+    model = build_kshot(CELLS, sampling='fair', simplex_interval=2, parts=5)
+    drawn: dict[int, list] = {0: [], 1: []}
+    for step in range(20):
+        model.steps = step
+        drawn[0].append(model._draw(1, 0))
+        if (step + 1) % 2 == 0:
+            drawn[1].append(model._draw(5, 1))
+    for rows in drawn.values():
+        rounds = np.concatenate(rows).reshape(-1, 5, 6)
+        assert (np.sort(rounds, axis=1) == np.arange(5)[:, None]).all()
+        assert len({turn.tobytes() for turn in rounds}) == len(rounds)
+
+
+@pytest.mark.parametrize('source', ['uniform', 'random'])
+def test_controls_have_fixed_codes_and_no_simplex_net(source: str, mmrel_scope: None) -> None:
+    model = build_kshot(CELLS, code_source=source, simplex_interval=1)
+    optimizers = kshot_optimizers(model)
+    assert list(optimizers.keys()) == ['weights']
+    indices = model.space.sample_indices(300, np.random.default_rng(0))
+    with at_iteration(0, 10, 5):
+        log = model.train_step(kshot_batch(), optimizers)
+    assert 'loss_simplex' not in log
+    codes = model.codes(indices)
+    torch.testing.assert_close(codes.sum(1), torch.ones(300))
+    assert torch.equal(codes, model.codes(indices))
+    if source == 'uniform':
+        assert (codes == 1 / 3).all()
+        return
+    # Uniform on the simplex: the standard deviation of a share is sqrt(2 / 36) for K = 3.
+    assert codes.std(0).tolist() == pytest.approx([(2 / 36) ** 0.5] * 3, abs=0.03)
+    # What a path does not use does not change its code.
+    canonical = model.space.canonical(indices)
+    assert (canonical != indices).any()
+    assert torch.equal(model.codes(canonical), codes)
+
+
 @pytest.mark.parametrize(
     ('parts', 'change', 'message'),
     [
+        (CELLS, dict(sampling='strict'), "model.sampling='strict' must be 'uniform' or 'fair'"),
+        (CELLS, dict(code_source='none'), "model.code_source='none' must be one of"),
+        (CELLS, dict(simplex_net=dict(sharpness=0)), 'simplex_net.sharpness=0 must be positive'),
         (CELLS, dict(k=0), 'model.k=0'),
         (CELLS, dict(parts=0), 'model.parts=0'),
         (CELLS, dict(simplex_interval=0), 'model.simplex_interval=0'),

@@ -34,3 +34,13 @@ def test_codes_are_computed_in_full_precision_under_autocast() -> None:
 def test_a_network_without_hidden_channels_is_refused() -> None:
     with pytest.raises(ValueError, match=r'simplex_net\.hidden_channels=0 must be at least 1'):
         SimplexNet(2, 3, hidden_channels=0)
+
+
+def test_sharper_codes_differ_more() -> None:
+    one_hot = torch.eye(40)
+    spreads = []
+    for sharpness in (1.0, 4.0, 16.0):
+        torch.manual_seed(0)
+        net = SimplexNet(4, 40, sharpness=sharpness)
+        spreads.append(net(one_hot, torch.zeros(40, 0)).std(0).mean().item())
+    assert spreads[0] < spreads[1] / 2 < spreads[2] / 3

@@ -107,6 +107,21 @@ def test_a_path_is_its_network_with_the_mixed_weights(
 
 
 @SPACES
+def test_norms_without_scale_and_shift_run_as_ones_that_have_1_and_0(
+    space: CodedSpace, mmrel_scope: None
+) -> None:
+    norm_cfg = dict(type='BN', affine=False)
+    net = KShotSupernet(space, K, norm_cfg=norm_cfg).double().eval()
+    assert net.backbone_config(space.largest())['norm_cfg'] == norm_cfg
+    code, path = _code(0), space.sample(np.random.default_rng(0))
+    network = MODELS.build(space.subnet(path)['backbone']).double().eval()
+    network.load_state_dict(net.subnet_state_dict(path, code))  # a network with both
+    with torch.no_grad():
+        torch.testing.assert_close(net(_images(), path, code)[-1], network(_images())[-1])
+    assert len(list(net.parameters())) < len(list(KShotSupernet(space, K).parameters()))
+
+
+@SPACES
 def test_calibrated_statistics_are_averages_over_the_batches(
     space: CodedSpace, mmrel_scope: None
 ) -> None:

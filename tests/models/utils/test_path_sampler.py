@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from mmrel.models.utils import PathSampler
+from mmrel.models.utils.path_sampler import fair_indices
+from mmrel.spaces import NASBench201Space, NASBenchMacroSpace
 from tests.vitas import small_space
 
 
@@ -41,3 +43,27 @@ def test_a_loaded_state_replaces_seed_and_step() -> None:
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(ValueError, match=r'model\.sampler\.seed=-1 must not be negative'):
         PathSampler(small_space(), seed=-1)
+
+
+@pytest.mark.parametrize('space', [NASBench201Space(), NASBenchMacroSpace()])
+def test_fair_paths_take_each_option_once_in_a_round(space: object) -> None:
+    options = len(next(iter(space.choices.values())))
+    whole = fair_indices(space, (3, 0), 0, 20 * options)
+    rounds = whole.reshape(20, options, -1)
+    assert (np.sort(rounds, axis=1) == np.arange(options)[:, None]).all()
+    # The orders differ from round to round and from choice to choice.
+    assert len({turn.tobytes() for turn in rounds}) > 10
+    assert len({column.tobytes() for column in np.moveaxis(whole, 1, 0)}) == whole.shape[1]
+    # A step's path does not depend on where the run was interrupted.
+    for step in (0, 7, 33):
+        assert (fair_indices(space, (3, 0), step) == whole[step]).all()
+        assert (fair_indices(space, (3, 0), step, 9) == whole[step : step + 9]).all()
+    assert (fair_indices(space, (4, 0), 0, 20) != whole[:20]).any()
+
+
+def test_choices_of_different_sizes_have_rounds_of_their_own() -> None:
+    space = small_space()
+    drawn = fair_indices(space, (0,), 0, 840)
+    for column, options in enumerate(space.choices.values()):
+        counts = np.bincount(drawn[:, column], minlength=len(options))
+        assert counts.max() - counts.min() <= 1
