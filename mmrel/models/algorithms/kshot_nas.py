@@ -170,15 +170,16 @@ class KShotNAS(KShotNetwork):
         """
         self._check_parts(len(inputs))
         indices = self._draw(self.parts, 1)
-        codes = self.codes(indices)
+        codes, paths = self.codes(indices), self.space.paths(indices)
+        # With fresh statistics: this step must not update those of the supernet.
+        tensors = self.backbone.tensors_of_paths(paths, codes)
         losses, start = [], 0
-        for path, code, images in zip(
-            self.space.paths(indices), codes, inputs.tensor_split(self.parts), strict=True
+        for path, images, backbone, weight, bias in zip(
+            paths, inputs.tensor_split(self.parts), tensors, *self._classifier(codes), strict=True
         ):
             samples = data_samples[start : start + len(images)]
             start += len(images)
-            # This step must not update the statistics of the supernet.
-            logits = self.logits(images, path, code, self.backbone.fresh_statistics(path))
+            logits = self._scores(self.backbone.run(images, path, backbone), weight, bias)
             loss, _ = self.parse_losses(self.head.loss((logits,), samples))
             losses.append(loss * (len(images) / len(inputs)))
         result = dict(loss_simplex=torch.stack(losses).sum())

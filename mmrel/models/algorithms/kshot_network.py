@@ -152,10 +152,13 @@ class KShotNetwork(BaseModel):
         Returns:
             Tensor: Shape (B, classes), in at least float32.
         """
-        feature = pool_features(self.backbone(inputs, path, code, statistics))
-        weight, bias = self._classifier(code)
+        outputs = self.backbone(inputs, path, code, statistics)
+        return self._scores(outputs, *self._classifier(code))
+
+    @staticmethod
+    def _scores(outputs: tuple[Tensor, ...], weight: Tensor, bias: Tensor) -> Tensor:
         # The loss is computed in full precision even under autocast.
-        return at_least_float32(F.linear(feature, weight, bias))
+        return at_least_float32(F.linear(pool_features(outputs), weight, bias))
 
     def _classifier(self, code: Tensor) -> tuple[Tensor, Tensor]:
         parameter = self.classifier.get_parameter

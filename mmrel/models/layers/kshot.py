@@ -16,20 +16,20 @@ def mix(theta: Tensor, code: Tensor) -> Tensor:
 
     Args:
         theta (Tensor): K weights, (K, ...).
-        code (Tensor): Shape (K,).
+        code (Tensor): A code, (K,), or those of P paths, (P, K).
 
     Returns:
-        Tensor: Shape (...). With K = 1, ``theta_1`` itself.
+        Tensor: Shape (...), or (P, ...). With K = 1, ``theta_1`` itself.
     """
     if len(theta) == 1:
-        return theta.squeeze(0)
+        return theta[0].expand(*code.shape[:-1], *theta.shape[1:])
     device = theta.device.type
     if torch.is_autocast_enabled(device):
         with torch.autocast(device, enabled=False):
             return mix(theta, code)
     # As (1, K) x (K, N), so that theta's gradient is written once, in theta's layout.
-    flat = code.to(theta.dtype).unsqueeze(0) @ theta.reshape(len(theta), -1)
-    return flat.view(theta.shape[1:])
+    flat = code.to(theta.dtype).reshape(-1, len(theta)) @ theta.reshape(len(theta), -1)
+    return flat.view(*code.shape[:-1], *theta.shape[1:])
 
 
 class StackedLayer(nn.Module):

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from mmengine.logging import print_log
@@ -68,25 +70,25 @@ class KShotSupernet(Supernet):
                 tree.insert(key, layers.get(name))
         for name, child in tree.stacked(k).named_children():
             self.add_module(name, child)
-        # The key, the source (layer and name) and the shape of each tensor of a skeleton.
-        self._layout: tuple[nn.Module, list[tuple[str, nn.Module, str, torch.Size]]] | None = None
+        # By skeleton.
+        self._layouts: WeakKeyDictionary[nn.Module, list[_Source]] = WeakKeyDictionary()
 
     def backbone_config(self, path: ArchPath) -> dict:
         """Config of the stand-alone backbone of a path, with the supernet's norm."""
         config = super().backbone_config(path)
         return config if self.norm_cfg is None else dict(config, norm_cfg=self.norm_cfg)
 
-    def _sources(self, path: ArchPath) -> list[tuple[str, nn.Module, str, torch.Size]]:
+    def _sources(self, path: ArchPath) -> list['_Source']:
         skeleton = self.skeleton(path)
-        if self._layout is None or self._layout[0] is not skeleton:
-            found = []
+        found = self._layouts.get(skeleton)
+        if found is None:
+            found = self._layouts[skeleton] = []
             for name, layer in _layers(skeleton):
                 source = self.get_submodule(self.space.shared_key(path, name))
                 for leaf, value in _own_tensors(layer):
                     if value is not None:
-                        found.append((f'{name}.{leaf}', source, leaf, value.shape))
-            self._layout = skeleton, found
-        return self._layout[1]
+                        found.append(_Source(f'{name}.{leaf}', source, leaf, value.shape))
+        return found
 
     def tensors(
         self, path: ArchPath, code: Tensor, statistics: dict[str, Tensor] | None = None
@@ -108,19 +110,51 @@ class KShotSupernet(Supernet):
             KeyError: If the statistics are from another path.
         """
         result = {}
-        for key, layer, leaf, shape in self._sources(path):
-            source = getattr(layer, leaf)
-            if isinstance(source, nn.Parameter):
-                if source.shape[1:] != shape:
-                    source = source[(slice(None), *(slice(n) for n in shape))]
-                result[key] = mix(source, code)
+        for source in self._sources(path):
+            key, shape = source.key, source.shape
+            if source.is_parameter:
+                result[key] = mix(source.tensor(), code)
             elif statistics is None:
-                result[key] = source[tuple(slice(n) for n in shape)]
+                result[key] = source.tensor()
             elif key not in statistics or statistics[key].shape != shape:
                 raise KeyError(f'these running statistics are from another path: no {key} {shape}')
             else:
                 result[key] = statistics[key]
         return result
+
+    def tensors_of_paths(self, paths: Sequence[ArchPath], codes: Tensor) -> list[dict[str, Tensor]]:
+        """Mixed weights and fresh running statistics of several paths.
+
+        A layer's weights are mixed once for all paths that use it: its K weights are
+        read once, not once per path.
+
+        Args:
+            paths (Sequence[ArchPath]): P paths of the space.
+            codes (Tensor): Their codes, (P, K).
+
+        Returns:
+            list[dict[str, Tensor]]: For each path, by the keys of its stand-alone
+            backbone.
+
+        Raises:
+            ValueError: If a path is not in the space.
+        """
+        results: list[dict[str, Tensor]] = [self.fresh_statistics(path) for path in paths]
+        rows = codes.unbind()
+        users: dict[tuple, list[tuple[int, _Source]]] = {}
+        for place, path in enumerate(paths):
+            parameters = [source for source in self._sources(path) if source.is_parameter]
+            vectors = [source for source in parameters if len(source.shape) == 1]
+            results[place].update(_mix_vectors(vectors, rows[place]))
+            for source in parameters:
+                if len(source.shape) > 1:
+                    shared = source.layer, source.leaf, source.shape
+                    users.setdefault(shared, []).append((place, source))
+        for same in users.values():
+            mixed = mix(same[0][1].tensor(), torch.stack([rows[place] for place, _ in same]))
+            for (place, source), tensor in zip(same, mixed.unbind(), strict=True):
+                results[place][source.key] = tensor
+        return results
 
     def fresh_statistics(self, path: ArchPath) -> dict[str, Tensor]:
         """Initial running statistics for a path, apart from the supernet's.
@@ -132,9 +166,9 @@ class KShotSupernet(Supernet):
             dict[str, Tensor]: By the keys of the stand-alone backbone.
         """
         return {
-            key: getattr(layer, leaf).new_full(shape, RUNNING_STATISTICS[leaf])
-            for key, layer, leaf, shape in self._sources(path)
-            if leaf in layer._buffers
+            source.key: source.tensor().new_full(source.shape, RUNNING_STATISTICS[source.leaf])
+            for source in self._sources(path)
+            if not source.is_parameter
         }
 
     @torch.no_grad()
@@ -175,6 +209,45 @@ class KShotSupernet(Supernet):
             state.setdefault(f'{norm}weight', torch.ones_like(mean))
             state.setdefault(f'{norm}bias', torch.zeros_like(mean))
         return state
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a tensor of a skeleton comes from.
+
+    Attributes:
+        key (str): Its key in the skeleton.
+        layer (nn.Module): The supernet's layer.
+        leaf (str): Its name there.
+        shape (torch.Size): Its shape in the skeleton.
+    """
+
+    key: str
+    layer: nn.Module
+    leaf: str
+    shape: torch.Size
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether it has K values; running statistics have one."""
+        return self.leaf in self.layer._parameters
+
+    def tensor(self) -> Tensor:
+        """The first channels of the supernet's tensor, of parameters (K, *shape)."""
+        value: Tensor = getattr(self.layer, self.leaf)
+        full = (slice(None),) * (value.ndim - len(self.shape))
+        if value.shape[len(full) :] == self.shape:
+            return value
+        return value[(*full, *(slice(n) for n in self.shape))]
+
+
+def _mix_vectors(sources: Sequence[_Source], code: Tensor) -> dict[str, Tensor]:
+    """Biases and the parameters of norms: many and short, so mixed as one vector."""
+    if not sources:
+        return {}
+    mixed = mix(torch.cat([source.tensor() for source in sources], 1), code)
+    parts = mixed.split([source.shape[0] for source in sources])
+    return {source.key: part for source, part in zip(sources, parts, strict=True)}
 
 
 @contextmanager

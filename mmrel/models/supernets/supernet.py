@@ -1,6 +1,7 @@
 """The base of the supernets: a path runs as its stand-alone network."""
 
 from abc import abstractmethod
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -11,6 +12,9 @@ from torch.func import functional_call
 from mmrel.models.utils.block_cache import BlockCache
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath, SearchSpace
+
+# The simplex-net's step of K-shot NAS runs 16 paths.
+_LIMIT = 32
 
 
 class Supernet(BaseModule):
@@ -30,9 +34,12 @@ class Supernet(BaseModule):
         super().__init__(init_cfg)
         self.space = space
         # By mode, because setting the mode of a skeleton takes longer than building it.
-        # In a tuple, so that the skeleton is not a child and not in the state dict.
+        # In dicts, so that skeletons are not children and not in the state dict.
         self._blocks = {True: BlockCache(), False: BlockCache()}
-        self._last: dict[bool, tuple[str, nn.Module]] = {}
+        self._skeletons: dict[bool, OrderedDict[str, nn.Module]] = {
+            True: OrderedDict(),
+            False: OrderedDict(),
+        }
 
     def backbone_config(self, path: ArchPath) -> dict:
         """Config of the stand-alone backbone of a path.
@@ -52,25 +59,30 @@ class Supernet(BaseModule):
         """The stand-alone backbone of a path, on the meta device.
 
         Building it costs a few milliseconds, so equal blocks of different paths are
-        shared, and the last skeleton of each mode is kept.
+        shared, and the last skeletons of each mode are kept.
 
         Args:
             path (ArchPath): A path of the space.
 
         Returns:
-            nn.Module: In the supernet's mode. Valid until the next call in this mode.
+            nn.Module: In the supernet's mode. It shares blocks with other skeletons of
+            this mode, so only one may run at a time.
 
         Raises:
             ValueError: If the path is not in the space.
         """
         self.space.validate(path)
         key = self.space.key(path)
-        last = self._last.get(self.training)
-        if last is None or last[0] != key:
-            with torch.device('meta'), self._blocks[self.training].use():
-                skeleton = MODELS.build(self.backbone_config(path))
-            last = self._last[self.training] = key, skeleton if self.training else skeleton.eval()
-        return last[1]
+        skeletons = self._skeletons[self.training]
+        if key in skeletons:
+            skeletons.move_to_end(key)
+            return skeletons[key]
+        with torch.device('meta'), self._blocks[self.training].use():
+            skeleton = MODELS.build(self.backbone_config(path))
+        skeletons[key] = skeleton if self.training else skeleton.eval()
+        if len(skeletons) > _LIMIT:
+            skeletons.popitem(last=False)
+        return skeletons[key]
 
     @abstractmethod
     def tensors(self, path: ArchPath, *args: Any, **kwargs: Any) -> dict[str, Tensor]:

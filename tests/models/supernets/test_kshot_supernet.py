@@ -69,6 +69,33 @@ def _alone(net: KShotSupernet, path: dict, code: Tensor) -> tuple[nn.Module, dic
 
 
 @SPACES
+def test_paths_mixed_together_are_those_mixed_alone(space: CodedSpace) -> None:
+    """Values, and the gradients of the codes and of the K weights."""
+    net = _supernet(space)
+    indices = space.sample_indices(5, np.random.default_rng(0))
+    paths = [*space.paths(indices), space.largest(), space.largest()]
+    codes = torch.stack([_code(seed) for seed in range(len(paths))]).requires_grad_()
+    together = net.tensors_of_paths(paths, codes)
+    alone = [
+        net.tensors(path, code, net.fresh_statistics(path))
+        for path, code in zip(paths, codes, strict=True)
+    ]
+    torch.testing.assert_close(together, alone)
+    wanted = [codes, *net.parameters()]
+    gradients = []
+    for tensors in (together, alone):
+        total = sum(
+            t.sin().sum() for network in tensors for t in network.values() if t.is_floating_point()
+        )
+        gradients.append(torch.autograd.grad(total, wanted, allow_unused=True))
+    torch.testing.assert_close(gradients[0][0], gradients[1][0])
+    for ours, expected in zip(*gradients, strict=True):
+        assert (ours is None) == (expected is None)
+        if ours is not None:
+            torch.testing.assert_close(ours, expected)
+
+
+@SPACES
 @pytest.mark.parametrize('seed', range(6))
 def test_a_path_is_its_network_with_the_mixed_weights(
     space: CodedSpace, seed: int, mmrel_scope: None
