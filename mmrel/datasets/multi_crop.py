@@ -12,6 +12,7 @@ from mmrel.registry import DATASETS
 from mmrel.utils.checks import check_at_least
 from mmrel.utils.renamed import former_arguments
 
+from .decoded_cache import info_with_pixels
 from .seeding import seeded_draws
 
 
@@ -98,6 +99,8 @@ class KNNMultiCropDataset(Dataset):
             choice = torch.randperm(self.neighbors.shape[1])
             for i in range(self.num_crops):
                 neighbor = int(self.neighbors[int(idx), choice[i % len(choice)]])
-                crop = self.crop_pipeline(self.dataset.get_data_info(neighbor))
+                crop = self.crop_pipeline(
+                    info_with_pixels(self.dataset, neighbor, self.crop_pipeline)
+                )
                 sample['inputs'].append(crop['inputs'])
         return sample
