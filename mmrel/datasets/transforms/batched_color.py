@@ -8,10 +8,18 @@ operations a batch needs is read from the draws, which are on the host.
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from .color_tables import (
+    BITS,
+    HALF,
+    hue_table,
+    lowest_table,
+    middle_table,
+    places_table,
+    saturation_table,
+)
 from .draws import (
     CONTRAST,
     EDGE,
@@ -29,9 +37,6 @@ from .draws import (
     SOLARIZE,
     WEIGHT,
 )
-
-_BITS = 23  # of fractions that are multiplied by a value below 256
-_HALF = 1 << (_BITS - 1)
 
 
 def luma(images: Tensor) -> Tensor:
@@ -71,31 +76,12 @@ def blend(images: Tensor, kinds: Tensor, factors: Tensor) -> Tensor:
 
 @lru_cache
 def _hue_tables(device: torch.device) -> tuple[Tensor, ...]:
-    """Pillow's conversions to HSV and back, as tables, with Pillow's roundings."""
-    levels = np.arange(256)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        ratio = (levels[:, None].astype(np.float32) / levels.astype(np.float32)).astype(np.float64)
-        # By largest and smallest channel: RB, RG, GR, GB, BR, BG.
-        turns = np.stack([1 - ratio, ratio - 1, 3 - ratio, 1 + ratio, 3 + ratio, 5 - ratio])
-        turns = np.fmod(turns.astype(np.float32).astype(np.float64) / 6 + 1, 1).astype(np.float32)
-        hue = np.nan_to_num(turns.astype(np.float64) * 255).astype(np.uint8)
-        saturation = np.nan_to_num(ratio.clip(0, 1) * 255).astype(np.uint8)
-    sector = np.floor(levels * 6.0 / 255)
-    part = (levels * 6.0 / 255 - sector).astype(np.float32)[:, None]
-    share = (levels / 255).astype(np.float32)
-    falling = 1 - (share * part).astype(np.float64)
-    rising = 1 - share.astype(np.float64) * (1 - part.astype(np.float64))
-    middle = np.where(sector[:, None] % 2 == 1, falling, rising)
-    fractions = [
-        np.round(x * 2**_BITS).astype(np.int32).ravel()
-        for x in (middle, 1 - share.astype(np.float64))
-    ]
-    tables = (hue.ravel(), saturation.ravel(), *fractions, (sector % 6).astype(np.uint8))
+    tables = (hue_table(), saturation_table(), middle_table(), lowest_table(), places_table())
     return tuple(torch.from_numpy(table).to(device) for table in tables)
 
 
 def _look_up(table: Tensor, index: Tensor) -> Tensor:
-    return table.index_select(0, index.flatten()).view(index.shape).int()
+    return table.index_select(0, index.flatten()).view(index.shape)
 
 
 def shift_hue(images: Tensor, steps: Tensor) -> Tensor:
@@ -108,31 +94,29 @@ def shift_hue(images: Tensor, steps: Tensor) -> Tensor:
     Returns:
         Tensor: (B, 3, H, W) uint8.
     """
-    hues, saturations, middles, lowests, sectors = _hue_tables(images.device)
-    largest, smallest = images.amax(1), images.amin(1)
+    hues, saturations, middles, lowests, places = _hue_tables(images.device)
     red, green, blue = images.unbind(1)
-    is_red, is_green = red == largest, (green == largest) & (red != largest)
-    # The place of (largest, smallest) in the table.
-    place = torch.where(
-        is_red,
-        (blue != smallest).int(),
-        torch.where(is_green, 2, 4) + (red != smallest).int(),
-    )
-    value, chroma = largest.int(), (largest - smallest).int()
-    middle = images.sum(1, dtype=torch.int32) - value - smallest
-    hue = _look_up(hues, (place << 16) + ((value - middle) << 8) + chroma)
-    saturation = _look_up(saturations, (chroma << 8) + value)
-    hue = (hue + steps.int()[:, None, None]) & 255
-    middle = (value * _look_up(middles, (hue << 8) + saturation) + _HALF) >> _BITS
-    lowest = (value * _look_up(lowests, saturation) + _HALF) >> _BITS
-    value, middle, lowest = (x.to(torch.uint8) for x in (value, middle, lowest))
-    sector = _look_up(sectors, hue)
-    channels = []
-    for i in range(3):  # red is largest in sectors 5 and 0, green two further, and so on
-        turned = (sector - 2 * i + 7) % 6  # 0, 1: largest; 2, 5: middle; 3, 4: smallest
-        channels.append(
-            torch.where(turned < 2, value, torch.where(turned % 3 == 2, middle, lowest))
-        )
+    value = torch.maximum(torch.maximum(red, green), blue)
+    least = torch.minimum(torch.minimum(red, green), blue)
+    middle = red ^ green ^ blue ^ value ^ least
+    chroma = value - least
+    is_red = red == value
+    is_green = (green == value) & ~is_red
+    # Which of the two other channels is the smallest.
+    second = (red != least) & (~is_red | (blue != least))
+    case = 4 - 4 * is_red.byte() - 2 * is_green.byte() + second
+    hue = _look_up(hues, (case.int() << 16) + ((value - middle).int() << 8) + chroma)
+    hue = hue + steps.to(torch.uint8)[:, None, None]  # modulo 256
+    saturation = _look_up(saturations, (chroma.int() << 8) + value)
+    fraction = _look_up(middles, (hue.int() << 8) + saturation)
+    middle = ((value * fraction + HALF) >> BITS).byte()
+    lowest = _look_up(lowests, (value.int() << 8) + saturation)
+    place = _look_up(places, hue.int())
+    to_value, to_middle = value - lowest, middle - lowest
+    channels = [
+        lowest + to_value * (place >> 2 * i & 1) + to_middle * (place >> 2 * i + 1 & 1)
+        for i in range(3)
+    ]
     return torch.stack(channels, 1)
 
 

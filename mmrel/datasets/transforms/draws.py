@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torchvision.transforms as tv
 from torch import Tensor
@@ -163,15 +164,16 @@ def box_of(sigma: float) -> tuple[int, int, int]:
         tuple[int, int, int]: The radius r, the weight of the 2 r + 1 inner pixels and
         that of the two pixels outside, in units of 2 ** -24.
     """
-    float32 = torch.tensor(sigma, dtype=torch.float32).item()
-    variance = float32 * float32 / 3
-    whole = math.floor((math.sqrt(12 * variance + 1) - 1) / 2)
-    part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance)
-    part /= 6 * (variance - (whole + 1) ** 2)
-    radius = torch.tensor(whole + part, dtype=torch.float32)
-    weight = int((2**24 / (radius * 2 + 1)).item())
-    whole = int(radius)
-    return whole, weight, (2**24 - (2 * whole + 1) * weight) // 2
+    # Pillow computes in float32; NumPy 1 would not, with Python's numbers.
+    one, two, three, six = (np.float32(x) for x in (1, 2, 3, 6))
+    variance = np.float32(sigma) * np.float32(sigma) / three
+    length = np.float32(math.sqrt(12.0 * float(variance) + 1.0))
+    whole = np.float32(math.floor((float(length) - 1.0) / 2.0))
+    part = (two * whole + one) * (whole * (whole + one) - three * variance)
+    part /= six * (variance - (whole + one) * (whole + one))
+    width = (whole + part) * two + one
+    radius, weight = int(whole + part), int(np.float32(2**24) / width)
+    return radius, weight, (2**24 - (2 * radius + 1) * weight) // 2
 
 
 def color_row(draw: ColorDraw) -> Tensor:

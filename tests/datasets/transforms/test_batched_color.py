@@ -74,6 +74,11 @@ def test_every_order_of_the_jitter_is_applied() -> None:
     assert len(np.unique(colored.numpy().reshape(24, -1), axis=0)) > 12
 
 
+def test_every_blur_is_pillows() -> None:
+    sigmas = torch.linspace(0, 3, 400).tolist()
+    _compare(_random_images(2)[:1] * 400, [ColorDraw(sigma=sigma) for sigma in sigmas])
+
+
 @pytest.mark.parametrize('shape', [(1, 1), (1, 9), (2, 2)])
 def test_a_blur_wider_than_the_image(shape: tuple[int, int]) -> None:
     _compare(_random_images(3, *shape), [ColorDraw(sigma=s) for s in (0.0, 2.0, 6.0)])
