@@ -13,6 +13,7 @@ from mmrel.utils.checks import check_at_least
 from mmrel.utils.renamed import former_arguments
 
 from .seeding import seeded_draws
+from .transforms.packing import unchanged_colors
 
 
 @DATASETS.register_module()
@@ -99,5 +100,13 @@ class KNNMultiCropDataset(Dataset):
             for i in range(self.num_crops):
                 neighbor = int(self.neighbors[int(idx), choice[i % len(choice)]])
                 crop = self.crop_pipeline(self.dataset.get_data_info(neighbor))
-                sample['inputs'].append(crop['inputs'])
+                self._append(sample, crop)
         return sample
+
+    @staticmethod
+    def _append(sample: dict, crop: dict) -> None:
+        """Add a crop to a sample's views, with its colors if the device changes any."""
+        if 'colors' in sample or 'colors' in crop:
+            rows = sample.setdefault('colors', [unchanged_colors() for _ in sample['inputs']])
+            rows.append(crop.get('colors', unchanged_colors()))
+        sample['inputs'].append(crop['inputs'])

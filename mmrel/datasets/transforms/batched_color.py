@@ -36,6 +36,8 @@ from .draws import (
     SLOTS,
     SOLARIZE,
     WEIGHT,
+    ColorDraw,
+    color_row,
 )
 
 
@@ -181,7 +183,7 @@ def apply_colors(images: Tensor, rows: Tensor) -> Tensor:
             :func:`.color_row`.
 
     Returns:
-        Tensor: (B, 3, H, W) uint8.
+        Tensor: (B, 3, H, W) uint8; the input itself if nothing is drawn.
 
     Raises:
         ValueError: If the shapes do not fit, the images are not uint8 or the draws are
@@ -196,6 +198,8 @@ def apply_colors(images: Tensor, rows: Tensor) -> Tensor:
             f'rows must be ({len(images)}, {ROW}) on the CPU, not {tuple(rows.shape)} on '
             f'{rows.device}'
         )
+    if not (rows != color_row(ColorDraw())).any():
+        return images
     there = rows.to(images.device, non_blocking=True)
     images = images.clone()
     for slot in range(SLOTS):

@@ -74,6 +74,11 @@ class ColorDraw:
         values = (self.brightness, self.contrast, self.saturation, self.hue)
         return [(kind, value) for kind in self.order if (value := values[kind]) is not None]
 
+    @property
+    def changes(self) -> bool:
+        """Whether anything is applied."""
+        return bool(self.jitter or self.gray or (self.sigma, self.solarize) != (None, None))
+
 
 @dataclass(frozen=True)
 class ViewDraw:

@@ -13,42 +13,23 @@ import torch
 import torchvision.transforms as tv
 import torchvision.transforms.functional as tvf
 from mmcv.transforms import BaseTransform
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image
+from torch import Tensor
 
 from mmrel.datasets.image_file import MAX_PIXELS, ImageReader
 from mmrel.registry import TRANSFORMS
 from mmrel.utils.renamed import former_arguments
 
-from .draws import ColorDraw, ViewDraw, draw_crop, draw_jitter, happens
+from .draws import ColorDraw, ViewDraw, color_row, draw_crop, draw_jitter, happens
+from .host_color import change_colors, to_image, to_planes
 
-_ADJUST = (tvf.adjust_brightness, tvf.adjust_contrast, tvf.adjust_saturation, tvf.adjust_hue)
+COLOR_PLACES = ('host', 'device')
 
 
 def _check_probability(name: str, value: float) -> float:
     if not 0.0 <= value <= 1.0:
         raise ValueError(f'{name}={value} must be a probability in [0, 1]')
     return value
-
-
-def color_image(img: Image.Image, draw: ColorDraw) -> Image.Image:
-    """Change the colors of an image as drawn.
-
-    Args:
-        img (Image.Image): RGB.
-        draw (ColorDraw): The changes.
-
-    Returns:
-        Image.Image: RGB.
-    """
-    for kind, value in draw.jitter:
-        img = _ADJUST[kind](img, value)
-    if draw.gray:
-        img = tvf.rgb_to_grayscale(img, num_output_channels=3)
-    if draw.sigma is not None:
-        img = img.filter(ImageFilter.GaussianBlur(draw.sigma))
-    if draw.solarize is not None:
-        img = ImageOps.solarize(img, draw.solarize)
-    return img
 
 
 @TRANSFORMS.register_module()
@@ -110,6 +91,7 @@ class WeakView(BaseTransform):
     """
 
     RATIO = (3 / 4, 4 / 3)
+    color = 'host'
 
     def __init__(
         self,
@@ -146,8 +128,15 @@ class WeakView(BaseTransform):
         """Draw the changes of the colors: none."""
         return ColorDraw()
 
+    def crop(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
+        """Crop and resize an image as drawn."""
+        box = draw.crop
+        return tvf.resized_crop(
+            img, box.top, box.left, box.height, box.width, self.size, self.interpolation
+        )
+
     def apply(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
-        """Make a drawn view of an image.
+        """Make a drawn view of an image, with the colors that the host changes.
 
         Args:
             img (Image.Image): The image.
@@ -156,16 +145,35 @@ class WeakView(BaseTransform):
         Returns:
             Image.Image: The view.
         """
-        box = draw.crop
-        img = tvf.resized_crop(
-            img, box.top, box.left, box.height, box.width, self.size, self.interpolation
-        )
-        img = color_image(img, draw.color)
+        img = self.crop(img, draw)
+        if self.color == 'host' and draw.color.changes:
+            img = to_image(change_colors(to_planes(img), draw.color))
         return tvf.hflip(img) if draw.flip else img
 
+    def tensor(self, img: Image.Image, draw: ViewDraw) -> Tensor:
+        """The same as :meth:`apply`, as a tensor.
+
+        Args:
+            img (Image.Image): The image.
+            draw (ViewDraw): From :meth:`draw`.
+
+        Returns:
+            Tensor: (3, H, W) uint8.
+        """
+        planes = to_planes(self.crop(img, draw))
+        if self.color == 'host':
+            planes = change_colors(planes, draw.color)
+        return torch.from_numpy(planes[..., ::-1].copy() if draw.flip else planes)
+
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` with a view of it."""
-        results['img'] = self.apply(results['img'], self.draw(results['img'].size))
+        """Replace ``img`` with a view of it.
+
+        If the device changes the colors, ``colors`` is their row (:func:`.color_row`).
+        """
+        draw = self.draw(results['img'].size)
+        results['img'] = self.apply(results['img'], draw)
+        if self.color == 'device':
+            results['colors'] = color_row(draw.color)
         return results
 
 
@@ -194,6 +202,9 @@ class ContrastiveView(WeakView):
             (arXiv:2006.07733). Defaults to 0.0.
         solarize_threshold (int): Values from here on are inverted. Defaults to
             128.
+        color (str): Where the colors are changed: on the 'host', or on the 'device' by
+            the data preprocessor. The config's ``view_color`` sets it for all views.
+            Defaults to 'host'.
     """
 
     def __init__(
@@ -209,6 +220,7 @@ class ContrastiveView(WeakView):
         blur_sigma: Sequence[float] = (0.1, 2.0),
         solarize_prob: float = 0.0,
         solarize_threshold: int = 128,
+        color: str = 'host',
     ) -> None:
         super().__init__(size, scale, flip_prob, interpolation)
         if len(jitter) != 4:
@@ -222,6 +234,9 @@ class ContrastiveView(WeakView):
         self.blur_sigma = tuple(blur_sigma)
         self.solarize_prob = _check_probability('solarize_prob', solarize_prob)
         self.solarize_threshold = solarize_threshold
+        if color not in COLOR_PLACES:
+            raise ValueError(f"color={color!r} must be 'host' or 'device'")
+        self.color = color
 
     def draw_color(self) -> ColorDraw:
         """Draw the changes of the colors."""

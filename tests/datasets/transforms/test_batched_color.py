@@ -13,7 +13,7 @@ from torch import Tensor
 from mmrel.datasets.transforms import ContrastiveView
 from mmrel.datasets.transforms.batched_color import apply_colors, blend, luma, shift_hue
 from mmrel.datasets.transforms.draws import ColorDraw, color_row, hue_steps
-from mmrel.datasets.transforms.views import color_image
+from tests.datasets.transforms.pillow_color import pillow_colors
 
 
 def _stack(images: list[Image.Image]) -> Tensor:
@@ -34,7 +34,7 @@ def _draws(view: ContrastiveView, count: int) -> list[ColorDraw]:
 
 
 def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
-    expected = _stack([color_image(img, d) for img, d in zip(images, draws, strict=True)])
+    expected = _stack([pillow_colors(img, d) for img, d in zip(images, draws, strict=True)])
     found = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
     assert found.dtype == torch.uint8
     # Every step has Pillow's roundings, so nothing may differ.
