@@ -14,6 +14,7 @@ from mmrel.utils.checks import check_at_least
 
 from .class_names import class_names, match_classes
 from .seeding import SampleIndex, seeded_draws
+from .transforms.packing import unchanged_colors
 
 
 @DATASETS.register_module()
@@ -249,8 +250,18 @@ def semi_supervised_collate(batch: Sequence[dict]) -> dict[str, list]:
     labeled = [sample for sample in batch if isinstance(sample['inputs'], Tensor)]
     unlabeled = [sample for sample in batch if not isinstance(sample['inputs'], Tensor)]
     strong, weak = zip(*(sample['inputs'] for sample in unlabeled), strict=True)
-    views: tuple[Sequence[Tensor], ...] = ([sample['inputs'] for sample in labeled], strong, weak)
-    return dict(
-        inputs=[default_collate(list(view)) for view in views],
+    collated = dict(
+        inputs=_collate_views([sample['inputs'] for sample in labeled], strong, weak),
         data_samples=[sample['data_samples'] for sample in (*labeled, *unlabeled)],
     )
+    if any('colors' in sample for sample in batch):
+        same = unchanged_colors()
+        pairs = [sample.get('colors', [same, same]) for sample in unlabeled]
+        collated['colors'] = _collate_views(
+            [sample.get('colors', same) for sample in labeled], *zip(*pairs, strict=True)
+        )
+    return collated
+
+
+def _collate_views(*views: Sequence[Tensor]) -> list[Tensor]:
+    return [default_collate(list(view)) for view in views]
