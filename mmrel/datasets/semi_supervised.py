@@ -13,7 +13,7 @@ from mmrel.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 from mmrel.utils.checks import check_at_least
 
 from .class_names import class_names, match_classes
-from .seeding import SampleIndex, seeded_draws
+from .seeding import SampleIndex, samples_of
 from .transforms.packing import unchanged_colors
 
 
@@ -81,20 +81,24 @@ class SemiSupervisedDataset(Dataset):
         return len(self.labeled) + len(self.unlabeled)
 
     def __getitem__(self, idx: int) -> Any:
+        return self.__getitems__([idx])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
         first = len(self.labeled)
-        with seeded_draws(idx):
-            # With a SampleIndex, the same row of both sets would get the same draws.
-            if idx < first:
-                sample = self.labeled[int(idx)]
-                wanted, fits = 'one view', isinstance(sample['inputs'], Tensor)
-            else:
-                sample = self.unlabeled[int(idx) - first]
+        samples: dict[int, Any] = {}
+        for part, start, views in (('labeled', 0, 1), ('unlabeled', first, 2)):
+            places = [i for i, index in enumerate(indices) if (index >= first) == (views == 2)]
+            chosen = [indices[i] for i in places]
+            # The rows carry no seed: the same row of both sets would get the same draws.
+            rows = [int(index) - start for index in chosen]
+            found = samples_of(getattr(self, part), rows, chosen)
+            for sample in found:
                 inputs = sample['inputs']
-                wanted, fits = 'two views', isinstance(inputs, list) and len(inputs) == 2
-        if not fits:
-            part = 'labeled' if idx < first else 'unlabeled'
-            raise ValueError(f'dataset.{part}.pipeline must give {wanted} of an image')
-        return sample
+                if (1 if isinstance(inputs, Tensor) else len(inputs)) != views:
+                    wanted = 'one view' if views == 1 else 'two views'
+                    raise ValueError(f'dataset.{part}.pipeline must give {wanted} of an image')
+            samples.update(zip(places, found, strict=True))
+        return [samples[i] for i in range(len(indices))]
 
 
 @DATA_SAMPLERS.register_module()

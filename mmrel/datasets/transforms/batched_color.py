@@ -50,9 +50,14 @@ def luma(images: Tensor) -> Tensor:
     Returns:
         Tensor: (B, 1, H, W) uint8.
     """
-    red, green, blue = (images[:, i : i + 1].int() for i in range(3))
-    total = red.mul_(19595).add_(green.mul_(38470)).add_(blue.mul_(7471)).add_(0x8000)
-    return (total >> 16).to(torch.uint8)
+    return _gray(images).to(torch.uint8)
+
+
+def _gray(images: Tensor) -> Tensor:
+    """The same in float32, in which the sums of at most 24 bits are exact."""
+    red, green, blue = (images[:, i : i + 1].float() for i in range(3))
+    total = red.mul_(19595 / 65536).add_(green.mul_(38470 / 65536)).add_(blue.mul_(7471 / 65536))
+    return total.add_(0.5).floor_()
 
 
 def blend(images: Tensor, kinds: Tensor, factors: Tensor) -> Tensor:
@@ -67,13 +72,15 @@ def blend(images: Tensor, kinds: Tensor, factors: Tensor) -> Tensor:
         Tensor: (B, 3, H, W) uint8.
     """
     kinds, factors = kinds[:, None, None, None], factors[:, None, None, None]
-    gray = luma(images)
-    total = gray.sum((1, 2, 3), keepdim=True)
-    count = gray[0].numel()
-    mean = torch.div(2 * total + count, 2 * count, rounding_mode='floor')
-    far = torch.where(kinds == SATURATION, gray, torch.where(kinds == CONTRAST, mean, 0)).float()
-    # Not lerp or addcmul: their rounding differs from Pillow's.
-    return (images - far).mul_(factors).add_(far).clamp_(0, 255).to(torch.uint8)
+    gray = _gray(images)
+    mean = gray.flatten(1).sum(1, dtype=torch.float64).div_(gray[0].numel()).add_(0.5).floor_()
+    far = gray.mul_(kinds == SATURATION).add_(
+        mean.float()[:, None, None, None] * (kinds == CONTRAST)
+    )
+    # Not lerp or addcmul: their rounding differs from Pillow's. Through int: on a CPU, a
+    # conversion of floats to 8 bits takes longer than all else here.
+    blended = images.float().sub_(far).mul_(factors).add_(far).clamp_(0, 255)
+    return blended.int().to(torch.uint8)
 
 
 @lru_cache
@@ -221,7 +228,7 @@ def _change(
         images.copy_(change(images, rows))
     elif chosen.any():
         index = chosen.nonzero()[:, 0].to(images.device, non_blocking=True)
-        images[index] = change(images[index], rows[index])
+        images.index_copy_(0, index, change(images.index_select(0, index), rows[index]))
 
 
 def _blended(slot: int, images: Tensor, rows: Tensor) -> Tensor:
