@@ -16,6 +16,7 @@ from mmrel.utils.safe_loading import use_safe_loading
 from .config_check import check_config
 from .config_places import naming_places
 from .options import apply_options
+from .view_color import apply_view_color
 
 _MIXED_PRECISION = ('OptimWrapper', 'AutocastOptimWrapper', 'AmpOptimWrapper')
 
@@ -142,10 +143,11 @@ def build_runner(cfg: Config) -> Runner:
 
     Raises:
         KeyError: If a module is unknown, or a key is not one of its settings.
-        ValueError: If the config's ``runner_type`` does not support its scaling rule, or
-            ``AmpOptimWrapper`` would run on a CPU.
+        ValueError: If the config's ``runner_type`` does not support its scaling rule,
+            ``AmpOptimWrapper`` would run on a CPU, or ``view_color`` is invalid.
     """
     check_config(cfg)
+    apply_view_color(cfg)
     _check_amp(cfg)
     processes = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
     init_cpu_processes(cfg.get('launcher', 'none'), processes.get('timeout'))

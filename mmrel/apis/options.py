@@ -12,7 +12,7 @@ from mmengine.utils import import_modules_from_strings
 from mmrel.utils.option_values import TypedText, option_value
 
 _MISSING = object()
-# Keys that mmengine reads from a config in addition to the Runner's arguments.
+# Keys that mmengine or mmrel reads from a config in addition to the Runner's arguments.
 _ALSO_READ = (
     'model_wrapper_cfg',
     'sync_bn',
@@ -22,6 +22,7 @@ _ALSO_READ = (
     'compile',
     'custom_imports',
     'runner_type',
+    'view_color',
 )
 READ_SECTIONS = frozenset(inspect.signature(Runner.__init__).parameters).union(_ALSO_READ) - {
     'self',

@@ -9,6 +9,7 @@ from mmpretrain.datasets import CustomDataset
 
 from mmrel.registry import DATASETS
 
+from .decoded_cache import DecodedCache, reader_of
 from .folder_scan import (
     FolderScan,
     is_hidden,
@@ -18,14 +19,13 @@ from .folder_scan import (
     shown,
     unreadable_error,
 )
-from .image_file import ImageReader, without_broken
+from .image_file import without_broken
 from .image_formats import check_extensions, has_extension
 from .label_split import LabelSplit
 from .seeding import SeededDraws
-from .transforms import LoadImage
 
 
-class _CheckedFolder(LabelSplit, SeededDraws):
+class _CheckedFolder(LabelSplit, SeededDraws, DecodedCache):
     """Read a folder, and log on one line what is read and what is left out.
 
     Args:
@@ -83,20 +83,15 @@ class _CheckedFolder(LabelSplit, SeededDraws):
             )
             hint = '; for images without classes, set dataset.with_label=False' * self.with_label
             raise ValueError(no_image_message(root, layout, self.extensions, self._left_out) + hint)
-        whole = without_broken(samples, self._reader()) if self.skip_broken else samples
+        whole = without_broken(samples, reader_of(self.pipeline)) if self.skip_broken else samples
         self._found = len(whole)
         if self._found < len(samples):
             self._left_out.append(f'{len(samples) - self._found} broken')
-        return whole
+        return self.with_store(whole, root)
 
     def is_valid_file(self, filename: str) -> bool:
         """Whether a file has an image extension."""
         return has_extension(filename, self.extensions)
-
-    def _reader(self) -> ImageReader | None:
-        """The reader of the pipeline's ``LoadImage``."""
-        loads = [step for step in self.pipeline.transforms if isinstance(step, LoadImage)]
-        return loads[0].reader if loads else None
 
     def _scan(self) -> FolderScan:
         """The folder's contents; what is left out is kept for the log."""
@@ -152,6 +147,8 @@ class ImageFolder(_CheckedFolder, CustomDataset):
             use all.
         without_split (str, optional): A list of the images to leave out, in the
             same format. Defaults to None: leave out none.
+        cache (str | bool): Keep the decoded images in a file (:class:`.DecodedCache`):
+            'auto' (large sets of small images), True or False. Defaults to 'auto'.
         **kwargs: Passed to mmpretrain's ``CustomDataset``.
     """
 

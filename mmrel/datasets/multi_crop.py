@@ -12,7 +12,9 @@ from mmrel.registry import DATASETS
 from mmrel.utils.checks import check_at_least
 from mmrel.utils.renamed import former_arguments
 
+from .decoded_cache import info_with_pixels
 from .seeding import seeded_draws
+from .transforms.packing import unchanged_colors
 
 
 @DATASETS.register_module()
@@ -98,6 +100,14 @@ class KNNMultiCropDataset(Dataset):
             choice = torch.randperm(self.neighbors.shape[1])
             for i in range(self.num_crops):
                 neighbor = int(self.neighbors[int(idx), choice[i % len(choice)]])
-                crop = self.crop_pipeline(self.dataset.get_data_info(neighbor))
-                sample['inputs'].append(crop['inputs'])
+                info = info_with_pixels(self.dataset, neighbor, self.crop_pipeline)
+                self._append(sample, self.crop_pipeline(info))
         return sample
+
+    @staticmethod
+    def _append(sample: dict, crop: dict) -> None:
+        """Add a crop to a sample's views, with its colors if the device changes any."""
+        if 'colors' in sample or 'colors' in crop:
+            rows = sample.setdefault('colors', [unchanged_colors() for _ in sample['inputs']])
+            rows.append(crop.get('colors', unchanged_colors()))
+        sample['inputs'].append(crop['inputs'])

@@ -5,18 +5,23 @@ Persistent workers never see the sampler's epoch, so the index carries it.
 """
 
 import random
-from collections.abc import Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence, Sized
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import DefaultSampler
+from mmengine.dataset import BaseDataset, DefaultSampler
 from torch.utils.data import Sampler
 
 from mmrel.registry import DATA_SAMPLERS
 from mmrel.utils.mixin import Mixin
+
+from .batched_views import BatchedViews
+from .decoded_cache import DecodedCache, info_with_pixels
+from .seed_words import seed_words
+from .transforms.batched_draws import reproduces_torch
 
 
 class SampleIndex(int):
@@ -65,24 +70,117 @@ def seeded_draws(index: int) -> Iterator[None]:
         index (int): The sample's index. Only a :class:`SampleIndex` has a seed;
             with a plain index, nothing is seeded or restored.
     """
-    if not isinstance(index, SampleIndex):
+    with kept_generators() if isinstance(index, SampleIndex) else nullcontext():
+        seed_generators(index)
         yield
-        return
-    entropy = (index.seed, index.epoch, int(index))
-    words = np.random.SeedSequence(entropy).generate_state(3).tolist()
-    with kept_generators():
+
+
+def seed_generators(index: int) -> None:
+    """Seed ``random``, NumPy and torch's CPU generator for one sample.
+
+    Args:
+        index (int): The sample's index; with a plain index, nothing is seeded.
+    """
+    if isinstance(index, SampleIndex):
+        entropy = (index.seed, index.epoch, int(index))
+        words = np.random.SeedSequence(entropy).generate_state(3).tolist()
         random.seed(words[0])
         np.random.seed(words[1])
         torch.default_generator.manual_seed(words[2])
-        yield
+
+
+def torch_seeds(indices: Sequence[SampleIndex]) -> list[int]:
+    """What :func:`seed_generators` seeds torch's generator with, for several samples."""
+    entropy = np.array([(index.seed, index.epoch, int(index)) for index in indices])
+    return seed_words(entropy, 3)[:, 2].tolist()
+
+
+def samples_of(dataset: Any, rows: Sequence[int], indices: Sequence[int]) -> list:
+    """Samples of any dataset, drawn with the seeds of other indices.
+
+    Args:
+        dataset (Dataset): The dataset.
+        rows (Sequence[int]): The samples.
+        indices (Sequence[int]): See :meth:`SeededDraws.samples`.
+
+    Returns:
+        list: The samples.
+    """
+    if isinstance(dataset, SeededDraws):
+        return dataset.samples(rows, indices)
+    samples = []
+    for row, index in zip(rows, indices, strict=True):
+        with seeded_draws(index):
+            samples.append(dataset[row])
+    return samples
+
+
+# Other datasets may prepare a sample in ways that a batch would skip.
+_PREPARE = (BaseDataset.prepare_data, DecodedCache.prepare_data)
 
 
 class SeededDraws(Mixin):
-    """Mixin for datasets: ``__getitem__`` draws with the seed of the index."""
+    """Mixin for datasets: samples are drawn with the seed of their index.
+
+    A loader reads a batch with ``__getitems__``, which makes the views of small images
+    together (:class:`.BatchedViews`). The samples are those of ``__getitem__``.
+    """
+
+    _plan: tuple[Any, BatchedViews | None] = (None, None)
 
     def __getitem__(self, idx: int) -> Any:
         with seeded_draws(idx):
             return super().__getitem__(int(idx))
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
+        if type(self).__getitem__ is not SeededDraws.__getitem__:
+            return [self[index] for index in indices]
+        return self.samples([int(index) for index in indices], indices)
+
+    def samples(self, rows: Sequence[int], indices: Sequence[int]) -> list:
+        """Several samples.
+
+        Args:
+            rows (Sequence[int]): The samples.
+            indices (Sequence[int]): For each of them, an index with the seed of its draws.
+
+        Returns:
+            list: The samples.
+        """
+        plan = self.batched_views()
+        if not len(rows):
+            return []
+        if plan is None:
+            return self._one_by_one(rows, indices)
+        infos = [info_with_pixels(self, row, self.pipeline) for row in rows]
+        seeded = [index for index in indices if isinstance(index, SampleIndex)]
+        if len(seeded) < len(rows):  # a plain index draws from torch's generator as it is
+            if seeded:
+                return self._one_by_one(rows, indices)
+            return plan.finish(infos, [plan.draw(info) for info in infos])
+        with nullcontext() if reproduces_torch() else kept_generators():
+            return plan.seeded(infos, torch_seeds(seeded))
+
+    def _one_by_one(self, rows: Sequence[int], indices: Sequence[int]) -> list:
+        samples = []
+        # Saving and restoring the generators for each sample takes longer than some pipelines.
+        with kept_generators() if isinstance(indices[0], SampleIndex) else nullcontext():
+            for row, index in zip(rows, indices, strict=True):
+                seed_generators(index)
+                samples.append(self[row])
+        return samples
+
+    def batched_views(self) -> BatchedViews | None:
+        """The batched form of the pipeline; None if the dataset or a step is of another kind."""
+        kind, read = type(self), super().__getitem__
+        if kind.__getitem__ is not SeededDraws.__getitem__ or (
+            getattr(read, '__func__', None) is not BaseDataset.__getitem__
+            or kind.prepare_data not in _PREPARE
+        ):
+            return None
+        if self._plan[0] is not self.pipeline:  # hooks replace it
+            self._plan = self.pipeline, BatchedViews.of(self.pipeline)
+        return self._plan[1]
 
 
 @DATA_SAMPLERS.register_module()

@@ -13,7 +13,8 @@ from mmrel.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 from mmrel.utils.checks import check_at_least
 
 from .class_names import class_names, match_classes
-from .seeding import SampleIndex, seeded_draws
+from .seeding import SampleIndex, samples_of
+from .transforms.packing import unchanged_colors
 
 
 @DATASETS.register_module()
@@ -80,20 +81,24 @@ class SemiSupervisedDataset(Dataset):
         return len(self.labeled) + len(self.unlabeled)
 
     def __getitem__(self, idx: int) -> Any:
+        return self.__getitems__([idx])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
         first = len(self.labeled)
-        with seeded_draws(idx):
-            # With a SampleIndex, the same row of both sets would get the same draws.
-            if idx < first:
-                sample = self.labeled[int(idx)]
-                wanted, fits = 'one view', isinstance(sample['inputs'], Tensor)
-            else:
-                sample = self.unlabeled[int(idx) - first]
+        samples: dict[int, Any] = {}
+        for part, start, views in (('labeled', 0, 1), ('unlabeled', first, 2)):
+            places = [i for i, index in enumerate(indices) if (index >= first) == (views == 2)]
+            chosen = [indices[i] for i in places]
+            # The rows carry no seed: the same row of both sets would get the same draws.
+            rows = [int(index) - start for index in chosen]
+            found = samples_of(getattr(self, part), rows, chosen)
+            for sample in found:
                 inputs = sample['inputs']
-                wanted, fits = 'two views', isinstance(inputs, list) and len(inputs) == 2
-        if not fits:
-            part = 'labeled' if idx < first else 'unlabeled'
-            raise ValueError(f'dataset.{part}.pipeline must give {wanted} of an image')
-        return sample
+                if (1 if isinstance(inputs, Tensor) else len(inputs)) != views:
+                    wanted = 'one view' if views == 1 else 'two views'
+                    raise ValueError(f'dataset.{part}.pipeline must give {wanted} of an image')
+            samples.update(zip(places, found, strict=True))
+        return [samples[i] for i in range(len(indices))]
 
 
 @DATA_SAMPLERS.register_module()
@@ -249,8 +254,18 @@ def semi_supervised_collate(batch: Sequence[dict]) -> dict[str, list]:
     labeled = [sample for sample in batch if isinstance(sample['inputs'], Tensor)]
     unlabeled = [sample for sample in batch if not isinstance(sample['inputs'], Tensor)]
     strong, weak = zip(*(sample['inputs'] for sample in unlabeled), strict=True)
-    views: tuple[Sequence[Tensor], ...] = ([sample['inputs'] for sample in labeled], strong, weak)
-    return dict(
-        inputs=[default_collate(list(view)) for view in views],
+    collated = dict(
+        inputs=_collate_views([sample['inputs'] for sample in labeled], strong, weak),
         data_samples=[sample['data_samples'] for sample in (*labeled, *unlabeled)],
     )
+    if any('colors' in sample for sample in batch):
+        same = unchanged_colors()
+        pairs = [sample.get('colors', [same, same]) for sample in unlabeled]
+        collated['colors'] = _collate_views(
+            [sample.get('colors', same) for sample in labeled], *zip(*pairs, strict=True)
+        )
+    return collated
+
+
+def _collate_views(*views: Sequence[Tensor]) -> list[Tensor]:
+    return [default_collate(list(view)) for view in views]

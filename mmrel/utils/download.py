@@ -21,14 +21,15 @@ _DRIVE_PATH = re.compile(r'/(?:file/d|drive(?:/u/\d+)?/(?P<folder>folders))/(?P<
 _HASHED = re.compile(r'-[0-9a-f]{8,64}\.\w+$')
 
 
-def cache_folder() -> str:
-    """The folder for downloaded checkpoints.
-
-    Returns:
-        str: ``$MMREL_HOME/checkpoints`` if MMREL_HOME is set, else torch hub's folder.
-    """
+def home_folder() -> str:
+    """The folder of all caches: ``$MMREL_HOME`` if it is set, else torch hub's folder."""
     home = os.environ.get(_HOME)
-    return os.path.join(os.path.expanduser(home) if home else get_dir(), 'checkpoints')
+    return os.path.expanduser(home) if home else get_dir()
+
+
+def cache_folder() -> str:
+    """The folder for downloaded checkpoints, ``checkpoints`` in :func:`home_folder`."""
+    return os.path.join(home_folder(), 'checkpoints')
 
 
 def short_hash(text: str) -> str:

@@ -5,6 +5,7 @@ from mmpretrain.datasets import BaseDataset
 from torch.utils.data import DataLoader
 
 from mmrel.datasets import EpochSampler, KNNMultiCropDataset, SampleIndex, SeededDraws
+from mmrel.datasets.transforms.batched_color import apply_colors
 from mmrel.registry import DATASETS
 
 N, K = 30, 4
@@ -154,3 +155,26 @@ def test_a_table_that_does_not_fit_is_refused(table: torch.Tensor, message: str)
     with pytest.raises(ValueError, match=message):
         dataset.set_neighbors(table)
     assert dataset.neighbors.eq(torch.arange(N)[:, None]).all()
+
+
+@pytest.mark.parametrize(('views', 'crops'), [(True, True), (True, False), (False, True)])
+def test_the_crops_colors_are_handed_over_with_the_views(views: bool, crops: bool) -> None:
+    """On the device, the views are the same as those of the host."""
+
+    def build(device: bool) -> KNNMultiCropDataset:
+        def strong(size: int, on_device: bool) -> dict:
+            color = 'device' if device and on_device else 'host'
+            return dict(type='ContrastiveView', size=size, color=color)
+
+        view = dict(type='MultiView', num_views=[2], transforms=[[strong(12, views)]])
+        inner = dict(type='_Numbered', ann_file='', pipeline=[VIEWS[0], view, VIEWS[2]])
+        cfg = dict(type='KNNMultiCropDataset', dataset=inner, num_crops=3, num_neighbors=K)
+        return DATASETS.build(dict(cfg, crop_pipeline=[CROP[0], strong(8, crops), CROP[2]]))
+
+    host, device = build(False), build(True)
+    for i in range(6):
+        index = SampleIndex(i, seed=1, epoch=2)
+        expected, sample = host[index]['inputs'], device[index]
+        assert len(sample['colors']) == len(expected) == 5
+        for view, row, wanted in zip(sample['inputs'], sample['colors'], expected, strict=True):
+            assert torch.equal(apply_colors(view[None], row[None])[0], wanted)

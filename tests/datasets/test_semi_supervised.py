@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from mmrel.datasets import SemiSupervisedDataset, SemiSupervisedSampler, semi_supervised_collate
+from mmrel.datasets.transforms.draws import ColorDraw, color_row
 from mmrel.registry import DATASETS
 from tests.distributed import run_ranks
 
@@ -242,3 +243,18 @@ def test_a_pipeline_with_the_wrong_number_of_views(
     root = make_folder(classes=2, each=2)
     with pytest.raises(ValueError, match=message):
         _build(_folder(root, labeled), _folder(root, unlabeled))[index]
+
+
+def test_colors_for_the_device_are_collated_like_the_views() -> None:
+    rows = torch.arange(4.0)[:, None].expand(4, 18)
+    view = torch.zeros(3, 2, 2, dtype=torch.uint8)
+    labeled = dict(inputs=view, data_samples=None)
+    unlabeled = [
+        dict(inputs=[view, view], data_samples=None, colors=[rows[2 * i], rows[2 * i + 1]])
+        for i in range(2)
+    ]
+    colors = semi_supervised_collate([unlabeled[0], labeled, unlabeled[1]])['colors']
+    assert torch.equal(colors[0], color_row(ColorDraw())[None])
+    assert torch.equal(colors[1], rows[[0, 2]])
+    assert torch.equal(colors[2], rows[[1, 3]])
+    assert 'colors' not in semi_supervised_collate([labeled, dict(labeled, inputs=[view] * 2)])

@@ -1,4 +1,5 @@
 from .color_jitter import ColorJitter
+from .packing import MultiView, PackInputs
 from .small_image_views import CutoutView, PaddedCropView, RandAugmentView
 from .views import ArrayTransforms, CentralView, ContrastiveView, LoadImage, WeakView
 
@@ -9,6 +10,8 @@ __all__ = [
     'ContrastiveView',
     'CutoutView',
     'LoadImage',
+    'MultiView',
+    'PackInputs',
     'PaddedCropView',
     'RandAugmentView',
     'WeakView',

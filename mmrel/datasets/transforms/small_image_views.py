@@ -1,19 +1,24 @@
 """Views of small images: padded crops, RandAugment, Cutout.
 
-Like the other views, they take Pillow images and draw from torch's generator.
+Like the other views, they take Pillow images, and draw from torch's generator before
+they change the image.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 import torchvision.transforms as tv
 import torchvision.transforms.functional as tvf
 from mmcv.transforms import BaseTransform
+from PIL import Image
+from torchvision.transforms.autoaugment import _apply_op
 
 from mmrel.registry import TRANSFORMS
 from mmrel.utils.checks import check_at_least
 
-from .views import _check_probability, _happens
+from .draws import CropDraw, OperationDraw, ViewDraw, happens
+from .views import _check_probability
 
 
 @TRANSFORMS.register_module()
@@ -42,15 +47,52 @@ class PaddedCropView(BaseTransform):
         self.padding = padding
         self.flip_prob = _check_probability('flip_prob', flip_prob)
 
-    def transform(self, results: dict) -> dict:
-        """Replace ``img`` with a view of it."""
-        img = results['img']
+    def draw(self, size: tuple[int, int]) -> ViewDraw:
+        """Draw a view.
+
+        Args:
+            size (tuple[int, int]): Width and height of the image; they do not matter.
+
+        Returns:
+            ViewDraw: Its crop is a box in the padded image.
+        """
+        padded = torch.empty((1, *[self.size + 2 * self.padding] * 2), device='meta')
+        crop = CropDraw(*tv.RandomCrop.get_params(padded, (self.size, self.size)))
+        return ViewDraw(crop, happens(self.flip_prob))
+
+    def apply(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
+        """Make a drawn view of an image.
+
+        Args:
+            img (Image.Image): The image.
+            draw (ViewDraw): From :meth:`draw`.
+
+        Returns:
+            Image.Image: The view.
+        """
         if img.size != (self.size, self.size):
             img = tvf.center_crop(tvf.resize(img, self.size), self.size)
         img = tvf.pad(img, self.padding, padding_mode='reflect')
-        img = tvf.crop(img, *tv.RandomCrop.get_params(img, (self.size, self.size)))
-        results['img'] = tvf.hflip(img) if _happens(self.flip_prob) else img
+        box = draw.crop
+        img = tvf.crop(img, box.top, box.left, box.height, box.width)
+        return tvf.hflip(img) if draw.flip else img
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img`` with a view of it."""
+        results['img'] = self.apply(results['img'], self.draw(results['img'].size))
         return results
+
+
+@lru_cache
+def _operations(
+    magnitude: int, levels: int, size: tuple[int, int]
+) -> list[tuple[str, float, bool]]:
+    """torchvision's operations: name, strength, and whether its sign is random."""
+    space = tv.RandAugment()._augmentation_space(levels + 1, size[::-1])
+    return [
+        (name, float(values[magnitude]) if values.ndim else 0.0, signed)
+        for name, (values, signed) in space.items()
+    ]
 
 
 @TRANSFORMS.register_module()
@@ -86,17 +128,47 @@ class RandAugmentView(BaseTransform):
         if not 0 <= magnitude <= levels:
             raise ValueError(f'magnitude={magnitude} must be between 0 and levels={levels}')
         self.num_ops = num_ops
-        lowest = 0 if random_magnitude else magnitude
-        self.operations = [
-            tv.RandAugment(1, m, levels + 1, fill=None if fill is None else list(fill))
-            for m in range(lowest, magnitude + 1)
-        ]
+        self.levels = levels
+        self.magnitudes = range(0 if random_magnitude else magnitude, magnitude + 1)
+        self.fill = None if fill is None else list(fill)
+
+    def draw(self, size: tuple[int, int]) -> list[OperationDraw]:
+        """Draw the operations.
+
+        Args:
+            size (tuple[int, int]): Width and height of the image; translations are
+                fractions of it.
+
+        Returns:
+            list[OperationDraw]: The operations, in their order.
+        """
+        draws = []
+        for _ in range(self.num_ops):
+            magnitude = self.magnitudes[int(torch.randint(len(self.magnitudes), ()))]
+            operations = _operations(magnitude, self.levels, size)
+            name, strength, signed = operations[int(torch.randint(len(operations), (1,)))]
+            if signed and torch.randint(2, (1,)):
+                strength = -strength
+            draws.append(OperationDraw(name, strength))
+        return draws
+
+    def apply(self, img: Image.Image, draws: Sequence[OperationDraw]) -> Image.Image:
+        """Apply drawn operations to an image.
+
+        Args:
+            img (Image.Image): The image.
+            draws (Sequence[OperationDraw]): From :meth:`draw`.
+
+        Returns:
+            Image.Image: The changed image.
+        """
+        for draw in draws:
+            img = _apply_op(img, draw.name, draw.strength, tv.InterpolationMode.NEAREST, self.fill)
+        return img
 
     def transform(self, results: dict) -> dict:
         """Replace ``img`` with a view of it."""
-        for _ in range(self.num_ops):
-            draw = int(torch.randint(len(self.operations), ()))
-            results['img'] = self.operations[draw](results['img'])
+        results['img'] = self.apply(results['img'], self.draw(results['img'].size))
         return results
 
 
@@ -121,11 +193,34 @@ class CutoutView(BaseTransform):
         self.size = size
         self.fill = tuple(fill)
 
-    def transform(self, results: dict) -> dict:
-        """Replace ``img`` with a view of it."""
-        img = results['img'].copy()
-        left, top = (torch.randint(side, ()).item() - self.size // 2 for side in img.size)
+    def draw(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Draw the square.
+
+        Args:
+            size (tuple[int, int]): Width and height of the image.
+
+        Returns:
+            tuple[int, int]: Its left column and its top row; they may be negative.
+        """
+        left, top = (int(torch.randint(side, ())) - self.size // 2 for side in size)
+        return left, top
+
+    def apply(self, img: Image.Image, corner: tuple[int, int]) -> Image.Image:
+        """Cover a drawn square.
+
+        Args:
+            img (Image.Image): The image, which stays as it is.
+            corner (tuple[int, int]): From :meth:`draw`.
+
+        Returns:
+            Image.Image: The changed copy.
+        """
+        img, (left, top) = img.copy(), corner
         # Pillow clips the part outside the image.
         img.paste(self.fill, (left, top, left + self.size, top + self.size))
-        results['img'] = img
+        return img
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``img`` with a view of it."""
+        results['img'] = self.apply(results['img'], self.draw(results['img'].size))
         return results

@@ -2,7 +2,8 @@
 
 Pillow and torchvision do the work, so the views do not depend on NumPy's integer
 rules (the hue jitter of the original mmcv overflows on NumPy 2). All draws come
-from torch's generator, which the dataset seeds for each sample.
+from torch's generator, which the dataset seeds for each sample. They need only the
+image's size, and are made before it is changed (:mod:`.draws`).
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,17 @@ import torch
 import torchvision.transforms as tv
 import torchvision.transforms.functional as tvf
 from mmcv.transforms import BaseTransform
-from PIL import Image, ImageFilter
+from PIL import Image
+from torch import Tensor
 
 from mmrel.datasets.image_file import MAX_PIXELS, ImageReader
 from mmrel.registry import TRANSFORMS
 from mmrel.utils.renamed import former_arguments
 
+from .draws import ColorDraw, ViewDraw, color_row, draw_crop, draw_jitter, happens
+from .host_color import change_colors, to_image, to_planes
 
-def _happens(probability: float) -> bool:
-    return probability > 0 and torch.rand(()).item() < probability
+COLOR_PLACES = ('host', 'device')
 
 
 def _check_probability(name: str, value: float) -> float:
@@ -88,6 +91,7 @@ class WeakView(BaseTransform):
     """
 
     RATIO = (3 / 4, 4 / 3)
+    color = 'host'
 
     def __init__(
         self,
@@ -107,18 +111,69 @@ class WeakView(BaseTransform):
         self.flip_prob = _check_probability('flip_prob', flip_prob)
         self.interpolation = tv.InterpolationMode(interpolation)
 
-    def crop(self, img: Image.Image) -> Image.Image:
-        """A random crop, resized to (size, size)."""
-        box = tv.RandomResizedCrop.get_params(img, self.scale, self.RATIO)
-        return tvf.resized_crop(img, *box, self.size, self.interpolation)
+    def draw(self, size: tuple[int, int]) -> ViewDraw:
+        """Draw a view.
 
-    def flip(self, img: Image.Image) -> Image.Image:
-        """The image, or with probability ``flip_prob`` its mirror image."""
-        return tvf.hflip(img) if _happens(self.flip_prob) else img
+        Args:
+            size (tuple[int, int]): Width and height of the image.
+
+        Returns:
+            ViewDraw: What :meth:`apply` does.
+        """
+        crop = draw_crop(size, self.scale, self.RATIO)
+        color = self.draw_color()
+        return ViewDraw(crop, happens(self.flip_prob), color)
+
+    def draw_color(self) -> ColorDraw:
+        """Draw the changes of the colors: none."""
+        return ColorDraw()
+
+    def crop(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
+        """Crop and resize an image as drawn."""
+        box = draw.crop
+        return tvf.resized_crop(
+            img, box.top, box.left, box.height, box.width, self.size, self.interpolation
+        )
+
+    def apply(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
+        """Make a drawn view of an image, with the colors that the host changes.
+
+        Args:
+            img (Image.Image): The image.
+            draw (ViewDraw): From :meth:`draw`.
+
+        Returns:
+            Image.Image: The view.
+        """
+        img = self.crop(img, draw)
+        if self.color == 'host' and draw.color.changes:
+            img = to_image(change_colors(to_planes(img), draw.color))
+        return tvf.hflip(img) if draw.flip else img
+
+    def tensor(self, img: Image.Image, draw: ViewDraw) -> Tensor:
+        """The same as :meth:`apply`, as a tensor.
+
+        Args:
+            img (Image.Image): The image.
+            draw (ViewDraw): From :meth:`draw`.
+
+        Returns:
+            Tensor: (3, H, W) uint8.
+        """
+        planes = to_planes(self.crop(img, draw))
+        if self.color == 'host':
+            planes = change_colors(planes, draw.color)
+        return torch.from_numpy(planes[..., ::-1].copy() if draw.flip else planes)
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img`` with a view of it."""
-        results['img'] = self.flip(self.crop(results['img']))
+        """Replace ``img`` with a view of it.
+
+        If the device changes the colors, ``colors`` is their row (:func:`.color_row`).
+        """
+        draw = self.draw(results['img'].size)
+        results['img'] = self.apply(results['img'], draw)
+        if self.color == 'device':
+            results['colors'] = color_row(draw.color)
         return results
 
 
@@ -143,6 +198,13 @@ class ContrastiveView(WeakView):
             Defaults to 0.5.
         blur_sigma (Sequence[float]): Range of the blur's standard deviation in
             pixels. Defaults to (0.1, 2.0).
+        solarize_prob (float): Probability of solarization, as in BYOL
+            (arXiv:2006.07733). Defaults to 0.0.
+        solarize_threshold (int): Values from here on are inverted. Defaults to
+            128.
+        color (str): Where the colors are changed: on the 'host', or on the 'device' by
+            the data preprocessor. The config's ``view_color`` sets it for all views.
+            Defaults to 'host'.
     """
 
     def __init__(
@@ -156,6 +218,9 @@ class ContrastiveView(WeakView):
         gray_prob: float = 0.2,
         blur_prob: float = 0.5,
         blur_sigma: Sequence[float] = (0.1, 2.0),
+        solarize_prob: float = 0.0,
+        solarize_threshold: int = 128,
+        color: str = 'host',
     ) -> None:
         super().__init__(size, scale, flip_prob, interpolation)
         if len(jitter) != 4:
@@ -167,19 +232,22 @@ class ContrastiveView(WeakView):
         self.gray_prob = _check_probability('gray_prob', gray_prob)
         self.blur_prob = _check_probability('blur_prob', blur_prob)
         self.blur_sigma = tuple(blur_sigma)
+        self.solarize_prob = _check_probability('solarize_prob', solarize_prob)
+        self.solarize_threshold = solarize_threshold
+        if color not in COLOR_PLACES:
+            raise ValueError(f"color={color!r} must be 'host' or 'device'")
+        self.color = color
 
-    def transform(self, results: dict) -> dict:
-        """Replace ``img`` with a view of it."""
-        img = self.crop(results['img'])
-        if _happens(self.jitter_prob):
-            img = self.jitter(img)
-        if _happens(self.gray_prob):
-            img = tvf.rgb_to_grayscale(img, num_output_channels=3)
-        if _happens(self.blur_prob):
+    def draw_color(self) -> ColorDraw:
+        """Draw the changes of the colors."""
+        jitter = draw_jitter(self.jitter) if happens(self.jitter_prob) else {}
+        gray = happens(self.gray_prob)
+        sigma = solarize = None
+        if happens(self.blur_prob):
             sigma = torch.empty(()).uniform_(*self.blur_sigma).item()
-            img = img.filter(ImageFilter.GaussianBlur(sigma))
-        results['img'] = self.flip(img)
-        return results
+        if happens(self.solarize_prob):
+            solarize = self.solarize_threshold
+        return ColorDraw(**jitter, gray=gray, sigma=sigma, solarize=solarize)
 
 
 @TRANSFORMS.register_module()

@@ -1,6 +1,11 @@
 from .attention import attend
 from .block_cache import build_block
-from .data_preprocessor import SemiSupervisedDataPreprocessor
+from .data_preprocessor import (
+    ClsDataPreprocessor,
+    DeviceColors,
+    SelfSupDataPreprocessor,
+    SemiSupervisedDataPreprocessor,
+)
 from .features import batch_features, feature_dim, network, pool_features
 from .gather import gather
 from .gradient import scale_gradient
@@ -25,12 +30,15 @@ from .space_identity import SpaceIdentity
 from .warmup import Warmup
 
 __all__ = [
+    'ClsDataPreprocessor',
     'CpuSyncBatchNorm',
+    'DeviceColors',
     'MomentumTeacher',
     'PathSampler',
     'OneShotInit',
     'PretrainedInit',
     'SIDES',
+    'SelfSupDataPreprocessor',
     'SemiSupervisedDataPreprocessor',
     'SpaceIdentity',
     'SplitBatchNorm2d',

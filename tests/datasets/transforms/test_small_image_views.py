@@ -35,28 +35,21 @@ def test_a_padded_crop_of_a_larger_image_is_of_its_centre() -> None:
     assert (out[:, 1:-1] == 200).all()
 
 
-def test_rand_augment_does_so_many_operations_of_the_strength() -> None:
-    calls = []
+def test_rand_augment_draws_so_many_operations_of_the_strength() -> None:
     view = RandAugmentView(num_ops=3, magnitude=10, levels=30)
-    (operation,) = view.operations
-    view.operations = [lambda img: calls.append(1) or operation(img)]
-    _view(view, _image())
-    assert len(calls) == 3
-    assert (operation.num_ops, operation.magnitude, operation.num_magnitude_bins) == (1, 10, 31)
-    # Of 30 levels 10 are a third of the strength.
-    strength, _ = operation._augmentation_space(31, (32, 32))['Rotate']
-    assert strength[operation.magnitude].item() == pytest.approx(10)
+    draws = [view.draw((32, 32)) for _ in range(100)]
+    assert {len(drawn) for drawn in draws} == {3}
+    # Of 30 levels 10 are a third of the strength, of either sign.
+    strengths = {d.strength for drawn in draws for d in drawn if d.name == 'Rotate'}
+    assert sorted(strengths) == pytest.approx([-10, 10])
+    wide = {d.strength for _ in range(100) for d in view.draw((64, 32)) if d.name == 'TranslateX'}
+    assert sorted(wide) == pytest.approx([-150 / 331 * 64 / 3, 150 / 331 * 64 / 3])
 
 
 def test_rand_augment_with_a_drawn_strength_covers_all_up_to_its_own() -> None:
     view = RandAugmentView(magnitude=4, levels=10, random_magnitude=True)
-    assert [op.magnitude for op in view.operations] == [0, 1, 2, 3, 4]
-    used = set()
-    for i, op in enumerate(view.operations):
-        op.forward = lambda img, i=i: used.add(i) or img
-    for _ in range(60):
-        _view(view, _image())
-    assert used == {0, 1, 2, 3, 4}
+    drawn = {abs(d.strength) for _ in range(600) for d in view.draw((32, 32)) if d.name == 'Rotate'}
+    assert sorted(drawn) == pytest.approx([0, 3, 6, 9, 12])
 
 
 def test_rand_augment_changes_views_and_follows_the_seed() -> None:

@@ -1,0 +1,173 @@
+"""Make the views of a batch of small images together, as the pipeline makes them one by one.
+
+For small images, calling Pillow and torch takes longer than their work. Here all choices
+are drawn first, and then one step at a time is applied to all images. The samples are the
+same.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmpretrain.datasets.transforms import PackInputs
+from torch import Tensor
+
+from mmrel.registry import TRANSFORMS
+
+from .batched_steps import APPLY, draw_all, draw_one, on_device, pixels_of, side_of, stacked
+from .transforms import LoadImage
+from .transforms.batched_draws import Streams, plain_colors, reproduces_torch
+
+# Larger views are not faster together: the work outweighs the calls.
+_SIDE = 96
+
+
+class BatchedViews:
+    """A pipeline that is applied to many samples at once.
+
+    Args:
+        load (LoadImage): The first step.
+        views (Sequence[Sequence[Any]]): The steps of each view.
+        single (bool): Whether a sample has one view, outside a list.
+        pack (PackInputs): The last step.
+    """
+
+    def __init__(
+        self, load: LoadImage, views: Sequence[Sequence[Any]], single: bool, pack: PackInputs
+    ) -> None:
+        self.load, self.views, self.single, self.pack = load, views, single, pack
+
+    @classmethod
+    def of(cls, pipeline: Compose) -> 'BatchedViews | None':
+        """The batched form of a pipeline.
+
+        Args:
+            pipeline (Compose): The pipeline.
+
+        Returns:
+            BatchedViews | None: None if it has other steps than mmrel's views, or large ones.
+        """
+        steps = list(pipeline.transforms)
+        known = [LoadImage, TRANSFORMS.get('PackInputs')]
+        if len(steps) < 3 or [type(steps[0]), type(steps[-1])] != known:
+            return None
+        middle, single = steps[1:-1], True
+        views = [middle]
+        if len(middle) == 1 and type(middle[0]) is TRANSFORMS.get('MultiView'):
+            views, single = [list(view.transforms) for view in middle[0].transforms], False
+        for view in views:
+            sides = [side_of(step) if type(step) in APPLY else _SIDE + 1 for step in view]
+            # The first step makes images of one size.
+            if not sides or sides[0] is None or max(side or 0 for side in sides) > _SIDE:
+                return None
+        return cls(steps[0], views, single, steps[-1])
+
+    def draw(self, info: dict) -> list[list[Any]]:
+        """Load a sample's image and draw its views from torch's generator.
+
+        Args:
+            info (dict): The sample; the image is added.
+
+        Returns:
+            list[list[Any]]: The draws of each view's steps.
+        """
+        now = self.load(info)['img'].size
+        return [
+            [draw_one(step, size) for step, size in zip(view, _sizes(view, now), strict=True)]
+            for view in self.views
+        ]
+
+    def finish(self, infos: Sequence[dict], draws: Sequence[list[list[Any]]]) -> list[dict]:
+        """Make the views that were drawn with :meth:`draw`.
+
+        Args:
+            infos (Sequence[dict]): The samples.
+            draws (Sequence[list[list[Any]]]): Their draws.
+
+        Returns:
+            list[dict]: The samples, as the pipeline packs them.
+        """
+        drawn = [
+            [stacked(step, [sample[v][s] for sample in draws]) for s, step in enumerate(view)]
+            for v, view in enumerate(self.views)
+        ]
+        return self._finish(infos, drawn)
+
+    def seeded(self, infos: Sequence[dict], seeds: Sequence[int]) -> list[dict]:
+        """Draw and make the views of samples that each have a seed.
+
+        Args:
+            infos (Sequence[dict]): The samples; the images are added.
+            seeds (Sequence[int]): The seeds of torch's generator.
+
+        Returns:
+            list[dict]: The samples, as the pipeline packs them.
+        """
+        if not reproduces_torch():
+            generator, draws = torch.default_generator, []
+            for info, seed in zip(infos, seeds, strict=True):
+                generator.manual_seed(seed)
+                draws.append(self.draw(info))
+            return self.finish(infos, draws)
+        own = np.array([self.load(info)['img'].size for info in infos]).reshape(-1, 2)
+        streams = Streams(seeds)
+        drawn = [
+            [
+                draw_all(step, streams, np.broadcast_to(size, own.shape))
+                for step, size in zip(view, _sizes(view, own), strict=True)
+            ]
+            for view in self.views
+        ]
+        return self._finish(infos, drawn)
+
+    def _finish(self, infos: Sequence[dict], drawn: Sequence[Sequence[Any]]) -> list[dict]:
+        if not infos:
+            return []
+        views = []
+        for steps, draws in zip(self.views, drawn, strict=True):
+            images: Any = [info['img'] for info in infos]
+            for step, draw in zip(steps, draws, strict=True):
+                images = APPLY[type(step)](step, images, draw)
+            views.append(_planes(pixels_of(images)))
+        made = [dict(info, img=self._one(x)) for info, x in self._each(infos, views)]
+        colors = self._device_colors(drawn, len(infos))
+        if colors is not None:
+            for info, x in self._each(made, colors):
+                info['colors'] = self._one(x)
+        return [self.pack(info) for info in made]
+
+    def _one(self, views: Sequence[Tensor]) -> Any:
+        return views[0] if self.single else list(views)
+
+    @staticmethod
+    def _each(infos: Sequence[dict], views: Sequence[Sequence[Tensor]]) -> Any:
+        return zip(infos, zip(*views, strict=True), strict=True)
+
+    def _device_colors(
+        self, drawn: Sequence[Sequence[Any]], number: int
+    ) -> list[Sequence[Tensor]] | None:
+        """Rows of the colors that the device changes, per view; None if it changes none."""
+        last = [(steps[-1], draws[-1]) for steps, draws in zip(self.views, drawn, strict=True)]
+        if not any(on_device(step) for step, _ in last):
+            return None
+        same = torch.from_numpy(plain_colors(number))
+        return [
+            (draw.colors if on_device(step) and draw.colors is not None else same).unbind()
+            for step, draw in last
+        ]
+
+
+def _sizes(view: Sequence[Any], size: Any) -> list[Any]:
+    """The sizes of the images that a view's steps get: first ``size``, then what a crop makes."""
+    sizes = [size]
+    for step in view[:-1]:
+        side = side_of(step)
+        sizes.append(sizes[-1] if side is None else (side, side))
+    return sizes
+
+
+def _planes(pixels: np.ndarray) -> Sequence[Tensor]:
+    """The images of a batch, each (3, H, W)."""
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().unbind()

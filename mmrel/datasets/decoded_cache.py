@@ -1,0 +1,244 @@
+"""Decode the images of a set once, and keep the pixels for all later epochs and runs."""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import PIL
+from mmengine.logging import print_log
+from PIL import Image
+
+from mmrel.utils.download import home_folder
+from mmrel.utils.mixin import Mixin
+
+from .decoded_store import DecodedStore
+from .image_file import ImageReader
+from .image_formats import image_formats
+from .transforms import LoadImage
+
+# 'auto' stores images up to this side, in sets from this number of images up to this size.
+_SIDE = 96
+_LEAST = 1000
+_MOST_MB = 2048
+_MB = 2**20
+_PROBED = 32
+_CHUNK = 256
+_ROW = 'decoded_row'
+
+
+def reader_of(pipeline: Any) -> ImageReader | None:
+    """The reader of a pipeline's ``LoadImage``; None if the pipeline has none.
+
+    Args:
+        pipeline (Compose): The pipeline.
+
+    Returns:
+        ImageReader | None: The reader.
+    """
+    loads = [step for step in pipeline.transforms if isinstance(step, LoadImage)]
+    return loads[0].reader if loads else None
+
+
+def info_with_pixels(dataset: Any, row: int, pipeline: Any) -> dict:
+    """A sample's info, with its pixels as ``img`` if the dataset stores them.
+
+    Args:
+        dataset (BaseDataset): Any dataset.
+        row (int): The sample.
+        pipeline (Compose): What the info is for. Pixels are added only if it would decode
+            the file in the same way.
+
+    Returns:
+        dict: The input of ``pipeline``.
+    """
+    if isinstance(dataset, DecodedCache):
+        return dataset.read_info(row, pipeline)
+    return dataset.get_data_info(row)
+
+
+class DecodedCache(Mixin):
+    """Mixin for datasets of image files: a file with the decoded images.
+
+    All processes and runs that read the same files share it. It is in ``decoded`` below
+    ``MMREL_HOME`` (by default torch hub's folder) and can be deleted at any time. It is made
+    anew if the name, size or time of a file changes. Samples are the same with and without it.
+
+    Args:
+        cache (str | bool): Keep the decoded images, 8-bit RGB: 'auto' (sets of at least
+            1,000 images of up to 96 px that take up to 2,048 MB, if the disk has twice that
+            room), True (any set), or False. Defaults to 'auto': decoding takes much of the
+            time that a small image's sample takes, and the file is small.
+
+    Raises:
+        ValueError: If ``cache`` has another value, or is True and the files are remote or
+            not read by ``LoadImage``.
+        OSError: If ``cache`` is True and the file cannot be written.
+    """
+
+    def __init__(self, *args: Any, cache: str | bool = 'auto', **kwargs: Any) -> None:
+        if cache not in ('auto', True, False):
+            raise ValueError(f"dataset.cache={cache!r} must be 'auto', True or False")
+        self.cache = cache
+        self._store: DecodedStore | None = None
+        self._store_reader: ImageReader | None = None
+        self._checked: tuple[Any, bool] = (None, False)
+        super().__init__(*args, **kwargs)
+
+    def with_store(self, samples: list[dict], root: str) -> list[dict]:
+        """Open the file with the decoded images, and add each sample's row in it.
+
+        Args:
+            samples (list[dict]): Samples with ``img_path``; changed in place.
+            root (str): Their folder.
+
+        Returns:
+            list[dict]: The samples.
+        """
+        self._store = None
+        self._store_reader = reader = reader_of(self.pipeline)
+        if self.cache is False or not samples:
+            return samples
+        if reader is None or reader.backend_args is not None or '://' in root:
+            if self.cache is True:
+                raise ValueError(
+                    'dataset.cache=True needs local files and a pipeline with LoadImage (without '
+                    'backend_args); set dataset.cache=False'
+                )
+            return samples
+        paths = sorted({sample['img_path'] for sample in samples})
+        self._store = open_store(paths, root, reader, self.cache is True)
+        if self._store is not None:
+            rows = {path: row for row, path in enumerate(paths)}
+            for sample in samples:
+                sample[_ROW] = rows[sample['img_path']]
+        return samples
+
+    def get_data_info(self, idx: int) -> dict:
+        """A sample's info, as it is without the store."""
+        info = super().get_data_info(idx)
+        info.pop(_ROW, None)
+        return info
+
+    def read_info(self, row: int, pipeline: Any) -> dict:
+        """See :func:`info_with_pixels`."""
+        info = super().get_data_info(row)
+        stored = info.pop(_ROW, None)
+        if stored is None or self._store is None or not self._fits(pipeline):
+            return info
+        pixels = self._store.get(stored)
+        if pixels is None:
+            assert self._store_reader is not None
+            # Not a Pillow image: it might still carry the EXIF orientation.
+            pixels = np.asarray(self._store_reader.read(info['img_path']))
+            self._store.put(stored, pixels)
+        return dict(info, img=pixels)
+
+    def _fits(self, pipeline: Any) -> bool:
+        """Whether a pipeline decodes as the store does; hooks replace pipelines."""
+        if self._checked[0] is not pipeline:
+            self._checked = pipeline, reader_of(pipeline) == self._store_reader
+        return self._checked[1]
+
+    def prepare_data(self, idx: int) -> Any:
+        """The sample that the pipeline gives."""
+        return self.pipeline(self.read_info(idx, self.pipeline))
+
+
+def open_store(
+    paths: Sequence[str], root: str, reader: ImageReader, always: bool
+) -> DecodedStore | None:
+    """Open the store of some files, and create it if needed.
+
+    Args:
+        paths (Sequence[str]): The files, sorted. A file's position is its row.
+        root (str): Their folder.
+        reader (ImageReader): Decodes them.
+        always (bool): Store images of any size, and fail if that is impossible.
+
+    Returns:
+        DecodedStore | None: The store; None if the images should not be stored.
+
+    Raises:
+        OSError: If ``always`` is set and the store cannot be written.
+    """
+    if not always and not _is_small(paths):
+        return None
+    # What the decoder makes of the same file may change with its version.
+    settings = f'{PIL.__version__}\n{reader}'
+    names = _hash([os.path.realpath(root), settings, *paths])
+    digest = _hash([settings, *_parallel(_state, paths)])
+    path = os.path.join(home_folder(), 'decoded', f'{names[:24]}.decoded')
+    try:
+        return DecodedStore(path, digest)
+    except (OSError, ValueError):
+        pass
+    sizes = [h * w * 3 if always or max(h, w) <= _SIDE else 0 for h, w in _parallel(_size, paths)]
+    return _created(path, digest, sizes, root, always)
+
+
+def _created(
+    path: str, digest: str, sizes: list[int], root: str, always: bool
+) -> DecodedStore | None:
+    needed = f'{sum(sizes) / _MB:,.0f} MB in {os.path.dirname(path)!r}'
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        free = shutil.disk_usage(os.path.dirname(path)).free
+        if not always and free < 2 * sum(sizes):
+            raise OSError(f'only {free / _MB:,.0f} MB are free')
+        DecodedStore.create(path, digest, sizes)
+        store = DecodedStore(path, digest)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        message = (
+            f'the decoded images of {root!r} cannot be stored, which takes {needed}: {reason}; '
+            'free disk space, set MMREL_HOME to a folder on another disk, or set '
+            'dataset.cache=False'
+        )
+        if always:
+            raise OSError(message) from error
+        print_log(f'{message} (the run continues)', logger='current', level=logging.WARNING)
+        return None
+    print_log(f'{root}: decoded images are stored, {needed}', logger='current')
+    return store
+
+
+def _is_small(paths: Sequence[str]) -> bool:
+    """Whether 'auto' stores a set, judged by a few images."""
+    if len(paths) < _LEAST:
+        return False
+    sizes = [_size(path) for path in paths[:: max(1, len(paths) // _PROBED)]]
+    mean = sum(h * w * 3 for h, w in sizes) / len(sizes)
+    return max(map(max, sizes)) <= _SIDE and mean * len(paths) <= _MOST_MB * _MB
+
+
+def _parallel(function: Callable[[str], Any], paths: Sequence[str]) -> list:
+    # Threads hide the latency of a network disk. A task per file would cost more than `stat`.
+    parts = [paths[i : i + _CHUNK] for i in range(0, len(paths), _CHUNK)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [x for part in pool.map(lambda part: list(map(function, part)), parts) for x in part]
+
+
+def _state(path: str) -> str:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return 'missing'
+    return f'{state.st_size} {state.st_mtime_ns}'
+
+
+def _size(path: str) -> tuple[int, int]:
+    """Height and width from a file's header; zero if it cannot be read."""
+    try:
+        with Image.open(path, formats=image_formats()) as image:
+            return image.height, image.width
+    except Exception:  # reading the image will report it
+        return 0, 0
+
+
+def _hash(lines: Sequence[str]) -> str:
+    return hashlib.sha256('\n'.join(map(repr, lines)).encode()).hexdigest()

@@ -1,0 +1,131 @@
+"""The batched colors are Pillow's, for the same draws."""
+
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.functional as tvf
+from PIL import Image
+from torch import Tensor
+
+from mmrel.datasets.transforms import ContrastiveView
+from mmrel.datasets.transforms.batched_color import apply_colors, blend, luma, shift_hue
+from mmrel.datasets.transforms.draws import ColorDraw, color_row, hue_steps
+from tests.datasets.transforms.pillow_color import pillow_colors
+
+
+def _stack(images: list[Image.Image]) -> Tensor:
+    return torch.stack([tvf.pil_to_tensor(img) for img in images])
+
+
+def _random_images(count: int, height: int = 12, width: int = 17) -> list[Image.Image]:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+    pixels[1::3] //= 8  # dark
+    pixels[2::3] = pixels[2::3, :, :, :1] // 64 * 85  # gray, with black and white
+    return [Image.fromarray(x) for x in pixels]
+
+
+def _draws(view: ContrastiveView, count: int) -> list[ColorDraw]:
+    torch.manual_seed(0)
+    return [view.draw_color() for _ in range(count)]
+
+
+def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
+    expected = _stack([pillow_colors(img, d) for img, d in zip(images, draws, strict=True)])
+    found = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
+    assert found.dtype == torch.uint8
+    # Every step has Pillow's roundings, so nothing may differ.
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    'view',
+    [
+        ContrastiveView(8),
+        ContrastiveView(
+            8,
+            jitter=(0.8, 0.8, 0.8, 0.2),
+            jitter_prob=1,
+            blur_prob=1,
+            blur_sigma=(0.1, 5.0),
+            solarize_prob=0.2,
+        ),
+        ContrastiveView(8, jitter=(0, 0.9, 0, 0.5), gray_prob=0, blur_prob=0, solarize_prob=0.5),
+    ],
+)
+def test_they_are_pillows_over_many_draws(view: ContrastiveView) -> None:
+    _compare(_random_images(300), _draws(view, 300))
+
+
+def test_they_are_pillows_on_photographs(real_images: Path) -> None:
+    files = sorted((real_images / 'imagenet_jpeg').rglob('*.JPEG'))[:24]
+    images = [Image.open(file).convert('RGB').resize((96, 80)) for file in files]
+    _compare(images, _draws(ContrastiveView(8, jitter_prob=1, blur_prob=1), len(images)))
+
+
+def test_every_order_of_the_jitter_is_applied() -> None:
+    draws = [ColorDraw(order, 1.3, 0.6, 1.7, 0.13) for order in permutations(range(4))]
+    images = _random_images(1) * len(draws)
+    _compare(images, draws)
+    colored = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
+    assert len(np.unique(colored.numpy().reshape(24, -1), axis=0)) > 12
+
+
+def test_every_blur_is_pillows() -> None:
+    sigmas = torch.linspace(0, 3, 400).tolist()
+    _compare(_random_images(2)[:1] * 400, [ColorDraw(sigma=sigma) for sigma in sigmas])
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 9), (2, 2)])
+def test_a_blur_wider_than_the_image(shape: tuple[int, int]) -> None:
+    _compare(_random_images(3, *shape), [ColorDraw(sigma=s) for s in (0.0, 2.0, 6.0)])
+
+
+def _many_colors() -> Image.Image:
+    """All combinations of 52 levels, with 0 and 255."""
+    levels = np.arange(0, 256, 5, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels), -1)
+    return Image.fromarray(grid.reshape(52 * 52, 52, 3))
+
+
+@pytest.mark.parametrize('shift', [0.0, 0.1, -0.31])
+def test_the_hue_shift_of_a_grid_of_colors(shift: float) -> None:
+    img = _many_colors()
+    found = shift_hue(_stack([img]), torch.tensor([hue_steps(shift)]))
+    assert torch.equal(found, _stack([tvf.adjust_hue(img, shift)]))
+
+
+@pytest.mark.parametrize('factor', [0.0, 0.3, 1.0, 1.9])
+def test_blends_and_gray_of_a_grid_of_colors(factor: float) -> None:
+    img = _many_colors()
+    functions = (tvf.adjust_brightness, tvf.adjust_contrast, tvf.adjust_saturation)
+    found = blend(_stack([img] * 3), torch.arange(3), torch.full((3,), factor))
+    assert torch.equal(found, _stack([adjust(img, factor) for adjust in functions]))
+    assert torch.equal(luma(_stack([img])), _stack([img.convert('L')]))
+
+
+def test_nothing_is_read_back_from_the_device() -> None:
+    # A meta tensor has no values: reading one raises an error.
+    rows = torch.stack([color_row(d) for d in _draws(ContrastiveView(8, solarize_prob=0.5), 40)])
+    images = torch.empty((40, 3, 8, 8), dtype=torch.uint8, device='meta')
+    assert apply_colors(images, rows).shape == images.shape
+
+
+def test_the_input_stays_as_it_is_and_no_draw_changes_nothing() -> None:
+    images = _stack(_random_images(4))
+    before = images.clone()
+    rows = torch.stack([color_row(ColorDraw())] * 4)
+    assert torch.equal(apply_colors(images, rows), before)
+    apply_colors(images, torch.stack([color_row(ColorDraw(gray=True))] * 4))
+    assert torch.equal(images, before)
+
+
+def test_shapes_and_types_are_checked() -> None:
+    images, rows = _stack(_random_images(2)), torch.stack([color_row(ColorDraw())] * 2)
+    with pytest.raises(ValueError, match='uint8'):
+        apply_colors(images.float(), rows)
+    with pytest.raises(ValueError, match=r'rows must be \(2, 18\) on the CPU, not \(1, 18\)'):
+        apply_colors(images, rows[:1])
