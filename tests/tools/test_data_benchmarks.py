@@ -142,3 +142,27 @@ def test_train_benchmark_trains_each_method(tmp_path: Path, name: str) -> None:
     assert found['rate'] > 0
     # Without workers, the process makes each batch itself.
     assert 0 < found['waiting'] < 1
+
+
+@pytest.mark.slow
+def test_gpu_benchmark_prints_rates_and_the_ratio_to_its_floor(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / 'tools' / 'benchmarks')
+    import step
+
+    calls = []
+
+    def timed(task: Callable, device: str) -> float:
+        task()
+        calls.append(task)
+        # Four pairs of a step and its floor, then a batch from disk and its step.
+        return 1.0 if len(calls) == 9 else (0.25, 0.5)[len(calls) % 2]
+
+    monkeypatch.setattr(step, 'timed', timed)
+    output = call(
+        'benchmarks/gpu.py', '--images', images, '--batch', 2, '--steps', 1, '--workers', 1,
+        '--methods', 'ReSSL', '--device', 'cpu',
+    )  # fmt: skip
+    row = next(line.split() for line in output.splitlines() if line.startswith('ReSSL '))
+    assert row == ['ReSSL', '500.0', '250.0', '2.000', '4.0', '2.0', 'nan', 'nan']

@@ -49,16 +49,19 @@ def point_to(node: Any, folder: str, split: str) -> None:
     if isinstance(node, dict):
         values = dict(data_root=folder, label_split=split, without_split=None)
         node.update({key: value for key, value in values.items() if key in node})
+        if node.get('type') == 'ImageNet':
+            node['type'] = 'ImageFolder'
+            del node['split']
 
 
-def prepare(name: str, folder: str, scratch: str, workers: int | None) -> Any:
-    """A method's config, for this folder and without validation."""
+def prepare(config: str, folder: str, scratch: str, workers: int | None) -> Any:
+    """A config, for this folder and without validation."""
     from mmrel.apis import load_config
     from mmrel.datasets import draw_label_split, format_label_split
     from mmrel.registry import DATASETS
     from mmrel.utils.package import package_root
 
-    cfg = load_config(str(package_root() / 'configs' / CONFIGS[name]), work_dir=scratch)
+    cfg = load_config(str(package_root() / 'configs' / config), work_dir=scratch)
     labels = Path(scratch, 'split.txt')
     drawn = draw_label_split(DATASETS.build(dict(type='mmrel.ImageFolder', data_root=folder)), 25)
     labels.write_text(format_label_split(drawn, 'for a benchmark'))
@@ -105,7 +108,7 @@ def measure(
                 raise Done
 
     with tempfile.TemporaryDirectory() as scratch:
-        cfg = prepare(name, folder, scratch, workers)
+        cfg = prepare(CONFIGS[name], folder, scratch, workers)
         runner = build_runner(cfg)
         for _ in runner.build_dataloader(cfg.train_dataloader, seed=0):
             pass
