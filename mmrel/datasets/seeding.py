@@ -153,6 +153,8 @@ class SeededDraws(Mixin):
         if plan is None:
             return self._one_by_one(rows, indices)
         infos = [info_with_pixels(self, row, self.pipeline) for row in rows]
+        if plan.draws_nothing:
+            return plan.seeded(infos, [0] * len(infos))
         seeded = [index for index in indices if isinstance(index, SampleIndex)]
         if len(seeded) < len(rows):  # a plain index draws from torch's generator as it is
             if seeded:
