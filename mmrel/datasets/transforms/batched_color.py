@@ -70,7 +70,7 @@ def blend(images: Tensor, kinds: Tensor, factors: Tensor) -> Tensor:
     gray = luma(images)
     total = gray.sum((1, 2, 3), keepdim=True)
     count = gray[0].numel()
-    mean = torch.div(2 * total + count, 2 * count, rounding_mode='floor')
+    mean = torch.div(2 * total + count, 2 * count, rounding_mode='floor').byte()
     far = torch.where(kinds == SATURATION, gray, torch.where(kinds == CONTRAST, mean, 0)).float()
     # Not lerp or addcmul: their rounding differs from Pillow's.
     return (images - far).mul_(factors).add_(far).clamp_(0, 255).to(torch.uint8)
