@@ -53,6 +53,8 @@ class BatchedViews:
         known = [LoadImage, TRANSFORMS.get('PackInputs')]
         if len(steps) < 3 or [type(steps[0]), type(steps[-1])] != known:
             return None
+        if steps[0].draft:  # the image's size would depend on the draws
+            return None
         middle, single = steps[1:-1], True
         views = [middle]
         if len(middle) == 1 and type(middle[0]) is TRANSFORMS.get('MultiView'):

@@ -131,7 +131,15 @@ def test_a_loader_gives_the_same_batches_after_a_resume(images: Path, workers: i
 
 @pytest.mark.parametrize(
     'change',
-    ['no pack', 'another load', 'array transforms', 'large view', 'no crop first', 'own class'],
+    [
+        'no pack',
+        'another load',
+        'draft',
+        'array transforms',
+        'large view',
+        'no crop first',
+        'own class',
+    ],
 )
 def test_other_pipelines_run_one_by_one(images: Path, change: str) -> None:
     weak, load, pack = (
@@ -143,6 +151,7 @@ def test_other_pipelines_run_one_by_one(images: Path, change: str) -> None:
     pipeline = {
         'no pack': [load, weak],
         'another load': [dict(type='mmpretrain.LoadImageFromFile'), pack],
+        'draft': [dict(load, draft=True), weak, pack],
         'array transforms': [load, weak, erase, pack],
         'large view': [load, dict(weak, size=97), pack],
         'no crop first': [load, dict(type='CutoutView'), pack],

@@ -8,10 +8,11 @@ from mmpretrain.datasets.transforms import PackInputs as _PackInputs
 from PIL import Image
 from torch import Tensor
 
+from mmrel.datasets.lazy_jpeg import LazyJpeg
 from mmrel.registry import TRANSFORMS
 
 from .draws import ColorDraw, color_row
-from .views import WeakView
+from .views import WeakView, decode_at_least
 
 _SAME = color_row(ColorDraw())
 
@@ -58,6 +59,9 @@ class MultiView(_MultiView):
         simple = [*filter(None, map(self._single, self.transforms))]
         whole = len(simple) == len(self.transforms)
         made = self._views(results['img'], simple) if whole else []
+        if isinstance(results['img'], LazyJpeg) and not whole:
+            # No view may shrink the image that the next one is drawn from.
+            results['img'].load()
         for pipeline in self.transforms[len(made) :]:
             view = pipeline(self._own(results))
             made.append((view['img'], view.get('colors')))
@@ -78,6 +82,7 @@ class MultiView(_MultiView):
     def _views(img: Image.Image, steps: list[WeakView]) -> list[tuple[Tensor, Tensor | None]]:
         """The views, all drawn before the first one is made, and the rows of their colors."""
         draws = [step.draw(img.size) for step in steps]
+        decode_at_least(img, steps, draws)
         rows = [
             color_row(draw.color) if step.color == 'device' else None
             for step, draw in zip(steps, draws, strict=True)
