@@ -74,9 +74,9 @@ class MultiView(_MultiView):
     @staticmethod
     def _single(pipeline: Compose) -> WeakView | None:
         """The only step of a pipeline, if it can be drawn ahead."""
-        first, *others = pipeline.transforms
-        own = isinstance(first, WeakView) and type(first).transform is WeakView.transform
-        return first if own and not others else None
+        step = pipeline.transforms[0] if len(pipeline.transforms) == 1 else None
+        own = isinstance(step, WeakView) and type(step).transform is WeakView.transform
+        return step if own else None
 
     @staticmethod
     def _views(img: Image.Image, steps: list[WeakView]) -> list[tuple[Tensor, Tensor | None]]:

@@ -207,8 +207,8 @@ def decode_at_least(img: Image.Image, steps: Sequence[WeakView], draws: Sequence
 class ContrastiveView(WeakView):
     """The strong view of ReSSL and MoCo v2.
 
-    Crop, color jitter, grayscale, blur, flip. Source: arXiv:2107.09282,
-    Sec. 3.2.
+    Crop, color jitter, grayscale, blur, solarization (off by default), flip. Source:
+    arXiv:2107.09282, Sec. 3.2.
 
     Args:
         size (int): Side of the view in pixels.

@@ -88,3 +88,10 @@ def test_where_float32_is_said_to_be_exact_it_is_for_all_neighborhoods() -> None
         kernel = np.array([edge, inner, edge], np.float32) / 2**24
         found = np.floor(rows.astype(np.float32) @ kernel + np.float32(0.5))
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 9), (7, 2)])
+def test_tiny_images(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    for sigma in (0.2, 0.95, 2.0):
+        _check(Image.fromarray(pixels), ColorDraw((3, 2, 1, 0), 1.3, 0.7, 1.6, 0.2, sigma=sigma))
