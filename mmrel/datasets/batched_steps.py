@@ -21,6 +21,7 @@ from .transforms import (
 )
 from .transforms.batched_color import apply_colors
 from .transforms.batched_draws import Streams, draw_colors, draw_crops
+from .transforms.batched_resize import enlarged_crops
 from .transforms.draws import ColorDraw, OperationDraw, color_row
 from .transforms.small_image_views import _operations
 
@@ -133,17 +134,28 @@ def _draw_operations(
 
 
 def _resized_crops(step: WeakView, images: Images, drawn: ViewRows) -> np.ndarray:
-    """Crop and resize with Pillow, whose loops are in C; color and flip together."""
-    resample, size = _RESAMPLE[step.interpolation.value], step.size
-    crops = []
-    pairs = zip(_pictures(images), drawn.boxes.tolist(), strict=True)
-    for image, (top, left, height, width) in pairs:
-        crops.append(image.crop((left, top, left + width, top + height)).resize(size, resample))
-    views = pixels_of(crops)
+    """Crop and resize; color and flip together."""
+    planes = _planes(_crops(step, images, drawn.boxes))
     if drawn.colors is not None and not on_device(step):
-        planes = torch.from_numpy(views).permute(0, 3, 1, 2).contiguous()
-        views = apply_colors(planes, drawn.colors).permute(0, 2, 3, 1).numpy()
-    return _flipped(views, drawn.flips)
+        planes = apply_colors(planes, drawn.colors)
+    rows = torch.from_numpy(drawn.flips.nonzero()[0])
+    planes.index_copy_(0, rows, planes.index_select(0, rows).flip(-1))
+    return planes.permute(0, 2, 3, 1).numpy()
+
+
+def _crops(step: WeakView, images: Images, boxes: np.ndarray) -> np.ndarray:
+    resample, size = _RESAMPLE[step.interpolation.value], step.size
+    enlarged = resample == Image.Resampling.BILINEAR and boxes[:, 2:].max(initial=0) <= size[0]
+    if isinstance(images, np.ndarray) and enlarged:
+        return enlarged_crops(np.ascontiguousarray(images), boxes, size[0])
+    crops = []
+    for image, (top, left, height, width) in zip(_pictures(images), boxes.tolist(), strict=True):
+        crops.append(image.crop((left, top, left + width, top + height)).resize(size, resample))
+    return pixels_of(crops)
+
+
+def _planes(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
 def _padded_crops(step: PaddedCropView, images: Images, drawn: ViewRows) -> np.ndarray:
@@ -161,7 +173,7 @@ def _padded_crops(step: PaddedCropView, images: Images, drawn: ViewRows) -> np.n
 
 
 def _cutouts(step: CutoutView, images: Images, drawn: Sequence[tuple[int, int]]) -> np.ndarray:
-    views = pixels_of(images)
+    views = pixels_of(images).copy()
     for view, (left, top) in zip(views, drawn, strict=True):
         rows, columns = (slice(max(start, 0), max(start + step.size, 0)) for start in (top, left))
         view[rows, columns] = step.fill
@@ -174,15 +186,19 @@ def _operations_applied(step: RandAugmentView, images: Images, drawn: Sequence[A
 
 
 def _central(step: CentralView, images: Images, drawn: Sequence[None]) -> np.ndarray:
+    if isinstance(images, np.ndarray) and {*images.shape[1:3], step.resize} == {step.size}:
+        return images
     return pixels_of([step.transform(dict(img=image))['img'] for image in _pictures(images)])
 
 
 def _pictures(images: Images) -> Sequence[Image.Image]:
-    return [Image.fromarray(x) for x in images] if isinstance(images, np.ndarray) else images
+    if isinstance(images, np.ndarray):
+        return [Image.fromarray(image) for image in np.ascontiguousarray(images)]
+    return images
 
 
 def pixels_of(images: Images) -> np.ndarray:
-    """The pixels of images of one size, (B, H, W, 3) uint8, which may be changed."""
+    """The pixels of images of one size, (B, H, W, 3) uint8."""
     if isinstance(images, np.ndarray):
         return images
     width, height = images[0].size

@@ -17,7 +17,7 @@ from torch import Tensor
 from mmrel.registry import TRANSFORMS
 
 from .batched_steps import APPLY, draw_all, draw_one, on_device, pixels_of, side_of, stacked
-from .transforms import LoadImage
+from .transforms import CentralView, LoadImage
 from .transforms.batched_draws import Streams, plain_colors, reproduces_torch
 
 # Larger views are not faster together: the work outweighs the calls.
@@ -53,6 +53,8 @@ class BatchedViews:
         known = [LoadImage, TRANSFORMS.get('PackInputs')]
         if len(steps) < 3 or [type(steps[0]), type(steps[-1])] != known:
             return None
+        if steps[0].draft:  # the image's size would depend on the draws
+            return None
         middle, single = steps[1:-1], True
         views = [middle]
         if len(middle) == 1 and type(middle[0]) is TRANSFORMS.get('MultiView'):
@@ -63,6 +65,11 @@ class BatchedViews:
             if not sides or sides[0] is None or max(side or 0 for side in sides) > _SIDE:
                 return None
         return cls(steps[0], views, single, steps[-1])
+
+    @property
+    def draws_nothing(self) -> bool:
+        """Whether the views are the same in each epoch (evaluation)."""
+        return all(isinstance(step, CentralView) for view in self.views for step in view)
 
     def draw(self, info: dict) -> list[list[Any]]:
         """Load a sample's image and draw its views from torch's generator.
@@ -111,7 +118,7 @@ class BatchedViews:
                 generator.manual_seed(seed)
                 draws.append(self.draw(info))
             return self.finish(infos, draws)
-        own = np.array([self.load(info)['img'].size for info in infos]).reshape(-1, 2)
+        own = self._load(infos)
         streams = Streams(seeds)
         drawn = [
             [
@@ -122,12 +129,30 @@ class BatchedViews:
         ]
         return self._finish(infos, drawn)
 
+    def _load(self, infos: Sequence[dict]) -> np.ndarray:
+        """Load all images; their widths and heights, (B, 2)."""
+        images = [info.get('img') for info in infos]
+        shapes = {image.shape for image in images if isinstance(image, np.ndarray)}
+        if (
+            len(shapes) == 1
+            and all(isinstance(x, np.ndarray) and x.dtype == np.uint8 for x in images)
+            and len(shape := shapes.pop()) == 3
+            and shape[2] == 3
+        ):  # no need for Pillow images
+            for info in infos:
+                info['ori_shape'] = shape[:2]
+            return np.tile((shape[1], shape[0]), (len(infos), 1))
+        return np.array([self.load(info)['img'].size for info in infos]).reshape(-1, 2)
+
     def _finish(self, infos: Sequence[dict], drawn: Sequence[Sequence[Any]]) -> list[dict]:
         if not infos:
             return []
+        originals: Any = [info['img'] for info in infos]
+        if isinstance(originals[0], np.ndarray):
+            originals = np.stack(originals)
         views = []
         for steps, draws in zip(self.views, drawn, strict=True):
-            images: Any = [info['img'] for info in infos]
+            images: Any = originals
             for step, draw in zip(steps, draws, strict=True):
                 images = APPLY[type(step)](step, images, draw)
             views.append(_planes(pixels_of(images)))

@@ -44,6 +44,12 @@ def reader_of(pipeline: Any) -> ImageReader | None:
     return loads[0].reader if loads else None
 
 
+def _whole_reader(pipeline: Any) -> ImageReader | None:
+    """:func:`reader_of`; None if it may decode images at a smaller size."""
+    drafts = (isinstance(step, LoadImage) and step.draft for step in pipeline.transforms)
+    return None if any(drafts) else reader_of(pipeline)
+
+
 def info_with_pixels(dataset: Any, row: int, pipeline: Any) -> dict:
     """A sample's info, with its pixels as ``img`` if the dataset stores them.
 
@@ -100,14 +106,14 @@ class DecodedCache(Mixin):
             list[dict]: The samples.
         """
         self._store = None
-        self._store_reader = reader = reader_of(self.pipeline)
+        self._store_reader = reader = _whole_reader(self.pipeline)
         if self.cache is False or not samples:
             return samples
         if reader is None or reader.backend_args is not None or '://' in root:
             if self.cache is True:
                 raise ValueError(
                     'dataset.cache=True needs local files and a pipeline with LoadImage (without '
-                    'backend_args); set dataset.cache=False'
+                    'backend_args and draft=True); set dataset.cache=False'
                 )
             return samples
         paths = sorted({sample['img_path'] for sample in samples})
@@ -141,7 +147,7 @@ class DecodedCache(Mixin):
     def _fits(self, pipeline: Any) -> bool:
         """Whether a pipeline decodes as the store does; hooks replace pipelines."""
         if self._checked[0] is not pipeline:
-            self._checked = pipeline, reader_of(pipeline) == self._store_reader
+            self._checked = pipeline, _whole_reader(pipeline) == self._store_reader
         return self._checked[1]
 
     def prepare_data(self, idx: int) -> Any:

@@ -20,6 +20,7 @@ from PIL import Image, ImageColor, UnidentifiedImageError
 from .folder_scan import shown
 from .image_formats import image_formats
 from .image_modes import ValueRange, correct_transparent_key, to_rgb, upright
+from .lazy_jpeg import lazy_jpeg
 
 # Above this limit, Pillow warns.
 MAX_PIXELS = 89_478_485
@@ -120,11 +121,13 @@ class ImageReader:
         if not isinstance(self.max_pixels, int) or self.max_pixels < 1:
             raise ValueError(f'max_pixels={self.max_pixels!r} must be a positive integer')
 
-    def read(self, path: str) -> Image.Image:
+    def read(self, path: str, lazy: bool = False) -> Image.Image:
         """Decode an image file completely.
 
         Args:
             path (str): The file.
+            lazy (bool): Decode upright RGB JPEG files only when their pixels are needed
+                (:class:`.LazyJpeg`). Defaults to False.
 
         Returns:
             Image.Image: RGB.
@@ -137,7 +140,7 @@ class ImageReader:
         cause: Exception
         try:
             with self._open(path) as file:
-                return self._decode(file, path)
+                return (self._lazy(file, path) if lazy else None) or self._decode(file, path)
         except FileNotFoundError as error:
             if not os.path.islink(path):
                 raise FileNotFoundError(f'image {path!r} does not exist') from None
@@ -192,6 +195,15 @@ class ImageReader:
         if Image.MAX_IMAGE_PIXELS is not None and self.max_pixels > Image.MAX_IMAGE_PIXELS:
             Image.MAX_IMAGE_PIXELS = self.max_pixels
         return self._picture(Image.open(file, formats=image_formats()), path)
+
+    def _lazy(self, file: IO[bytes], path: str) -> Image.Image | None:
+        image = lazy_jpeg(file.read(), lambda error: self._broken(path, self._reason(error)))
+        if image is not None:
+            self._check_size(image)
+            if upright(image) == (None, True):
+                return image
+        file.seek(0)
+        return None
 
     def _picture(self, image: Image.Image, path: str) -> Image.Image:
         self._check_size(image)

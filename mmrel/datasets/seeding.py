@@ -153,6 +153,8 @@ class SeededDraws(Mixin):
         if plan is None:
             return self._one_by_one(rows, indices)
         infos = [info_with_pixels(self, row, self.pipeline) for row in rows]
+        if plan.draws_nothing:
+            return plan.seeded(infos, [0] * len(infos))
         seeded = [index for index in indices if isinstance(index, SampleIndex)]
         if len(seeded) < len(rows):  # a plain index draws from torch's generator as it is
             if seeded:
@@ -162,9 +164,9 @@ class SeededDraws(Mixin):
             return plan.seeded(infos, torch_seeds(seeded))
 
     def _one_by_one(self, rows: Sequence[int], indices: Sequence[int]) -> list:
-        samples = []
+        samples, seeded = [], any(isinstance(index, SampleIndex) for index in indices)
         # Saving and restoring the generators for each sample takes longer than some pipelines.
-        with kept_generators() if isinstance(indices[0], SampleIndex) else nullcontext():
+        with kept_generators() if seeded else nullcontext():
             for row, index in zip(rows, indices, strict=True):
                 seed_generators(index)
                 samples.append(self[row])

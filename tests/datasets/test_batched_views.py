@@ -75,6 +75,23 @@ def test_colors_that_the_device_changes(images: Path, several: bool) -> None:
         assert torch.equal(torch.stack(rows[0]), torch.stack(rows[1]))
 
 
+@pytest.mark.parametrize('cache', [True, False])
+@pytest.mark.parametrize('name', PIPELINES)
+def test_stored_pixels_give_the_same_samples(
+    images: Path, name: str, cache: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Pillow images, that is."""
+    monkeypatch.setenv('MMREL_HOME', str(tmp_path))
+    dataset = _build(images, PIPELINES[name], cache=cache)
+    seeded = [SampleIndex(row, seed=3, epoch=5) for row in (*range(20), 7)]
+    for indices in (seeded, [4, 1]):
+        for _ in range(2):
+            torch.manual_seed(2)
+            found = dataset.__getitems__(indices)
+            torch.manual_seed(2)
+            assert [*map(_content, found)] == [_content(dataset[index]) for index in indices]
+
+
 def test_a_plain_index_draws_from_the_generator_as_it_is(images: Path) -> None:
     dataset = _build(images, PIPELINES['two_views_32px.train_pipeline'])
     torch.manual_seed(5)
@@ -114,7 +131,15 @@ def test_a_loader_gives_the_same_batches_after_a_resume(images: Path, workers: i
 
 @pytest.mark.parametrize(
     'change',
-    ['no pack', 'another load', 'array transforms', 'large view', 'no crop first', 'own class'],
+    [
+        'no pack',
+        'another load',
+        'draft',
+        'array transforms',
+        'large view',
+        'no crop first',
+        'own class',
+    ],
 )
 def test_other_pipelines_run_one_by_one(images: Path, change: str) -> None:
     weak, load, pack = (
@@ -126,6 +151,7 @@ def test_other_pipelines_run_one_by_one(images: Path, change: str) -> None:
     pipeline = {
         'no pack': [load, weak],
         'another load': [dict(type='mmpretrain.LoadImageFromFile'), pack],
+        'draft': [dict(load, draft=True), weak, pack],
         'array transforms': [load, weak, erase, pack],
         'large view': [load, dict(weak, size=97), pack],
         'no crop first': [load, dict(type='CutoutView'), pack],

@@ -50,9 +50,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     files: list[str] = []
     read = image_file.ImageReader.read
 
-    def noted(self: image_file.ImageReader, path: str) -> Image.Image:
+    def noted(self: image_file.ImageReader, path: str, **kwargs: bool) -> Image.Image:
         files.append(path)
-        return read(self, path)
+        return read(self, path, **kwargs)
 
     monkeypatch.setattr(image_file.ImageReader, 'read', noted)
     return files
@@ -269,6 +269,7 @@ def test_wrong_values(images: Path, stores: Path) -> None:
     with pytest.raises(ValueError, match=r"dataset\.cache='yes' must be 'auto', True or False"):
         _build(images, 'yes')
     pipeline = [dict(type='mmpretrain.LoadImageFromFile')]
-    with pytest.raises(ValueError, match=r'dataset\.cache=True needs local files and a pipeline'):
-        _build(images, pipeline=pipeline)
+    for steps in (pipeline, [dict(type='LoadImage', draft=True)]):
+        with pytest.raises(ValueError, match=r'dataset\.cache=True needs local files and a pipel'):
+            _build(images, pipeline=steps)
     assert _build(images, 'auto', pipeline)[0]['img'].shape == (32, 32, 3)

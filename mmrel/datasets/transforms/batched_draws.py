@@ -75,11 +75,12 @@ class Streams:
         return len(self.seeds)
 
     def _fill(self, length: int) -> None:
-        twister, content = np.random.RandomState(0), []
-        for seed in self.seeds:
-            twister.seed(seed)
-            content.append(twister.bytes(4 * length))
-        self._raw = np.frombuffer(b''.join(content), '<u4').reshape(len(self.seeds), length)
+        twister = np.random.MT19937()
+        state = np.random.RandomState(twister)  # seeds it as torch seeds its own
+        self._raw = np.empty((len(self.seeds), length), np.uint32)
+        for numbers, seed in zip(self._raw, self.seeds, strict=True):
+            state.seed(seed)
+            numbers[:] = twister.random_raw(length)
 
     def _next(self, rows: np.ndarray | None) -> np.ndarray:
         rows = self.all if rows is None else rows

@@ -64,6 +64,16 @@ def middle_table() -> np.ndarray:
 
 
 @lru_cache
+def share_table() -> np.ndarray:
+    """The share of the saturation that a hue takes from the middle channel, (256,) uint8.
+
+    In units of 1 / 255: middle = value * (1 - saturation * share), all of 0 to 1.
+    """
+    part = 6 * _LEVELS % 255
+    return np.where(6 * _LEVELS // 255 % 2 == 1, part, 255 - part).astype(np.uint8)
+
+
+@lru_cache
 def lowest_table() -> np.ndarray:
     """The smallest channel from value and saturation, (256 * 256,) uint8."""
     product = _LEVELS[:, None] * (1 - _share().astype(np.float64))

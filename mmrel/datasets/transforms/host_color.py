@@ -1,11 +1,13 @@
 """Color operations on one image, in NumPy: Pillow's results in fewer passes."""
 
+import math
+
 import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .color_tables import BITS, HALF, hue_table, middle_table, places_table, saturation_table
-from .draws import BRIGHTNESS, CONTRAST, SATURATION, ColorDraw, hue_steps
+from .color_tables import hue_table, places_table, saturation_table, share_table
+from .draws import CONTRAST, HUE, SATURATION, ColorDraw, box_of, hue_steps
 
 _LEVELS = np.arange(256, dtype=np.float32)
 _LUMA = [np.float32(weight / 65536) for weight in (19595, 38470, 7471)]
@@ -18,35 +20,47 @@ def luma(planes: np.ndarray) -> np.ndarray:
         planes (ndarray): (3, H, W) uint8.
 
     Returns:
-        ndarray: (H, W) uint8.
+        ndarray: (H, W) whole numbers in float32.
     """
     # The sum has at most 24 bits, so float32 is exact.
     total = np.multiply(planes[0], _LUMA[0], dtype=np.float32)
     for plane, weight in zip(planes[1:], _LUMA[1:], strict=True):
         total += np.multiply(plane, weight, dtype=np.float32)
     total += np.float32(0.5)
-    return total.astype(np.uint8)
+    return np.floor(total, out=total)
 
 
-def _look_up(planes: np.ndarray, far: float, factor: float) -> np.ndarray:
-    table = far + np.float32(factor) * (_LEVELS - np.float32(far))
+def _look_up(planes: np.ndarray, far: int, factor: float) -> np.ndarray:
+    """Pillow's blend with one gray."""
+    table = np.float32(far) + np.float32(factor) * (_LEVELS - np.float32(far))
     table = table.clip(0, 255).astype(np.uint8)
-    return cv2.LUT(planes.reshape(-1, planes.shape[-1]), table).reshape(planes.shape)
+    return np.asarray(cv2.LUT(planes.reshape(-1, planes.shape[-1]), table)).reshape(planes.shape)
 
 
 def _saturate(planes: np.ndarray, factor: float) -> np.ndarray:
-    gray = luma(planes).astype(np.float32)
-    blended = np.subtract(planes, gray, dtype=np.float32)
-    blended *= np.float32(factor)
-    blended += gray
-    if not 0 <= factor <= 1:
-        np.clip(blended, 0, 255, out=blended)
-    return blended.astype(np.uint8)
+    """Pillow's blend with the gray image."""
+    out = np.empty_like(planes)
+    gray = luma(planes)
+    for plane, changed in zip(planes, out, strict=True):
+        pixels = np.subtract(plane, gray, dtype=np.float32)
+        pixels *= np.float32(factor)
+        pixels += gray
+        if factor > 1:
+            np.clip(pixels, 0, 255, out=pixels)
+        changed[:] = pixels
+    return out
 
 
 def _join(*planes: np.ndarray) -> np.ndarray:
     """Numbers with the planes as their bytes, the lowest first."""
     return cv2.merge(planes).view('<u2' if len(planes) == 2 else '<u4')[..., 0]
+
+
+def _rounded(product: np.ndarray, divisor: int) -> np.ndarray:
+    """Product / divisor, rounded; an odd divisor leaves no ties."""
+    product += product.dtype.type(divisor // 2)
+    product //= product.dtype.type(divisor)
+    return product.astype(np.uint8)
 
 
 def shift_hue(planes: np.ndarray, steps: int) -> np.ndarray:
@@ -73,10 +87,10 @@ def shift_hue(planes: np.ndarray, steps: int) -> np.ndarray:
     hue = hue_table().take(_join(chroma, value - middle, case, np.zeros_like(case)))
     hue += np.uint8(steps)  # modulo 256
     saturation = saturation_table().take(_join(value, chroma))
-    fraction = middle_table().take(_join(saturation, hue))
-    middle = ((value * fraction + HALF) >> BITS).astype(np.uint8)
-    product = np.multiply(value, 255 - saturation, dtype=np.uint16)
-    lowest = ((product + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+    share = np.multiply(saturation, cv2.LUT(hue, share_table()), dtype=np.uint16)
+    share = np.subtract(255 * 255, share, dtype=np.uint16)
+    middle = _rounded(np.multiply(value, share, dtype=np.uint32), 255 * 255)
+    lowest = _rounded(np.multiply(value, 255 - saturation, dtype=np.uint16), 255)
     place = np.asarray(cv2.LUT(hue, places_table()), np.uint8)
     to_value, to_middle = value - lowest, middle - lowest
     out = np.empty_like(planes)
@@ -98,15 +112,42 @@ def jitter(planes: np.ndarray, draw: ColorDraw) -> np.ndarray:
         ndarray: (3, H, W) uint8.
     """
     for kind, value in draw.jitter:
-        if kind == BRIGHTNESS:
-            planes = _look_up(planes, 0.0, value)
-        elif kind == CONTRAST:
-            planes = _look_up(planes, int(luma(planes).mean() + 0.5), value)
+        if kind == HUE:
+            planes = shift_hue(planes, hue_steps(value))
         elif kind == SATURATION:
             planes = _saturate(planes, value)
         else:
-            planes = shift_hue(planes, hue_steps(value))
+            mean = luma(planes).mean(dtype=np.float64) if kind == CONTRAST else 0
+            planes = _look_up(planes, math.floor(mean + 0.5), value)
     return planes
+
+
+def _float32_is_exact(radius: int, inner: int, edge: int) -> bool:
+    """Whether a pass of the box filter in float32 rounds as in integers.
+
+    With radius 0, a pixel x becomes x + edge * d - c * x in units of 2 ** -24, where d is
+    the second difference, from -510 to 510, and c is 0 or 1. It is exact if no d
+    leads close to the middle between two levels.
+    """
+    if radius > 0:
+        return False
+    middle = (edge * np.arange(-510, 511, dtype=np.int64) + (1 << 23)) & ((1 << 24) - 1)
+    near = 1 << 10  # six roundings of numbers below 256 in float32, and c * x
+    return bool(((middle > near) & (middle < (1 << 24) - near)).all())
+
+
+def _blur(planes: np.ndarray, sigma: float) -> np.ndarray:
+    """Pillow's Gaussian blur."""
+    radius, inner, edge = box_of(sigma)
+    if not _float32_is_exact(radius, inner, edge):
+        return to_planes(to_image(planes).filter(ImageFilter.GaussianBlur(sigma)))
+    kernel, one = np.array([edge, inner, edge], np.float32) / 2**24, np.ones(1, np.float32)
+    pixels = cv2.merge(tuple(planes))
+    for across, down in ((kernel, one),) * 3 + ((one, kernel),) * 3:
+        pixels = cv2.sepFilter2D(
+            pixels, cv2.CV_32F, across, down, delta=0.5, borderType=cv2.BORDER_REPLICATE
+        ).astype(np.uint8)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def to_planes(img: Image.Image) -> np.ndarray:
@@ -131,9 +172,9 @@ def change_colors(planes: np.ndarray, draw: ColorDraw) -> np.ndarray:
     """
     planes = jitter(planes, draw)
     if draw.gray:
-        planes = luma(planes)[None].repeat(3, 0)
+        planes = luma(planes).astype(np.uint8)[None].repeat(3, 0)
     if draw.sigma is not None:
-        planes = to_planes(to_image(planes).filter(ImageFilter.GaussianBlur(draw.sigma)))
+        planes = _blur(planes, draw.sigma)
     if draw.solarize is not None:
         planes = np.where(planes < draw.solarize, planes, 255 - planes)
     return planes

@@ -8,10 +8,11 @@ from mmpretrain.datasets.transforms import PackInputs as _PackInputs
 from PIL import Image
 from torch import Tensor
 
+from mmrel.datasets.lazy_jpeg import LazyJpeg
 from mmrel.registry import TRANSFORMS
 
 from .draws import ColorDraw, color_row
-from .views import WeakView
+from .views import WeakView, decode_at_least
 
 _SAME = color_row(ColorDraw())
 
@@ -58,6 +59,9 @@ class MultiView(_MultiView):
         simple = [*filter(None, map(self._single, self.transforms))]
         whole = len(simple) == len(self.transforms)
         made = self._views(results['img'], simple) if whole else []
+        if isinstance(results['img'], LazyJpeg) and not whole:
+            # No view may shrink the image that the next one is drawn from.
+            results['img'].load()
         for pipeline in self.transforms[len(made) :]:
             view = pipeline(self._own(results))
             made.append((view['img'], view.get('colors')))
@@ -70,14 +74,15 @@ class MultiView(_MultiView):
     @staticmethod
     def _single(pipeline: Compose) -> WeakView | None:
         """The only step of a pipeline, if it can be drawn ahead."""
-        first, *others = pipeline.transforms
-        own = isinstance(first, WeakView) and type(first).transform is WeakView.transform
-        return first if own and not others else None
+        step = pipeline.transforms[0] if len(pipeline.transforms) == 1 else None
+        own = isinstance(step, WeakView) and type(step).transform is WeakView.transform
+        return step if own else None
 
     @staticmethod
     def _views(img: Image.Image, steps: list[WeakView]) -> list[tuple[Tensor, Tensor | None]]:
         """The views, all drawn before the first one is made, and the rows of their colors."""
         draws = [step.draw(img.size) for step in steps]
+        decode_at_least(img, steps, draws)
         rows = [
             color_row(draw.color) if step.color == 'device' else None
             for step, draw in zip(steps, draws, strict=True)

@@ -7,6 +7,7 @@ they change the image.
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 import torchvision.transforms as tv
 import torchvision.transforms.functional as tvf
@@ -72,10 +73,14 @@ class PaddedCropView(BaseTransform):
         """
         if img.size != (self.size, self.size):
             img = tvf.center_crop(tvf.resize(img, self.size), self.size)
-        img = tvf.pad(img, self.padding, padding_mode='reflect')
-        box = draw.crop
-        img = tvf.crop(img, box.top, box.left, box.height, box.width)
-        return tvf.hflip(img) if draw.flip else img
+        rows, columns = (self._reflected(start) for start in (draw.crop.top, draw.crop.left))
+        columns = columns[::-1] if draw.flip else columns
+        return Image.fromarray(np.asarray(img)[rows[:, None], columns])
+
+    def _reflected(self, start: int) -> np.ndarray:
+        """The image's rows that a crop of the padded image shows."""
+        places, last = abs(np.arange(self.size) + start - self.padding), self.size - 1
+        return last - abs(last - places)
 
     def transform(self, results: dict) -> dict:
         """Replace ``img`` with a view of it."""

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from mmrel.datasets.image_file import MAX_PIXELS, ImageReader
+from mmrel.datasets.lazy_jpeg import LazyJpeg, cropped
 from mmrel.registry import TRANSFORMS
 from mmrel.utils.renamed import former_arguments
 
@@ -47,6 +48,10 @@ class LoadImage(BaseTransform):
             Defaults to None.
         max_pixels (int): As for :class:`.ImageReader`. Defaults to 89,478,485.
         backend_args (dict, optional): mmengine's storage backend.
+        draft (bool): Let the JPEG decoder give an eighth, a quarter or half of the image
+            if all crops of it are at least that many times larger than their views.
+            It is faster for large images and changes the views slightly, but not their
+            draws. Defaults to False.
 
     Raises:
         ValueError: If a setting is invalid.
@@ -58,15 +63,17 @@ class LoadImage(BaseTransform):
         value_range: Sequence[float] | None = None,
         max_pixels: int = MAX_PIXELS,
         backend_args: dict | None = None,
+        draft: bool = False,
     ) -> None:
         self.reader = ImageReader(background, value_range, max_pixels, backend_args)
+        self.draft = draft
 
     def transform(self, results: dict) -> dict:
         """Set ``img`` (Pillow, RGB) and ``ori_shape`` (H, W)."""
         if 'img' in results:
             img = self.reader.from_memory(results['img'])
         else:
-            img = self.reader.read(results['img_path'])
+            img = self.reader.read(results['img_path'], lazy=self.draft)
         results['img'] = img
         results['ori_shape'] = (img.height, img.width)
         return results
@@ -131,9 +138,9 @@ class WeakView(BaseTransform):
     def crop(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
         """Crop and resize an image as drawn."""
         box = draw.crop
-        return tvf.resized_crop(
-            img, box.top, box.left, box.height, box.width, self.size, self.interpolation
-        )
+        corners = (box.left, box.top, box.left + box.width, box.top + box.height)
+        resample = Image.Resampling[self.interpolation.name]
+        return cropped(img, corners, self.size[0], resample)
 
     def apply(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
         """Make a drawn view of an image, with the colors that the host changes.
@@ -171,10 +178,28 @@ class WeakView(BaseTransform):
         If the device changes the colors, ``colors`` is their row (:func:`.color_row`).
         """
         draw = self.draw(results['img'].size)
+        decode_at_least(results['img'], [self], [draw])
         results['img'] = self.apply(results['img'], draw)
         if self.color == 'device':
             results['colors'] = color_row(draw.color)
         return results
+
+
+def decode_at_least(img: Image.Image, steps: Sequence[WeakView], draws: Sequence[ViewDraw]) -> None:
+    """Let a lazy image be decoded at the smallest size that all views allow.
+
+    Args:
+        img (Image.Image): The image; only a :class:`.LazyJpeg` is changed.
+        steps (Sequence[WeakView]): The views.
+        draws (Sequence[ViewDraw]): Their draws.
+    """
+    if isinstance(img, LazyJpeg):
+        img.shrink(
+            min(
+                min(draw.crop.height, draw.crop.width) / step.size[0]
+                for step, draw in zip(steps, draws, strict=True)
+            )
+        )
 
 
 @TRANSFORMS.register_module()
@@ -182,8 +207,8 @@ class WeakView(BaseTransform):
 class ContrastiveView(WeakView):
     """The strong view of ReSSL and MoCo v2.
 
-    Crop, color jitter, grayscale, blur, flip. Source: arXiv:2107.09282,
-    Sec. 3.2.
+    Crop, color jitter, grayscale, blur, solarization (off by default), flip. Source:
+    arXiv:2107.09282, Sec. 3.2.
 
     Args:
         size (int): Side of the view in pixels.

@@ -9,8 +9,9 @@ import torchvision.transforms.functional as tvf
 from PIL import Image
 
 from mmrel.datasets.transforms import ContrastiveView
-from mmrel.datasets.transforms.draws import ColorDraw, hue_steps
+from mmrel.datasets.transforms.draws import ColorDraw, box_of, hue_steps
 from mmrel.datasets.transforms.host_color import (
+    _float32_is_exact,
     change_colors,
     luma,
     shift_hue,
@@ -65,3 +66,32 @@ def test_planes_and_back() -> None:
     np.testing.assert_array_equal(planes, pixels.transpose(2, 0, 1))
     np.testing.assert_array_equal(np.asarray(to_image(planes)), pixels)
     assert change_colors(planes, ColorDraw()) is planes
+
+
+def test_every_blur_is_pillows() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    pixels[12:] = pixels[12:] // 128 * 255
+    for sigma in torch.linspace(0, 3, 300).tolist():
+        _check(Image.fromarray(pixels), ColorDraw(sigma=sigma))
+
+
+def test_where_float32_is_said_to_be_exact_it_is_for_all_neighborhoods() -> None:
+    # Rows of a left, a middle and a right pixel. Only the sum of the outer ones matters.
+    value, total = (x.ravel() for x in np.meshgrid(np.arange(256), np.arange(0, 511, 7)))
+    rows = np.stack([total // 2, value, total - total // 2], 1)
+    sigmas = torch.linspace(0.1, 1.4, 60).tolist()
+    exact = [sigma for sigma in sigmas if _float32_is_exact(*box_of(sigma))]
+    assert 30 < len(exact) < 60
+    for sigma in exact:
+        _, inner, edge = box_of(sigma)
+        expected = (rows.astype(np.int64) @ (edge, inner, edge) + (1 << 23)) >> 24
+        kernel = np.array([edge, inner, edge], np.float32) / 2**24
+        found = np.floor(rows.astype(np.float32) @ kernel + np.float32(0.5))
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 9), (7, 2)])
+def test_tiny_images(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    for sigma in (0.2, 0.95, 2.0):
+        _check(Image.fromarray(pixels), ColorDraw((3, 2, 1, 0), 1.3, 0.7, 1.6, 0.2, sigma=sigma))

@@ -99,6 +99,12 @@ def test_a_mixed_pipeline_hands_over_the_same_colors(mmrel_scope: None) -> None:
     assert torch.equal(mixed[index]['colors'][2], color_row(ColorDraw()))
 
 
+def test_a_view_without_steps_is_the_image(mmrel_scope: None) -> None:
+    view = TRANSFORMS.build(dict(type='MultiView', num_views=[1, 1], transforms=[[], [_WEAK]]))
+    img = Image.new('RGB', (20, 20), (200, 100, 0))
+    assert view(dict(img=img))['img'][0].size == (20, 20)
+
+
 def test_a_single_view_hands_over_one_row(mmrel_scope: None) -> None:
     steps = [TRANSFORMS.build(c) for c in (dict(_STRONG, color='device'), dict(type='PackInputs'))]
     torch.manual_seed(2)
