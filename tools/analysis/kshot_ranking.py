@@ -95,16 +95,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def choose_paths(space: CodedSpace, number: int, seed: int) -> list[dict]:
-    """Random paths with different networks, leaving out the one without any operation."""
+    """Random paths that compute different functions, without those that see no input."""
     generator, chosen = np.random.default_rng(seed), {}
     for _ in range(100 * number):
         indices = space.canonical(space.sample_indices(1, generator))
         if len(chosen) == number:
             return list(chosen.values())
-        # For cells, 'none' is the first option, so a cell that passes nothing on is all zeros.
-        if indices.any():
-            path = space.paths(indices)[0]
-            chosen.setdefault(space.key(path), path)
+        path = space.paths(indices)[0]
+        if not space.is_dead(path):
+            chosen.setdefault(space.function_key(path), path)
     raise ValueError(f'--paths {number}: the space has too few different networks; use fewer paths')
 
 
