@@ -38,32 +38,32 @@ class CachedImageFolder(ImageFolder):
         check_at_least(0, 'dataset', padding=padding)
         check_within('[0, 1]', 'dataset', flip_prob=flip_prob)
         self.padding, self.flip_prob = padding, flip_prob
-        self._store: torch.Tensor | None = None
+        self._images: torch.Tensor | None = None
         super().__init__(*args, **kwargs)
 
     def _image(self, index: int) -> torch.Tensor:
         """The padded image, decoded at its first use, (3, H, W) uint8."""
-        if self._store is None:
+        if self._images is None:
             self.full_init()
             self._labels = [self.get_data_info(i).get('gt_label', -1) for i in range(len(self))]
             self._decoded = np.zeros(len(self), dtype=bool)
-        if self._store is None or not self._decoded[index]:
-            info = self.get_data_info(index)
+        if self._images is None or not self._decoded[index]:
+            info = self.read_info(index, self.pipeline)
             image = self.pipeline(info)['inputs'].numpy()
             pad = 0 if self.test_mode else self.padding
             edges = ((0, 0), (pad, pad), (pad, pad))
             image = torch.from_numpy(np.pad(image, edges, mode='reflect') if pad else image)
-            if self._store is None:
-                self._store = image.new_empty((len(self), *image.shape))
-            elif self._store.shape[1:] != image.shape:
+            if self._images is None:
+                self._images = image.new_empty((len(self), *image.shape))
+            elif self._images.shape[1:] != image.shape:
                 raise ValueError(
                     f'the pipeline of CachedImageFolder gives {info["img_path"]!r} the shape '
-                    f'{tuple(image.shape)} (with padding), but {tuple(self._store.shape[1:])} to '
+                    f'{tuple(image.shape)} (with padding), but {tuple(self._images.shape[1:])} to '
                     "other images: add dict(type='CentralView', size=...) before PackInputs"
                 )
-            self._store[index] = image
+            self._images[index] = image
             self._decoded[index] = True
-        return self._store[index]
+        return self._images[index]
 
     def _draws(self, index: int) -> tuple[int, int, bool]:
         """Top and left of the crop in the padded image, and whether to flip it."""

@@ -1,6 +1,5 @@
 """Plot supernet scores of paths against their stand-alone accuracy."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,8 @@ def plot_ranking(
     Args:
         alone (Sequence[float]): Stand-alone accuracy of each path, in percent.
         panels (Mapping[str, Sequence[Mapping]]): For each title, the supernets, each
-            with ``seed``, ``scores`` of the paths in percent, and ``tau``.
+            with ``seed``, ``scores`` of the paths in percent, and ``tau``, an
+            :class:`mmrel.search.estimates.Estimate`.
         out (str | PathLike): The PNG to write.
 
     Raises:
@@ -34,8 +34,7 @@ def plot_ranking(
         for row in rows:
             label = f'seed {row["seed"]}: tau {row["tau"]:.2f}'
             axes.scatter(alone, row['scores'], s=12, alpha=0.7, label=label)
-        mean = statistics.mean(row['tau'] for row in rows)
-        axes.set(title=f'{title}: tau {mean:.2f}', xlabel='trained alone, top-1 in %')
+        axes.set(title=title, xlabel='trained alone, top-1 in %')
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(fontsize=8)

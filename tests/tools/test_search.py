@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -234,14 +235,17 @@ def test_rank_correlation_of_files(tmp_path: Path) -> None:
     table = tmp_path / 'rows.csv'
     table.write_text('key,supernet,retrained\na,1,10\nb,2,30\nc,3,20\nd,4,40\n')
     output = call('analysis/rank_correlation.py', table)
-    assert "Kendall's tau 0.667, Spearman's rho 0.800" in output
+    assert re.search(r"Kendall's tau 0\.667 \[.*\], Spearman's rho 0\.800 \[", output)
+    assert 'the noise of retrained is not known' in output
     assert (tmp_path / 'rows.png').is_file()
     other = tmp_path / 'other.jsonl'
     other.write_text(format_rows([dict(key=k, score=s) for k, s in zip('dcba', range(4))]))  # noqa: B905
     output = call(
         'analysis/rank_correlation.py', table, other, '--y', 'score', '--out', tmp_path / 'x.png'
     )
-    assert "Kendall's tau -1.000" in output
+    assert "Kendall's tau -1.000 [-1.000, -1.000]" in output
+    output = call('analysis/rank_correlation.py', table, '--repeat', 'supernet')
+    assert "supernet against retrained: Kendall's tau 0.667 [" in output
     output = call('analysis/rank_correlation.py', table, '--y', 'none', fails=True)
     assert "row 1 has no column 'none'" in output
     table.write_text('supernet,retrained\n1,2\n2,x\n3,4\n')

@@ -2,8 +2,8 @@
 """Find how many batches a K-shot supernet's BN statistics need to rank paths reliably.
 
 It scores random paths with BN statistics over each number of batches, and compares each ranking
-with that of the largest number by Kendall's tau. Set model.calibration_batches to the smallest
-number that keeps the ranking.
+with that of the largest number by Kendall's tau, with its 95% interval. Set
+model.calibration_batches to the smallest number that keeps the ranking.
 """
 
 import argparse
@@ -11,13 +11,14 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from kshot_ranking import choose_paths, score
 from mmengine.registry import init_default_scope
 from rich.progress import track
-from scipy.stats import kendalltau
 
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
+from mmrel.search.estimates import kendall_tau
 from mmrel.utils.command_line import ConfigOptions, run_command
 
 
@@ -70,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f'{len(paths)} paths, batches of {size} (val_dataloader.batch_size)')
     print(f"| batches | mean accuracy | Kendall's tau with {most} batches |\n|---|---|---|")
     for number, values in scores.items():
-        tau = float(kendalltau(scores[most], values).statistic)
-        print(f'| {number} | {statistics.mean(values):.2f} | {tau:.3f} |')
+        tau = kendall_tau(np.array(scores[most]), np.array(values))
+        print(f'| {number} | {statistics.mean(values):.2f} | {tau} |')
 
 
 if __name__ == '__main__':

@@ -3,9 +3,11 @@
 
 Trains random paths alone, and supernets for each K and seed with one schedule. Then scores all
 paths in each supernet, with BN statistics of each path from a fixed set of training images, and
-compares the rankings by Kendall's tau. Each finished run is a row of WORK_DIR/rows.jsonl. A
-stopped study continues where it was and resumes the current run from its last checkpoint. Cells
-that pass nothing on are left out, because their accuracy is at chance level.
+compares the rankings by Kendall's tau, with 95% intervals by resampling the paths. With several
+--alone-seeds, the truth is the mean of a path's runs, and how well the runs agree with each other
+is the most that a supernet can be expected to reach. Each finished run is a row of
+WORK_DIR/rows.jsonl. A stopped study continues where it was and resumes the current run from its
+last checkpoint. Cells that pass nothing on are left out, because their accuracy is at chance level.
 """
 
 import argparse
@@ -21,13 +23,13 @@ import numpy as np
 import torch
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from scipy.stats import kendalltau
 from study import config_path, finished_run, run_all, train
 
 from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
 from mmrel.engine.loaders import build_dataloader
 from mmrel.registry import SEARCH_SPACES
+from mmrel.search.estimates import kendall_tau, mean_kendall_tau
 from mmrel.spaces import CodedSpace
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.json_lines import finished_rows, format_rows
@@ -61,6 +63,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--alone-epochs', type=int, default=10, help='epochs of a path alone (default: 10)'
     )
+    parser.add_argument(
+        '--alone-seeds', nargs='+', type=int, default=[0],
+        help='seeds of a path alone; two or more measure the noise of the truth (default: 0)',
+    )  # fmt: skip
     parser.add_argument('--jobs', type=int, default=1, help='concurrent runs (default: 1)')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads per run (default: 2)')
     parser.add_argument('--amp', action='store_true', help='bf16 mixed precision')
@@ -89,16 +95,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def choose_paths(space: CodedSpace, number: int, seed: int) -> list[dict]:
-    """Random paths with different networks, leaving out the one without any operation."""
+    """Random paths that compute different functions, without those that see no input."""
     generator, chosen = np.random.default_rng(seed), {}
     for _ in range(100 * number):
         indices = space.canonical(space.sample_indices(1, generator))
         if len(chosen) == number:
             return list(chosen.values())
-        # For cells, 'none' is the first option, so a cell that passes nothing on is all zeros.
-        if indices.any():
-            path = space.paths(indices)[0]
-            chosen.setdefault(space.key(path), path)
+        path = space.paths(indices)[0]
+        if not space.is_dead(path):
+            chosen.setdefault(space.function_key(path), path)
     raise ValueError(f'--paths {number}: the space has too few different networks; use fewer paths')
 
 
@@ -176,10 +181,10 @@ class Study:
             with self.file.open('a') as file:
                 file.write(format_rows([row]))
 
-    def alone(self, path: dict) -> None:
+    def alone(self, path: dict, seed: int) -> None:
         """Train a path's network alone."""
         key = self.space.key(path)
-        folder = self.work_dir / f'alone-{key}'
+        folder = self.work_dir / (f'alone-{key}-seed{seed}' if seed else f'alone-{key}')
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / 'alone.py'
         config.write_text(
@@ -189,9 +194,10 @@ class Study:
         own = {k: v for k, v in self.options.items() if not k.startswith('model.')}
         options = {**schedule(self.args.alone_epochs, self.args.amp), **own}
         run = finished_run(
-            str(config.resolve()), options, 0, folder, self.args.threads, self.started, METRIC
+            str(config.resolve()), options, seed, folder, self.args.threads, self.started, METRIC
         )
-        self.keep(dict(kind='alone', key=key, path=path, accuracy=run['curve'][-1][1]))
+        accuracy = run['curve'][-1][1]
+        self.keep(dict(kind='alone', key=key, seed=seed, path=path, accuracy=accuracy))
 
     def supernet(self, k: int, seed: int) -> None:
         """Train a supernet and score all paths."""
@@ -207,7 +213,6 @@ class Study:
 
     def todo(self) -> list[tuple]:
         """The runs without a row."""
-        alone = {row['key'] for row in self.rows if row['kind'] == 'alone'}
         keys = {self.space.key(path) for path in self.paths}
         nets = {
             (row['k'], row['seed'])
@@ -216,8 +221,19 @@ class Study:
         }
         runs = [(self.supernet, k, s) for s in self.args.seeds for k in self.args.k]
         return [run for run in runs if run[1:] not in nets] + [
-            (self.alone, path) for path in self.paths if self.space.key(path) not in alone
+            (self.alone, path, seed)
+            for seed in self.args.alone_seeds
+            for path in self.paths
+            if (self.space.key(path), seed) not in self._alone()
         ]
+
+    def _alone(self) -> dict[tuple[str, int], float]:
+        """Accuracies of the paths trained alone, by key and seed; rows had no seed once."""
+        return {
+            (row['key'], row.get('seed', 0)): row['accuracy']
+            for row in self.rows
+            if row['kind'] == 'alone'
+        }
 
     def run(self) -> None:
         """Do the remaining runs."""
@@ -227,24 +243,48 @@ class Study:
     def report(self) -> None:
         """Print a table of Kendall's tau for each supernet, and plot the scores."""
         keys = [self.space.key(path) for path in self.paths]
-        found = {row['key']: row['accuracy'] for row in self.rows if row['kind'] == 'alone'}
-        alone = [found[key] for key in keys]
+        found = self._alone()
+        runs = np.array([[found[key, seed] for key in keys] for seed in self.args.alone_seeds])
+        alone = runs.mean(axis=0)
         panels: dict[str, list] = {f'K = {k}': [] for k in self.args.k}
         latest = {(r['k'], r['seed']): r for r in self.rows if r['kind'] == 'supernet'}
         for (k, seed), row in sorted(latest.items()):
             if k in self.args.k and seed in self.args.seeds:
-                scores = [row['scores'][key] for key in keys]
-                tau = float(kendalltau(alone, scores).statistic)
+                scores = np.array([row['scores'][key] for key in keys])
+                try:
+                    tau = kendall_tau(scores, alone)
+                except ValueError as error:  # too few paths, or all scores are equal
+                    print(f'K = {k}, seed {seed} is left out: {error}')
+                    continue
                 panels[f'K = {k}'].append(dict(seed=seed, scores=scores, tau=tau))
-        print(f"Kendall's tau over {len(keys)} paths\n| supernet | by seed | mean | std |")
-        print('|---|---|---|---|')
+        print(f"Kendall's tau over {len(keys)} paths, with 95% intervals")
+        print('| supernet | by seed | mean | std of the seeds |\n|---|---|---|---|')
         for title, rows in panels.items():
+            if not rows:
+                continue
             taus = [row['tau'] for row in rows]
-            spread = f'{statistics.stdev(taus):.3f}' if len(taus) > 1 else ''
-            values = ', '.join(f'{tau:.3f}' for tau in taus)
-            print(f'| {title} | {values} | {statistics.mean(taus):.3f} | {spread} |')
-        plot_ranking(alone, panels, self.work_dir / 'ranking.png')
+            spread = f'{statistics.stdev(t.value for t in taus):.3f}' if len(taus) > 1 else ''
+            mean = mean_kendall_tau([row['scores'] for row in rows], alone)
+            print(f'| {title} | {", ".join(map(str, taus))} | {mean} | {spread} |')
+        self._report_noise(runs)
+        if not any(panels.values()):
+            return
+        plot_ranking(alone.tolist(), panels, self.work_dir / 'ranking.png')
         print(f'wrote {self.work_dir / "ranking.png"}')
+
+    def _report_noise(self, runs: np.ndarray) -> None:
+        """Print how well the trainings alone agree with each other."""
+        if len(runs) < 2:
+            print(
+                'the noise of the truth is not known: each path was trained alone with one seed; '
+                'give --alone-seeds 0 1'
+            )
+            return
+        std = float(np.sqrt(runs.var(axis=0, ddof=1).mean()))
+        print(
+            f'noise of the truth: standard deviation {std:.2f} between seeds of a path alone; '
+            f"Kendall's tau of the first two seeds {kendall_tau(runs[0], runs[1])}"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

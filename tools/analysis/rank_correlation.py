@@ -2,13 +2,16 @@
 """Kendall's tau and Spearman's rho of two scores of the same paths, with a scatter plot.
 
 FILE is a .csv with a header or a .jsonl, with one row per path. Two files are joined by --key;
-then --x is a column of the first and --y of the second.
+then --x is a column of the first and --y of the second. The coefficients have 95% intervals, by
+resampling the paths. --repeat is a second measurement of --y: how well it agrees with --y is the
+most that any score can be expected to reach.
 """
 
 import argparse
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from mmrel.search.ranking import rank_correlation
@@ -23,6 +26,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--x', default='supernet', help='column of one score (default: supernet)')
     parser.add_argument(
         '--y', default='retrained', help='column of the other score (default: retrained)'
+    )
+    parser.add_argument(
+        '--repeat', help='column beside --y: the same, from other runs (default: none)'
     )
     parser.add_argument('--key', default='key', help='column that joins two files (default: key)')
     parser.add_argument('--out', help='PNG to write (default: next to the first file)')
@@ -78,21 +84,32 @@ def keyed(file: str, rows: list[dict], name: str, key: str) -> dict[str, float]:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     tables = [read_table(file) for file in args.files]
+    places = dict(x=0, y=-1) | (dict(repeat=-1) if args.repeat else {})
+    values: dict[str, list[float]] = {}
     if len(tables) == 1:
-        x, y = (column(args.files[0], tables[0], name) for name in (args.x, args.y))
+        for name in places:
+            values[name] = column(args.files[0], tables[0], getattr(args, name))
     else:
-        first, second = (
-            keyed(file, rows, name, args.key)
-            for file, rows, name in zip(args.files, tables, (args.x, args.y), strict=True)
-        )
-        both = [key for key in first if key in second]
-        x, y = [first[key] for key in both], [second[key] for key in both]
-    found = rank_correlation(x, y)
-    title = f"Kendall's tau {found.tau:.3f}, Spearman's rho {found.rho:.3f}"
+        found = {
+            name: keyed(args.files[place], tables[place], getattr(args, name), args.key)
+            for name, place in places.items()
+        }
+        both = [key for key in found['x'] if key in found['y']]
+        values = {name: [own[key] for key in both] for name, own in found.items()}
+    agreement = rank_correlation(values['x'], values['y'])
     out = args.out or str(Path(args.files[0]).with_suffix('.png'))
-    plot_rank_correlation(x, y, out, args.x, args.y, title)
-    print(json.dumps(vars(found)))
-    print(f'{title}, {found.n} paths (p {found.tau_p:.2g} and {found.rho_p:.2g}); wrote {out}')
+    title = f"Kendall's tau {agreement.tau}\nSpearman's rho {agreement.rho}"
+    plot_rank_correlation(values['x'], values['y'], out, args.x, args.y, title)
+    print(json.dumps(asdict(agreement)))
+    print(agreement)
+    if args.repeat:
+        print(f'{args.repeat} against {args.y}: {rank_correlation(values["repeat"], values["y"])}')
+    else:
+        print(
+            f'the noise of {args.y} is not known: repeat its runs with other seeds, and name the '
+            'column with --repeat'
+        )
+    print(f'wrote {out}')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,68 @@
+"""tools/analysis/rank_against_table.py and search_on_table.py, on 60 rows of a public table."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from mmrel.apis import load_config
+from mmrel.registry import MODELS
+from mmrel.utils.json_lines import format_rows, read_rows
+from tests.commands import TINY_KSHOT, call, folders
+
+TABLE = Path(__file__).parents[1] / 'data' / 'tables' / 'nas_bench_201_cifar10.csv'
+INTERVAL = r'-?\d+\.\d+ \[-?\d+\.\d+, -?\d+\.\d+\]'
+
+
+@pytest.fixture(scope='module')
+def supernet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained supernet: its ranking means nothing, but every network has a loss."""
+    torch.manual_seed(0)
+    model = MODELS.build(load_config(str(TINY_KSHOT)).model)
+    file = tmp_path_factory.mktemp('supernet') / 'supernet.pth'
+    torch.save(dict(state_dict=model.state_dict()), file)
+    return file
+
+
+def _rank(images: Path, supernet: Path, out: Path, *options: object) -> str:
+    return call(
+        'analysis/rank_against_table.py', TINY_KSHOT, supernet, '--table', TABLE, '--n', 22,
+        '--out', out, *options, *folders(images), 'val_dataloader.batch_size=8',
+    )  # fmt: skip
+
+
+def test_a_supernet_is_ranked_and_finished_scores_are_kept(
+    images: Path, supernet: Path, tmp_path: Path
+) -> None:
+    output = _rank(images, supernet, tmp_path)
+    for name in ('supernet, minus the loss', 'flops', 'layers', 'test_accuracy_12_epochs'):
+        assert re.search(rf'\| {name} \| {INTERVAL} \| {INTERVAL} \| {INTERVAL} \|', output), name
+    rows = read_rows(tmp_path / 'scores.jsonl')
+    assert len({row['loss'] for row in rows}) == len(rows) == 22
+    result = json.loads((tmp_path / 'ranking.json').read_text())
+    assert {'value', 'low', 'high'} <= result['ranking'][0]['tau'].keys()
+    with Image.open(tmp_path / 'ranking.png') as image:
+        assert image.width > 500
+    # Two rows and a half are left; a loss that no network has shows that they are kept.
+    rows[0]['loss'] = 99.0
+    left = format_rows(rows[:2]) + json.dumps(rows[2])[:30]
+    (tmp_path / 'scores.jsonl').write_text(left)
+    _rank(images, supernet, tmp_path)
+    assert read_rows(tmp_path / 'scores.jsonl') == rows
+
+
+def test_searches_on_a_table(tmp_path: Path) -> None:
+    words = ['analysis/search_on_table.py', '--table', TABLE, '--n', 8, '--population', 4,
+             '--seeds', 2, '--out', tmp_path]  # fmt: skip
+    output = call(*words)
+    for name in ('random', 'most flops', 'NSGA-II', 'regularized evolution', 'TPE'):
+        assert re.search(rf'\| {name} \| {INTERVAL} \|', output), name
+    rows = read_rows(tmp_path / 'curves.jsonl')
+    assert [len(row['curve']) for row in rows] == [8] * 10
+    with Image.open(tmp_path / 'curves.png') as image:
+        assert image.width > 500
+    # Cells that are not in the table are out of reach.
+    assert 'only' in call(*words, '--max-cost', 1, fails=True)
