@@ -2,11 +2,15 @@
 
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Two test processes on two cores; commands and ranks inherit it.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+# Decoded images and downloads of the tests do not belong in the user's folder.
+os.environ['MMREL_HOME'] = tempfile.mkdtemp(prefix='mmrel_tests_')
 
 import numpy as np
 import pytest
@@ -37,6 +41,10 @@ def pytest_collection_finish() -> None:
     """mmengine collects garbage for every data set: leave out all that was imported."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ['MMREL_HOME'], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
