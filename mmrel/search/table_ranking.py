@@ -20,9 +20,10 @@ class ScoreRanking:
         name (str): The score's name.
         tau (Estimate): Kendall's tau-b.
         rho (Estimate): Spearman's rho.
-        in_bands (Estimate): Kendall's tau-b over the pairs whose networks are in the same
-            band of FLOPs.
-        bands (list[Estimate]): Kendall's tau-b in each band of FLOPs, the lowest first.
+        in_bands (Estimate, optional): Kendall's tau-b over the pairs whose networks are in
+            the same band of FLOPs. None if the score does not rank them.
+        bands (list[Estimate | None]): Kendall's tau-b in each band of FLOPs, the lowest
+            first.
         regret (dict[int, Estimate]): For k, the best accuracy of the sample minus the
             best among the k networks with the best scores, in points.
         regret_of_table (dict[int, Estimate]): The same, from the best of the table.
@@ -31,8 +32,8 @@ class ScoreRanking:
     name: str
     tau: Estimate
     rho: Estimate
-    in_bands: Estimate
-    bands: list[Estimate]
+    in_bands: Estimate | None
+    bands: list[Estimate | None]
     regret: dict[int, Estimate]
     regret_of_table: dict[int, Estimate]
 
@@ -95,15 +96,21 @@ def rank_score(
         name,
         kendall_tau(score, truth),
         spearman_rho(score, truth),
-        kendall_tau(score, truth, groups=band),
-        [kendall_tau(score[own], truth[own]) for own in inside if _can_rank(score[own])],
+        _tau_or_none(score, truth, band),
+        [_tau_or_none(score[own], truth[own]) for own in inside],
         {k: top_k_regret(score, truth, k) for k in top},
         {k: top_k_regret(score, truth, k, best) for k in top},
     )
 
 
-def _can_rank(score: np.ndarray) -> bool:
-    return len(set(score.tolist())) > 2
+def _tau_or_none(
+    score: np.ndarray, truth: np.ndarray, groups: np.ndarray | None = None
+) -> Estimate | None:
+    """Kendall's tau, or None where a score is constant or has no interval."""
+    try:
+        return kendall_tau(score, truth, groups)
+    except ValueError:
+        return None
 
 
 def truth_ceiling(table: TruthTable, rows: np.ndarray, seed: int = 0) -> Estimate | None:
@@ -139,9 +146,9 @@ def ranking_table(found: Sequence[ScoreRanking]) -> str:
     head += [f'regret of top {k}' for k in top] + [f'from the best of the table, {top[0]}']
     lines = [head, ['---'] * len(head)]
     for row in found:
-        bands = ', '.join(map(str, row.bands))
+        bands = ', '.join(str(tau or '-') for tau in row.bands)
         lines.append(
-            [row.name, str(row.tau), str(row.rho), str(row.in_bands), bands]
+            [row.name, str(row.tau), str(row.rho), str(row.in_bands or '-'), bands]
             + [f'{row.regret[k]:.2f}' for k in top]
             + [f'{row.regret_of_table[top[0]]:.2f}']
         )

@@ -53,8 +53,10 @@ def test_bands_are_quarters_by_flops_and_only_they_count(table: TruthTable) -> N
         expected = kendalltau(flops[own], table.accuracy[rows][own]).statistic
         assert estimate.value == pytest.approx(expected)
     # A score that knows only the band does not rank within it.
-    with pytest.raises(ValueError, match='has no interval'):
-        rank_score('band', band.astype(float), table, rows)
+    coarse = rank_score('band', band.astype(float), table, rows)
+    assert coarse.in_bands is None
+    assert coarse.bands == [None] * 4
+    assert '| - | -, -, -, - |' in ranking_table([coarse])
 
 
 def test_trivial_scores_are_the_tables_costs_and_the_layers(table: TruthTable) -> None:

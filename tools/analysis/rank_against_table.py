@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     out = Path(args.out)
     write_atomically((json.dumps(result, indent=1) + '\n').encode(), str(out / 'ranking.json'))
-    title = f"Kendall's tau {found[0].tau}, Spearman's rho {found[0].rho}"
+    title = f"Kendall's tau {found[0].tau}\nSpearman's rho {found[0].rho}"
     plot_rank_correlation(
         score.tolist(),
         table.accuracy[rows].tolist(),
