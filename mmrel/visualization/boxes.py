@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-import matplotlib
-
 
 def plot_boxes(
     labels: Mapping,
@@ -27,6 +25,7 @@ def plot_boxes(
     Raises:
         ValueError: If there is no such image.
     """
+    import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch, Rectangle
 
