@@ -236,7 +236,7 @@ def _is_small(paths: Sequence[str]) -> bool:
         return False
     sizes = [_size(path) for path in paths[:: max(1, len(paths) // _PROBED)]]
     mean = sum(h * w * 3 for h, w in sizes) / len(sizes)
-    return max(map(max, sizes)) <= _SIDE and mean * len(paths) <= _MOST_MB * _MB
+    return 0 < max(map(max, sizes)) <= _SIDE and mean * len(paths) <= _MOST_MB * _MB
 
 
 def _parallel(function: Callable[[str], Any], paths: Sequence[str]) -> list:
