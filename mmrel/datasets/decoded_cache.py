@@ -1,5 +1,6 @@
 """Decode the images of a set once, and keep the pixels for all later epochs and runs."""
 
+import errno
 import hashlib
 import logging
 import os
@@ -212,15 +213,17 @@ def _created(
         os.makedirs(os.path.dirname(path), exist_ok=True)
         free = shutil.disk_usage(os.path.dirname(path)).free
         if not always and free < 2 * sum(sizes):
-            raise OSError(f'only {free / _MB:,.0f} MB are free')
+            raise OSError(errno.ENOSPC, f'only {free / _MB:,.0f} MB are free')
         DecodedStore.create(path, digest, sizes)
         store = DecodedStore(path, digest, len(sizes))
     except (OSError, ValueError) as error:
         reason = getattr(error, 'strerror', None) or error
+        remedy = 'set MMREL_HOME to a folder that you can write to'
+        if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
+            remedy = 'free disk space, set MMREL_HOME to a folder on another disk'
         message = (
             f'the decoded images of {root!r} cannot be stored, which takes {needed}: {reason}; '
-            'free disk space, set MMREL_HOME to a folder on another disk, or set '
-            'dataset.cache=False'
+            f'{remedy}, or set dataset.cache=False'
         )
         if always:
             raise OSError(message) from error

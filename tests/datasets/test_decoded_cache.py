@@ -383,3 +383,15 @@ def test_large_images_cost_no_look_at_all_files(
     monkeypatch.setattr(decoded_cache, '_PROBED', 4)
     _build(root, 'auto')
     assert len(looked) == 4
+
+
+def test_a_folder_without_permission_is_a_message(
+    images: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(os, 'makedirs', refused)
+    wanted = 'Permission denied; set MMREL_HOME to a folder that you can write to, or set dataset'
+    with pytest.raises(OSError, match=wanted):
+        _build(images)
