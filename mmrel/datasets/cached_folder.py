@@ -19,7 +19,8 @@ class CachedImageFolder(ImageFolder):
 
     Use it where decoding would cost more than the training step. The pipeline runs
     once for each image (in each worker), so it must not be random. In training, each access
-    crops the padded image and flips it. The draws depend only on (seed, epoch, index).
+    crops the padded image and flips it. The draws depend only on (seed, epoch, index); with a
+    plain index, they are made from torch's generator.
 
     Args:
         padding (int): Largest shift of a crop in pixels; the border is filled by
@@ -39,10 +40,13 @@ class CachedImageFolder(ImageFolder):
         check_within('[0, 1]', 'dataset', flip_prob=flip_prob)
         self.padding, self.flip_prob = padding, flip_prob
         self._images: torch.Tensor | None = None
+        self._made_by: Any = None
         super().__init__(*args, **kwargs)
 
     def _image(self, index: int) -> torch.Tensor:
         """The padded image, decoded at its first use, (3, H, W) uint8."""
+        if self._made_by is not self.pipeline:  # a hook may replace it
+            self._made_by, self._images = self.pipeline, None
         if self._images is None:
             self.full_init()
             self._labels = [self.get_data_info(i).get('gt_label', -1) for i in range(len(self))]
@@ -69,7 +73,10 @@ class CachedImageFolder(ImageFolder):
         """Top and left of the crop in the padded image, and whether to flip it."""
         if self.test_mode:
             return 0, 0, False
-        entropy = (index.seed, index.epoch, int(index)) if isinstance(index, SampleIndex) else None
+        if isinstance(index, SampleIndex):
+            entropy = index.seed, index.epoch, int(index)
+        else:  # of a dataset around this one, which seeds torch's generator
+            entropy = tuple(torch.randint(2**32, (3,)).tolist())
         words = np.random.SeedSequence(entropy).generate_state(3, np.uint64).tolist()
         shifts = 2 * self.padding + 1
         return words[0] % shifts, words[1] % shifts, words[2] < self.flip_prob * 2**64
@@ -84,4 +91,5 @@ class CachedImageFolder(ImageFolder):
         sample = DataSample()
         if self._labels[index] >= 0:
             sample.set_gt_label(self._labels[index])
-        return dict(inputs=image.flip(-1) if flip else image, data_samples=sample)
+        # A copy: the sample may be changed in place, and a worker would send all images with it.
+        return dict(inputs=image.flip(-1) if flip else image.clone(), data_samples=sample)

@@ -1,20 +1,25 @@
 """Decode the images of a set once, and keep the pixels for all later epochs and runs."""
 
+import errno
 import hashlib
 import logging
 import os
 import shutil
+import stat
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import PIL
 from mmengine.logging import print_log
-from PIL import Image
+from PIL import Image, features
 
 from mmrel.utils.download import home_folder
 from mmrel.utils.mixin import Mixin
+from mmrel.version import __version__
 
 from .decoded_store import DecodedStore
 from .image_file import ImageReader
@@ -45,9 +50,15 @@ def reader_of(pipeline: Any) -> ImageReader | None:
 
 
 def _whole_reader(pipeline: Any) -> ImageReader | None:
-    """:func:`reader_of`; None if it may decode images at a smaller size."""
-    drafts = (isinstance(step, LoadImage) and step.draft for step in pipeline.transforms)
-    return None if any(drafts) else reader_of(pipeline)
+    """The reader of a pipeline that begins with ``LoadImage`` and decodes whole images."""
+    first = next(iter(pipeline.transforms), None)
+    # An earlier step might choose another file.
+    return first.reader if isinstance(first, LoadImage) and not first.draft else None
+
+
+def _row(position: int, path: str) -> tuple[int, int]:
+    """What a sample keeps: its row, and a mark of the file that the row stores."""
+    return position, zlib.crc32(os.fsencode(path))
 
 
 def info_with_pixels(dataset: Any, row: int, pipeline: Any) -> dict:
@@ -89,7 +100,7 @@ class DecodedCache(Mixin):
     def __init__(self, *args: Any, cache: str | bool = 'auto', **kwargs: Any) -> None:
         if cache not in ('auto', True, False):
             raise ValueError(f"dataset.cache={cache!r} must be 'auto', True or False")
-        self.cache = cache
+        self.cache = cache if cache == 'auto' else bool(cache)
         self._store: DecodedStore | None = None
         self._store_reader: ImageReader | None = None
         self._checked: tuple[Any, bool] = (None, False)
@@ -112,14 +123,17 @@ class DecodedCache(Mixin):
         if reader is None or reader.backend_args is not None or '://' in root:
             if self.cache is True:
                 raise ValueError(
-                    'dataset.cache=True needs local files and a pipeline with LoadImage (without '
-                    'backend_args and draft=True); set dataset.cache=False'
+                    'dataset.cache=True needs local files and a pipeline that begins with '
+                    'LoadImage (without backend_args and draft=True); set dataset.cache=False'
                 )
+            return samples
+        # Sorting the paths of a large set takes longer than this look at a few images.
+        if self.cache == 'auto' and not _is_small([sample['img_path'] for sample in samples]):
             return samples
         paths = sorted({sample['img_path'] for sample in samples})
         self._store = open_store(paths, root, reader, self.cache is True)
         if self._store is not None:
-            rows = {path: row for row, path in enumerate(paths)}
+            rows = {path: _row(position, path) for position, path in enumerate(paths)}
             for sample in samples:
                 sample[_ROW] = rows[sample['img_path']]
         return samples
@@ -133,8 +147,13 @@ class DecodedCache(Mixin):
     def read_info(self, row: int, pipeline: Any) -> dict:
         """See :func:`info_with_pixels`."""
         info = super().get_data_info(row)
-        stored = info.pop(_ROW, None)
-        if stored is None or self._store is None or not self._fits(pipeline):
+        mark = info.pop(_ROW, None)
+        if type(self).get_data_info is not DecodedCache.get_data_info:
+            info = self.get_data_info(row)
+        if mark is None or self._store is None or 'img' in info or not self._fits(pipeline):
+            return info
+        stored = mark[0]
+        if mark != _row(stored, info['img_path']):  # a subclass has chosen another file
             return info
         pixels = self._store.get(stored)
         if pixels is None:
@@ -167,23 +186,22 @@ def open_store(
         always (bool): Store images of any size, and fail if that is impossible.
 
     Returns:
-        DecodedStore | None: The store; None if the images should not be stored.
+        DecodedStore | None: The store; None if no image can be stored.
 
     Raises:
         OSError: If ``always`` is set and the store cannot be written.
     """
-    if not always and not _is_small(paths):
-        return None
-    # What the decoder makes of the same file may change with its version.
-    settings = f'{PIL.__version__}\n{reader}'
+    # What is made of the same file may change with a version.
+    codecs = [features.version(codec) for codec in ('jpg', 'webp')]
+    settings = f'{__version__} {PIL.__version__} {codecs}\n{reader}'
     names = _hash([os.path.realpath(root), settings, *paths])
     digest = _hash([settings, *_parallel(_state, paths)])
     path = os.path.join(home_folder(), 'decoded', f'{names[:24]}.decoded')
-    try:
-        return DecodedStore(path, digest)
-    except (OSError, ValueError):
-        pass
+    with suppress(OSError, ValueError):
+        return DecodedStore(path, digest, len(paths))
     sizes = [h * w * 3 if always or max(h, w) <= _SIDE else 0 for h, w in _parallel(_size, paths)]
+    if not any(sizes):  # reading the images will report why
+        return None
     return _created(path, digest, sizes, root, always)
 
 
@@ -195,15 +213,17 @@ def _created(
         os.makedirs(os.path.dirname(path), exist_ok=True)
         free = shutil.disk_usage(os.path.dirname(path)).free
         if not always and free < 2 * sum(sizes):
-            raise OSError(f'only {free / _MB:,.0f} MB are free')
+            raise OSError(errno.ENOSPC, f'only {free / _MB:,.0f} MB are free')
         DecodedStore.create(path, digest, sizes)
-        store = DecodedStore(path, digest)
+        store = DecodedStore(path, digest, len(sizes))
     except (OSError, ValueError) as error:
         reason = getattr(error, 'strerror', None) or error
+        remedy = 'set MMREL_HOME to a folder that you can write to'
+        if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
+            remedy = 'free disk space, set MMREL_HOME to a folder on another disk'
         message = (
             f'the decoded images of {root!r} cannot be stored, which takes {needed}: {reason}; '
-            'free disk space, set MMREL_HOME to a folder on another disk, or set '
-            'dataset.cache=False'
+            f'{remedy}, or set dataset.cache=False'
         )
         if always:
             raise OSError(message) from error
@@ -219,7 +239,7 @@ def _is_small(paths: Sequence[str]) -> bool:
         return False
     sizes = [_size(path) for path in paths[:: max(1, len(paths) // _PROBED)]]
     mean = sum(h * w * 3 for h, w in sizes) / len(sizes)
-    return max(map(max, sizes)) <= _SIDE and mean * len(paths) <= _MOST_MB * _MB
+    return 0 < max(map(max, sizes)) <= _SIDE and mean * len(paths) <= _MOST_MB * _MB
 
 
 def _parallel(function: Callable[[str], Any], paths: Sequence[str]) -> list:
@@ -240,6 +260,8 @@ def _state(path: str) -> str:
 def _size(path: str) -> tuple[int, int]:
     """Height and width from a file's header; zero if it cannot be read."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return 0, 0  # opening a named pipe would block forever
         with Image.open(path, formats=image_formats()) as image:
             return image.height, image.width
     except Exception:  # reading the image will report it

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -26,6 +27,7 @@ _HEADER = 4096
 _ROW = np.dtype([('start', '<u8'), ('height', '<u4'), ('width', '<u4'), ('checksum', '<u4')])
 _UNUSED_DAYS = 30
 _DAY = 86400
+_BLOCK = 2**20
 
 
 def _checksum(pixels: np.ndarray) -> int:
@@ -40,21 +42,27 @@ class DecodedStore:
     Args:
         path (str): The file, from :meth:`create`.
         digest (str): Identifies the images and how they are decoded.
+        rows (int, optional): Number of images. Defaults to None: any number.
 
     Raises:
-        ValueError: If the file is damaged, or its digest differs.
+        ValueError: If the file is damaged, its digest or its number of images differs, or
+            it belongs neither to this user nor to the owner of its folder.
         OSError: If it cannot be opened for reading and writing.
     """
 
-    def __init__(self, path: str, digest: str) -> None:
+    def __init__(self, path: str, digest: str, rows: int | None = None) -> None:
         self.path, self.digest = path, digest
         with open(path, 'r+b') as file:
+            state = os.fstat(file.fileno())
+            # In a folder that several users can write to, anyone could leave a file.
+            if state.st_uid not in (os.geteuid(), os.stat(os.path.dirname(path) or '.').st_uid):
+                raise ValueError(f'{path!r} belongs to another user')
             header = self._read_header(file.read(_HEADER))
-            if header.get('digest') != digest:
+            if header['digest'] != digest or rows not in (None, header['rows']):
                 raise ValueError(f'{path!r} stores other images')
-            rows = int(header['rows'])
+            rows = header['rows']
             pixels = _HEADER + rows * _ROW.itemsize
-            if os.fstat(file.fileno()).st_size != pixels + int(header['pixels']):
+            if state.st_size != pixels + header['pixels']:
                 raise ValueError(f'{path!r} is incomplete')
             # Holds the file open: it stays readable if another process replaces it.
             self._map = mmap.mmap(file.fileno(), 0)
@@ -62,7 +70,11 @@ class DecodedStore:
         self._pixels = np.frombuffer(self._map, np.uint8, offset=pixels)
         self._shown = self._pixels.view()
         self._shown.flags.writeable = False
-        self._starts = np.append(self._table['start'], self._pixels.size).astype(np.int64)
+        # The places are read once, so that no later change of the file leads elsewhere.
+        starts = np.append(self._table['start'], np.uint64(self._pixels.size))
+        if starts[0] != 0 or (starts[1:] < starts[:-1]).any():
+            raise ValueError(f'{path!r} is damaged')
+        self._starts = starts.astype(np.int64)
         with suppress(OSError):
             os.utime(path)  # it is in use (_remove_unused)
 
@@ -78,7 +90,9 @@ class DecodedStore:
         with suppress(ValueError):
             header = json.loads(content.rstrip(b'\0'))
             if isinstance(header, dict) and header.get('format') == _FORMAT:
-                return header
+                numbers = [header.get(key) for key in ('rows', 'pixels')]
+                if 'digest' in header and all(type(n) is int and n > 0 for n in numbers):
+                    return header
         raise ValueError('the file does not contain decoded images')
 
     @classmethod
@@ -103,6 +117,8 @@ class DecodedStore:
                 return
             remove_partial_files(os.path.dirname(path))
             _remove_unused(Path(path).parent)
+            with suppress(FileNotFoundError):
+                os.remove(partial)  # of an earlier process with this one's number
             try:
                 _write(partial, digest, sizes)
                 os.replace(partial, path)
@@ -122,7 +138,7 @@ class DecodedStore:
         _, height, width, checksum = self._table[row].item()
         start, end = self._starts[row : row + 2].tolist()
         size = height * width * 3
-        if not checksum or size > end - start:
+        if not checksum or not 0 < size <= end - start:
             return None
         pixels = self._shown[start : start + size].reshape(height, width, 3)
         return pixels if _checksum(pixels) == checksum else None
@@ -159,22 +175,35 @@ def reopened(path: str, digest: str) -> DecodedStore | None:
 
 @contextmanager
 def _locked(path: str) -> Iterator[None]:
-    with open(path, 'w') as file:
+    # 'a': a link that someone left here must not empty the file that it leads to.
+    with open(path, 'a', opener=_no_link) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _write(path: str, digest: str, sizes: Sequence[int]) -> None:
     table = np.zeros(len(sizes), _ROW)
     table['start'] = np.cumsum([0, *sizes], dtype=np.uint64)[:-1]
     header = dict(format=_FORMAT, digest=digest, rows=len(sizes), pixels=sum(sizes))
-    with open(path, 'wb') as file:
+    with open(path, 'xb') as file:
         file.write(json.dumps(header).encode().ljust(_HEADER, b'\0'))
         file.write(table.tobytes())
         file.flush()
         # Writing to a hole of a mapped file would kill the process if the disk were full.
-        if sum(sizes):
-            os.posix_fallocate(file.fileno(), file.tell(), sum(sizes))
+        _reserve(file, sum(sizes))
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    if hasattr(os, 'posix_fallocate'):
+        os.posix_fallocate(file.fileno(), file.tell(), size)
+        return
+    block = bytes(_BLOCK)  # macOS lacks the call
+    for start in range(0, size, _BLOCK):
+        file.write(block[: size - start])
 
 
 def _remove_unused(folder: Path) -> None:

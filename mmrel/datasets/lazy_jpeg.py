@@ -21,10 +21,11 @@ class LazyJpeg(JpegImageFile):
         broken (Callable): Makes the error to raise if decoding fails, from the cause.
     """
 
+    scale = 1  # a copy by `copy` or `pickle` is a whole image
+
     def __init__(self, data: bytes, broken: Callable[[Exception], Exception]) -> None:
         super().__init__(io.BytesIO(data))
         self._broken = broken
-        self.scale = 1
 
     def shrink(self, factor: float) -> None:
         """Decode at a smaller size.

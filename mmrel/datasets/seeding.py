@@ -126,7 +126,7 @@ class SeededDraws(Mixin):
     together (:class:`.BatchedViews`). The samples are those of ``__getitem__``.
     """
 
-    _plan: tuple[Any, BatchedViews | None] = (None, None)
+    _plan: tuple[list, BatchedViews | None] = ([], None)
 
     def __getitem__(self, idx: int) -> Any:
         with seeded_draws(idx):
@@ -153,15 +153,17 @@ class SeededDraws(Mixin):
         if plan is None:
             return self._one_by_one(rows, indices)
         infos = [info_with_pixels(self, row, self.pipeline) for row in rows]
-        if plan.draws_nothing:
-            return plan.seeded(infos, [0] * len(infos))
         seeded = [index for index in indices if isinstance(index, SampleIndex)]
-        if len(seeded) < len(rows):  # a plain index draws from torch's generator as it is
+        if plan.draws_nothing:
+            seeds = [0] * len(infos)
+        elif len(seeded) == len(rows):
+            seeds = torch_seeds(seeded)
+        else:  # a plain index draws from torch's generator as it is
             if seeded:
                 return self._one_by_one(rows, indices)
             return plan.finish(infos, [plan.draw(info) for info in infos])
         with nullcontext() if reproduces_torch() else kept_generators():
-            return plan.seeded(infos, torch_seeds(seeded))
+            return plan.seeded(infos, seeds)
 
     def _one_by_one(self, rows: Sequence[int], indices: Sequence[int]) -> list:
         samples, seeded = [], any(isinstance(index, SampleIndex) for index in indices)
@@ -180,8 +182,9 @@ class SeededDraws(Mixin):
             or kind.prepare_data not in _PREPARE
         ):
             return None
-        if self._plan[0] is not self.pipeline:  # hooks replace it
-            self._plan = self.pipeline, BatchedViews.of(self.pipeline)
+        steps = [self.pipeline, *getattr(self.pipeline, 'transforms', ())]
+        if list(map(id, self._plan[0])) != list(map(id, steps)):  # hooks replace them
+            self._plan = steps, BatchedViews.of(self.pipeline)
         return self._plan[1]
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 
 from mmrel.apis import build_runner, load_config
 from mmrel.apis.view_color import apply_view_color
+from mmrel.datasets.transforms import ContrastiveView
 from tests.commands import ROOT, TINY_WCL
 
 
@@ -75,3 +77,55 @@ def test_a_run_gets_the_same_batches_from_host_and_device(tmp_path: Path, images
     assert len(inputs[0]) == 4
     for host, device in zip(*inputs, strict=True):
         torch.testing.assert_close(host, device, rtol=0, atol=0)
+
+
+class _Own(ContrastiveView):
+    """A view that changes its pixels itself."""
+
+    def transform(self, results: dict) -> dict:
+        return dict(results, img=self.apply(results['img'], self.draw(results['img'].size)))
+
+
+class _Frame(BaseTransform):
+    """Not a view, but it has a color."""
+
+    def __init__(self, color: str = 'red') -> None:
+        self.color = color
+
+    def transform(self, results: dict) -> dict:
+        return results
+
+
+def _training(*steps: dict, place: str | None = 'device') -> Config:
+    pipeline = [dict(type='LoadImage'), *steps]
+    cfg = dict(train_dataloader=dict(dataset=dict(type='ImageFolder', pipeline=pipeline)))
+    return Config(cfg if place is None else dict(cfg, view_color=place))
+
+
+def test_only_views_that_leave_their_colors_are_moved(mmrel_scope: None) -> None:
+    view, pack = dict(type='ContrastiveView', size=8), dict(type='PackInputs')
+    cfg = _training(dict(type=_Frame), dict(type=_Own, size=8), view, pack)
+    apply_view_color(cfg)
+    steps = cfg.train_dataloader.dataset.pipeline
+    assert [step.get('color') for step in steps] == [None, None, None, 'device', None]
+
+
+@pytest.mark.parametrize('place', ['device', None])
+@pytest.mark.parametrize('after', [dict(type='CutoutView'), dict(type='ContrastiveView', size=8)])
+def test_a_step_that_needs_the_colors_is_refused(
+    mmrel_scope: None, place: str | None, after: dict
+) -> None:
+    view = dict(type='ContrastiveView', size=8, color='device')
+    cfg = _training(view, after, dict(type='PackInputs'), place=place)
+    with pytest.raises(ValueError, match=f"{after['type']} follows ContrastiveView with color='d"):
+        apply_view_color(cfg)
+    apply_view_color(_training(view, after, dict(type='PackInputs'), place='host'))
+
+
+def test_steps_that_drop_the_colors_are_refused(mmrel_scope: None) -> None:
+    view = dict(type='ContrastiveView', size=8)
+    views = dict(type='mmpretrain.MultiView', num_views=[1], transforms=[[view]])
+    for steps in ([views, dict(type='PackInputs')], [view, dict(type='mmpretrain.PackInputs')]):
+        with pytest.raises(ValueError, match=r"'mmpretrain\.\w+' drops the colors.*use mmrel's"):
+            apply_view_color(_training(*steps))
+        apply_view_color(_training(*steps, place='host'))

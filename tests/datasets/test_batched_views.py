@@ -190,3 +190,25 @@ def test_an_own_dataset_keeps_its_methods(images: Path, mmrel_scope: None) -> No
     indices = [SampleIndex(row, seed=3, epoch=0) for row in (4, 40)]
     for kind, expected in ((Noted, [(4, 3), (40, 3)]), (Prepared, ['own', 'own'])):
         assert kind(data_root=str(images), pipeline=pipeline).__getitems__(indices) == expected
+
+
+def test_evaluation_leaves_the_generators_where_torch_differs(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = _build(images, PIPELINES['val_32px.val_pipeline'])
+    for module in (seeding, batched_views):
+        monkeypatch.setattr(module, 'reproduces_torch', lambda: False)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    dataset.__getitems__([3, 4])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_hook_may_change_the_steps_in_place(images: Path) -> None:
+    dataset = _build(images, PIPELINES['linear_32px.train_pipeline'])
+    index = SampleIndex(3, 1, 2)
+    assert dataset.__getitems__([index])[0]['inputs'].shape == (3, 32, 32)
+    dataset.pipeline.transforms[1] = TRANSFORMS.build(dict(type='WeakView', size=20))
+    found = dataset.__getitems__([index])[0]
+    assert found['inputs'].shape == (3, 20, 20)
+    assert _content(found) == _content(dataset[index])

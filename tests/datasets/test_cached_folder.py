@@ -82,3 +82,31 @@ def test_wrong_settings_and_sizes_are_refused(tmp_path: Path) -> None:
         _folder(tmp_path, padding=-1)
     with pytest.raises(ValueError, match=r'dataset\.flip_prob=2 is outside \[0, 1\]'):
         _folder(tmp_path, flip_prob=2)
+
+
+@pytest.mark.usefixtures('mmrel_scope')
+def test_inside_another_dataset_the_draws_follow_its_index(images: Path) -> None:
+    cached = _folder(images, padding=3, flip_prob=0.5)
+    index = SampleIndex(50, 0, 7)  # row 2 of a set behind one with 48 images
+    views = [cached.samples([2], [index])[0]['inputs'] for _ in range(5)]
+    assert all(torch.equal(view, views[0]) for view in views)
+    others = [cached.samples([2], [SampleIndex(50, 0, e)])[0]['inputs'] for e in range(5)]
+    assert not all(torch.equal(view, views[0]) for view in others)
+
+
+@pytest.mark.usefixtures('mmrel_scope')
+def test_a_changed_sample_leaves_the_images(images: Path) -> None:
+    cached = _folder(images, test_mode=True)
+    before = cached[4]['inputs'].clone()
+    cached[4]['inputs'].zero_()
+    assert torch.equal(cached[4]['inputs'], before)
+    assert before.untyped_storage().nbytes() == cached[4]['inputs'].untyped_storage().nbytes()
+
+
+@pytest.mark.usefixtures('mmrel_scope')
+def test_another_pipeline_makes_the_images_anew(images: Path) -> None:
+    cached = _folder(images, test_mode=True)
+    assert cached[4]['inputs'].shape == (3, 16, 16)
+    steps = [PIPELINE[0], dict(type='CentralView', size=12), PIPELINE[2]]
+    cached.pipeline = CachedImageFolder(data_root=str(images), pipeline=steps).pipeline
+    assert cached[4]['inputs'].shape == (3, 12, 12)

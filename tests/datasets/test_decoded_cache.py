@@ -2,12 +2,14 @@
 
 import os
 import pickle
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose, default_collate
 from PIL import Image
 from torch.utils.data import DataLoader
@@ -15,6 +17,7 @@ from torch.utils.data import DataLoader
 from mmrel.datasets import (
     BrokenImageError,
     EpochSampler,
+    ImageFolder,
     KNNMultiCropDataset,
     SampleIndex,
     decoded_cache,
@@ -273,3 +276,122 @@ def test_wrong_values(images: Path, stores: Path) -> None:
         with pytest.raises(ValueError, match=r'dataset\.cache=True needs local files and a pipel'):
             _build(images, pipeline=steps)
     assert _build(images, 'auto', pipeline)[0]['img'].shape == (32, 32, 3)
+
+
+class _Chosen(ImageFolder):
+    """Reads the next image of the list, and says so."""
+
+    def get_data_info(self, idx: int) -> dict:
+        info = super().get_data_info(idx)
+        return dict(info, img_path=super().get_data_info((idx + 1) % len(self))['img_path'], mine=1)
+
+
+class _Renamed(ImageFolder):
+    """Reads other files than it has found."""
+
+    def load_data_list(self) -> list[dict]:
+        samples = super().load_data_list()
+        for sample in samples:
+            sample['img_path'] = sample['img_path'].replace('class0', 'class1')
+        return samples
+
+
+@pytest.mark.parametrize('kind', [_Chosen, _Renamed])
+def test_a_subclass_chooses_the_file(
+    images: Path, stores: Path, mmrel_scope: None, kind: type[ImageFolder]
+) -> None:
+    load = [dict(type='LoadImage')]
+    plain = _build(images, False, load)
+    dataset = kind(data_root=str(images), pipeline=load, cache=True)
+    row = 1 if kind is _Chosen else 16
+    for _ in range(2):
+        for data in (dataset[0], dataset.__getitems__([0])[0]):
+            np.testing.assert_array_equal(np.asarray(data['img']), _pixels(plain, row))
+            assert data.get('mine') == (1 if kind is _Chosen else None)
+    # Another set of the same files is not given those pixels.
+    np.testing.assert_array_equal(_pixels(_build(images, True, load), 0), _pixels(plain, 0))
+
+
+class _OtherFile(BaseTransform):
+    """Reads another file than the sample's."""
+
+    def transform(self, results: dict) -> dict:
+        return dict(results, img_path=results['img_path'].replace('class0', 'class1'))
+
+
+def test_a_step_before_load_image_chooses_the_file(images: Path, stores: Path) -> None:
+    load = dict(type='LoadImage')
+    dataset = _build(images, 'auto', [dict(type=_OtherFile), load])
+    assert dataset._store_reader is None
+    np.testing.assert_array_equal(_pixels(dataset, 0), _pixels(_build(images, False, [load]), 16))
+    with pytest.raises(ValueError, match='a pipeline that begins with LoadImage'):
+        _build(images, pipeline=[dict(type=_OtherFile), load])
+
+
+def test_a_named_pipe_does_not_block_the_start(
+    make_folder: Callable[..., Path], stores: Path
+) -> None:
+    root = make_folder()
+    (root / 'class0' / '003.jpg').unlink()
+    os.mkfifo(root / 'class0' / '003.jpg')
+    built: list = []
+    thread = threading.Thread(target=lambda: built.append(_build(root)), daemon=True)
+    thread.start()
+    thread.join(20)
+    if not built:  # a writer ends the wait
+        os.close(os.open(root / 'class0' / '003.jpg', os.O_WRONLY | os.O_NONBLOCK))
+        pytest.fail('the named pipe blocks')
+    (dataset,) = built
+    with pytest.raises(BrokenImageError, match=r'003\.jpg.*a named pipe'):
+        dataset[3]
+
+
+def test_without_any_image_nothing_is_created(tmp_path: Path, stores: Path) -> None:
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'a' / '1.png').write_bytes(b'no image')
+    with pytest.raises(BrokenImageError, match=r'1\.png'):
+        _build(tmp_path / 'a', with_label=False)[0]
+    assert not list(stores.glob('*'))
+
+
+def test_zero_is_false(images: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoded_cache, '_LEAST', 1)
+    _build(images, 0)
+    assert not stores.exists()
+    _build(images, 1)
+    assert stores.exists()
+
+
+def test_another_version_decodes_again(
+    images: Path, stores: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ('1', '2', '2'):
+        monkeypatch.setattr(decoded_cache, '__version__', version)
+        _build(images)[0]
+    assert len(decoded) == 2
+
+
+def test_large_images_cost_no_look_at_all_files(
+    make_folder: Callable[..., Path], stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder('large', classes=1, each=40, px=97)
+    looked: list[str] = []
+    size = decoded_cache._size
+    monkeypatch.setattr(decoded_cache, '_size', lambda path: looked.append(path) or size(path))
+    monkeypatch.setattr(decoded_cache, '_state', looked.append)
+    monkeypatch.setattr(decoded_cache, '_LEAST', 1)
+    monkeypatch.setattr(decoded_cache, '_PROBED', 4)
+    _build(root, 'auto')
+    assert len(looked) == 4
+
+
+def test_a_folder_without_permission_is_a_message(
+    images: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(os, 'makedirs', refused)
+    wanted = 'Permission denied; set MMREL_HOME to a folder that you can write to, or set dataset'
+    with pytest.raises(OSError, match=wanted):
+        _build(images)

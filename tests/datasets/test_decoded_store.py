@@ -3,11 +3,13 @@ import os
 import pickle
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mmrel.datasets.decoded_store import DecodedStore, reopened
+from mmrel.utils.processes import signature
 from tests.distributed import run_ranks
 
 SIZES = [3 * 4 * 3, 5 * 2 * 3, 0, 2 * 2 * 3]
@@ -140,3 +142,81 @@ def test_the_header_is_readable_text(tmp_path: Path) -> None:
     store = _made(tmp_path / 'x.decoded')
     header = json.loads(Path(store.path).read_bytes()[:4096].rstrip(b'\0'))
     assert (header['rows'], header['pixels'], header['digest']) == (4, sum(SIZES), 'a')
+
+
+@pytest.mark.parametrize(
+    'header',
+    [
+        dict(rows=None),
+        dict(rows=-1),
+        dict(rows=4.0),
+        dict(rows=2**62),
+        dict(pixels='78'),
+        dict(pixels=-3),
+        dict(pixels=2**62),
+        dict(digest=None, format='x'),
+    ],
+)
+def test_a_wrong_header_is_refused(tmp_path: Path, header: dict) -> None:
+    path = Path(_made(tmp_path / 'x.decoded').path)
+    content = path.read_bytes()
+    wrong = dict(json.loads(content[:4096].rstrip(b'\0')), **header)
+    path.write_bytes(json.dumps(wrong).encode().ljust(4096, b'\0') + content[4096:])
+    with pytest.raises(ValueError, match=r'does not contain|incomplete'):
+        DecodedStore(str(path), 'a')
+
+
+@pytest.mark.parametrize('starts', [(5, 36, 66, 66), (0, 2**63, 66, 66), (0, 36, 66, 79)])
+def test_places_outside_the_file_are_refused(tmp_path: Path, starts: tuple[int, ...]) -> None:
+    store = _made(tmp_path / 'x.decoded')
+    store._table['start'] = starts
+    with pytest.raises(ValueError, match='damaged'):
+        DecodedStore(store.path, 'a')
+
+
+def test_numbers_of_a_row_lead_nowhere_else(tmp_path: Path) -> None:
+    store = _made(tmp_path / 'x.decoded')
+    store.put(1, _images()[1])
+    for height, width in ((2**32 - 1, 2**32 - 1), (0, 7), (11, 1)):
+        store._table[0] = (2**60, height, width, 1)
+        assert store.get(0) is None
+    np.testing.assert_array_equal(store.get(1), _images()[1])
+
+
+def test_another_number_of_images_is_refused(tmp_path: Path) -> None:
+    store = _made(tmp_path / 'x.decoded')
+    assert len(DecodedStore(store.path, 'a', 4)) == 4
+    with pytest.raises(ValueError, match='other images'):
+        DecodedStore(store.path, 'a', 5)
+
+
+def test_a_file_that_a_third_user_left_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _made(tmp_path / 'x.decoded').path
+    monkeypatch.setattr(os, 'geteuid', lambda: os.getuid() + 1)
+    assert len(DecodedStore(path, 'a')) == 4  # of the folder's owner
+    third = SimpleNamespace(st_uid=os.getuid() + 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'stat', lambda _: third)
+        with pytest.raises(ValueError, match='to another user'):
+            DecodedStore(path, 'a')
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / 'victim'
+    victim.write_text('precious')
+    (tmp_path / 'x.decoded.lock').symlink_to(victim)
+    with pytest.raises(OSError, match='symbolic links'):
+        _made(tmp_path / 'x.decoded')
+    os.remove(tmp_path / 'x.decoded.lock')
+    (tmp_path / f'x.decoded.{signature()}.0.partial').symlink_to(victim)
+    _made(tmp_path / 'x.decoded').put(0, _images()[0])
+    assert victim.read_text() == 'precious'
+
+
+def test_room_is_reserved_without_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, 'posix_fallocate')
+    DecodedStore.create(str(tmp_path / 'x.decoded'), 'a', [2_500_000, 7])
+    assert (tmp_path / 'x.decoded').stat().st_blocks * 512 >= 2_500_007
+    assert len(DecodedStore(str(tmp_path / 'x.decoded'), 'a', 2)) == 2

@@ -1,5 +1,6 @@
 """JPEG files decoded late, at full size or smaller."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +131,11 @@ def test_a_damaged_file_is_named_when_it_is_decoded(tmp_path: Path) -> None:
         ImageReader().read(str(path), lazy=True)
     with pytest.raises(BrokenImageError, match='more than max_pixels=100'):
         ImageReader(max_pixels=100).read(_write(path), lazy=True)
+
+
+def test_a_copy_is_a_whole_image(tmp_path: Path) -> None:
+    lazy = ImageReader().read(_write(tmp_path / 'a.jpg'), lazy=True)
+    other = copy.deepcopy(lazy)  # mmpretrain's MultiView copies samples
+    other.shrink(8)
+    assert (other.scale, other.size) == (1, (200, 160))
+    np.testing.assert_array_equal(np.asarray(other), np.asarray(lazy))

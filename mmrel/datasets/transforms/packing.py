@@ -12,7 +12,7 @@ from mmrel.datasets.lazy_jpeg import LazyJpeg
 from mmrel.registry import TRANSFORMS
 
 from .draws import ColorDraw, color_row
-from .views import WeakView, decode_at_least
+from .views import WeakView, decode_at_least, makes_views_itself
 
 _SAME = color_row(ColorDraw())
 
@@ -75,8 +75,7 @@ class MultiView(_MultiView):
     def _single(pipeline: Compose) -> WeakView | None:
         """The only step of a pipeline, if it can be drawn ahead."""
         step = pipeline.transforms[0] if len(pipeline.transforms) == 1 else None
-        own = isinstance(step, WeakView) and type(step).transform is WeakView.transform
-        return step if own else None
+        return step if isinstance(step, WeakView) and makes_views_itself(type(step)) else None
 
     @staticmethod
     def _views(img: Image.Image, steps: list[WeakView]) -> list[tuple[Tensor, Tensor | None]]:

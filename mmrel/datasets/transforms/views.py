@@ -185,6 +185,19 @@ class WeakView(BaseTransform):
         return results
 
 
+def makes_views_itself(kind: type[WeakView]) -> bool:
+    """Whether a kind of :class:`WeakView` changes no pixels in methods of its own.
+
+    Args:
+        kind (type): A class.
+
+    Returns:
+        bool: If not, its views cannot be made by :meth:`WeakView.tensor` or on the device.
+    """
+    own = (kind.transform, kind.apply, kind.tensor)
+    return own == (WeakView.transform, WeakView.apply, WeakView.tensor)
+
+
 def decode_at_least(img: Image.Image, steps: Sequence[WeakView], draws: Sequence[ViewDraw]) -> None:
     """Let a lazy image be decoded at the smallest size that all views allow.
 

@@ -9,8 +9,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from mmrel.datasets import EpochSampler, SampleIndex, SeededDraws
+from mmrel.datasets.transforms import ContrastiveView
 from mmrel.datasets.transforms.batched_color import apply_colors
-from mmrel.datasets.transforms.draws import ColorDraw, color_row
+from mmrel.datasets.transforms.draws import ColorDraw, ViewDraw, color_row
 from mmrel.registry import TRANSFORMS
 
 _STRONG = dict(type='ContrastiveView', size=16, solarize_prob=0.3)
@@ -121,3 +122,20 @@ def test_a_step_after_a_view_colored_on_the_device_is_refused(mmrel_scope: None)
         TRANSFORMS.build(dict(type='MultiView', num_views=[1], transforms=views))
     with pytest.raises(ValueError, match="color='gpu' must be 'host' or 'device'"):
         TRANSFORMS.build(dict(_STRONG, color='gpu'))
+
+
+class _Marked(ContrastiveView):
+    """A view with a step of its own."""
+
+    def apply(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
+        img = super().apply(img, draw)
+        img.putpixel((0, 0), (1, 2, 3))
+        return img
+
+
+def test_a_subclass_may_apply_more(mmrel_scope: None) -> None:
+    view = TRANSFORMS.build(
+        dict(type='MultiView', num_views=[2], transforms=[[dict(type=_Marked, size=8)]])
+    )
+    for made in view(dict(img=Image.new('RGB', (20, 20), 'white')))['img']:
+        assert np.asarray(made)[0, 0].tolist() == [1, 2, 3]
