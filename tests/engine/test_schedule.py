@@ -27,6 +27,7 @@ SCHEDULES = {
     'kshot/retrain/*in1k': '5:1e-3 120',
     'kshot/retrain/*cifar10': '0 10',
     'kshot/retrain/*': '0 30',
+    'kshot/ranking/*': '0 14 0.001',
     'kshot/*digits': '0 20',
     'kshot/*in1k': '0 120',
     'kshot/*cifar10': '0 8',
