@@ -9,6 +9,7 @@ configs' pipelines, read through their datasets.
 """
 
 import argparse
+import copy
 import json
 import os
 import statistics
@@ -75,6 +76,16 @@ def torchvision_view(step: dict) -> Callable[[Image.Image], torch.Tensor]:
     return tv.Compose([crop, *colors, tv.RandomHorizontalFlip(), tv.PILToTensor()])
 
 
+def colored(pipeline: list[dict], color: str) -> list[dict]:
+    """The pipeline with its strong views' colors on the host or left to the device."""
+    pipeline = copy.deepcopy(pipeline)
+    for steps in pipeline[1]['transforms']:
+        for step in steps:
+            if step['type'] == 'ContrastiveView':
+                step['color'] = color
+    return pipeline
+
+
 def variants(pipeline: list[dict], files: list[str], small: bool) -> dict[str, Variant]:
     """What is compared, by name: functions that make a batch of the files with given numbers."""
     folder = os.path.dirname(files[0])
@@ -85,9 +96,9 @@ def variants(pipeline: list[dict], files: list[str], small: bool) -> dict[str, V
         for _ in range(number)
     ]
 
-    def mmrel(cache: bool) -> Variant:
+    def mmrel(cache: bool, color: str = 'host') -> Variant:
         cfg = dict(type='ImageFolder', data_root=folder, with_label=False, cache=cache)
-        dataset = DATASETS.build(dict(cfg, pipeline=pipeline))
+        dataset = DATASETS.build(dict(cfg, pipeline=colored(pipeline, color)))
         fetch = getattr(dataset, '__getitems__', lambda rows: [dataset[row] for row in rows])
         return lambda rows: default_collate(fetch([SampleIndex(row, 0, 0) for row in rows]))
 
@@ -104,6 +115,8 @@ def variants(pipeline: list[dict], files: list[str], small: bool) -> dict[str, V
     }
     if small:
         found['mmrel with the cache'] = mmrel(cache=True)
+    else:
+        found['mmrel, device colors'] = mmrel(cache=False, color='device')
     return dict(found, **{'decoding alone': decoding})
 
 
