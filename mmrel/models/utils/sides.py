@@ -1,6 +1,7 @@
 """Slices from the left or the right of the widest layer."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -8,6 +9,7 @@ from torch import Tensor
 SIDES = dict(bcnet=('left', 'right'), autoslim=('left',))
 
 
+@lru_cache(4096)
 def window(width: int, full: int, side: str) -> slice:
     """The first or the last ``width`` of ``full`` channels.
 
@@ -35,11 +37,12 @@ def cut(tensor: Tensor, widths: Sequence[int | None], side: str) -> Tensor:
         side (str): 'left' or 'right'.
 
     Returns:
-        Tensor: The view.
+        Tensor: The view, or the tensor itself if nothing is cut off.
     """
-    return tensor[
-        tuple(
-            slice(None) if width is None else window(width, full, side)
-            for width, full in zip(widths, tensor.shape, strict=False)
-        )
-    ]
+    for axis, width in enumerate(widths):
+        if width is not None:
+            full = tensor.shape[axis]
+            part = window(width, full, side)
+            if width < full:
+                tensor = tensor.narrow(axis, part.start, width)
+    return tensor
