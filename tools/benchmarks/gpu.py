@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 import torchvision
+from mmengine.hooks import RuntimeInfoHook
 from mmengine.runner import Runner
 from step import timed
 from torch import Tensor, nn
@@ -47,6 +48,11 @@ def runner_of(name: str, folder: str, scratch: str, args: argparse.Namespace) ->
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     if args.channels_last:
         runner.model.to(memory_format=torch.channels_last)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    # Warm-ups read the length of the run and its iteration.
+    for hook in runner.hooks:
+        if isinstance(hook, RuntimeInfoHook):
+            hook.before_train(runner)
     return runner
 
 
@@ -107,8 +113,7 @@ def measure(name: str, folder: str, scratch: str, args: argparse.Namespace) -> d
     """A method's medians."""
     torch.manual_seed(0)
     runner = runner_of(name, folder, scratch, args)
-    loader = runner.build_dataloader(runner._train_dataloader, seed=0)
-    batches = iter(loader)
+    batches = iter(runner.train_dataloader)
     batch = next(batches)
 
     def step(data: Any = batch) -> None:
