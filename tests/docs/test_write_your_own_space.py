@@ -50,8 +50,13 @@ def test_the_space_is_short_and_its_closed_forms_are_exact(
 
 
 @pytest.mark.slow
-def test_the_space_is_trained_searched_and_retrained(tmp_path: Path) -> None:
+def test_the_space_is_trained_searched_and_retrained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _write(tmp_path)
+    # Commands in this process share the registries, so the modules are imported once.
+    monkeypatch.syspath_prepend(tmp_path)
+    import_modules_from_strings(['my_space.network', 'my_space.space'])
     here = dict(cwd=tmp_path, paths=[tmp_path])
     short = ['train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
              'val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False',
