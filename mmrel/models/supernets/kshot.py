@@ -139,15 +139,15 @@ class KShotSupernet(Supernet):
         Raises:
             ValueError: If a path is not in the space.
         """
-        results: list[dict[str, Tensor]] = [self.fresh_statistics(path) for path in paths]
+        results: list[dict[str, Tensor]] = []
         rows = codes.unbind()
         users: dict[tuple, list[tuple[int, _Source]]] = {}
         for place, path in enumerate(paths):
-            parameters = [source for source in self._sources(path) if source.is_parameter]
-            vectors = [source for source in parameters if len(source.shape) == 1]
-            results[place].update(_mix_vectors(vectors, rows[place]))
-            for source in parameters:
-                if len(source.shape) > 1:
+            sources = self._sources(path)
+            vectors = [x for x in sources if x.is_parameter and len(x.shape) == 1]
+            results.append({**_fresh(sources), **_mix_vectors(vectors, rows[place])})
+            for source in sources:
+                if source.is_parameter and len(source.shape) > 1:
                     shared = source.layer, source.leaf, source.shape
                     users.setdefault(shared, []).append((place, source))
         for same in users.values():
@@ -165,11 +165,7 @@ class KShotSupernet(Supernet):
         Returns:
             dict[str, Tensor]: By the keys of the stand-alone backbone.
         """
-        return {
-            source.key: source.tensor().new_full(source.shape, RUNNING_STATISTICS[source.leaf])
-            for source in self._sources(path)
-            if not source.is_parameter
-        }
+        return _fresh(self._sources(path))
 
     @torch.no_grad()
     def calibrate(
@@ -239,6 +235,15 @@ class _Source:
         if value.shape[len(full) :] == self.shape:
             return value
         return value[(*full, *(slice(n) for n in self.shape))]
+
+
+def _fresh(sources: Sequence[_Source]) -> dict[str, Tensor]:
+    """Initial running statistics."""
+    return {
+        source.key: source.tensor().new_full(source.shape, RUNNING_STATISTICS[source.leaf])
+        for source in sources
+        if not source.is_parameter
+    }
 
 
 def _mix_vectors(sources: Sequence[_Source], code: Tensor) -> dict[str, Tensor]:

@@ -71,8 +71,7 @@ class Supernet(BaseModule):
         Raises:
             ValueError: If the path is not in the space.
         """
-        self.space.validate(path)
-        key = self.space.key(path)
+        key = self.space.key(path)  # validates it
         skeletons = self._skeletons[self.training]
         if key in skeletons:
             skeletons.move_to_end(key)
