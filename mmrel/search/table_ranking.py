@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from os import PathLike
 
 import numpy as np
+
+from mmrel.utils.json_lines import read_rows
 
 from .estimates import Estimate, kendall_tau, spearman_rho, top_k_regret
 from .truth_table import TruthTable
@@ -153,6 +156,20 @@ def ranking_table(found: Sequence[ScoreRanking]) -> str:
             + [f'{row.regret_of_table[top[0]]:.2f}']
         )
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+
+
+def read_scores(file: str | PathLike, score: str) -> dict[str, float]:
+    """Read a supernet's scores.
+
+    Args:
+        file (str | PathLike): Rows that ``ScorePathsLoop`` wrote.
+        score (str): 'loss' (minus the loss) or 'accuracy'.
+
+    Returns:
+        dict[str, float]: By the paths' keys, the higher the better.
+    """
+    column, sign = ('loss', -1) if score == 'loss' else ('score', 1)
+    return {row['key']: sign * row[column] for row in read_rows(file)}
 
 
 def aligned(scores: Mapping[str, float], keys: Sequence[str]) -> np.ndarray:

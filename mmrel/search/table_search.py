@@ -133,13 +133,15 @@ class TableSearch:
 
     def random(self, seed: int) -> list[str]:
         """Random networks."""
+        return self._shuffled(seed)[: self.number]
+
+    def _shuffled(self, seed: int) -> list[str]:
         keys = list(self._truth)
-        return [keys[i] for i in np.random.default_rng(seed).permutation(len(keys))[: self.number]]
+        return [keys[i] for i in np.random.default_rng(seed).permutation(len(keys))]
 
     def costliest(self, seed: int) -> list[str]:
         """The networks with the highest cost within the budget; equal ones in random order."""
-        order = np.random.default_rng(seed).permutation(len(self._truth))
-        keys = [list(self._truth)[i] for i in order]
+        keys = self._shuffled(seed)
         return sorted(keys, key=lambda key: -self._costs[key])[: self.number]
 
     def nsga2(self, seed: int) -> list[str]:

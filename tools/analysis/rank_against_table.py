@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmrel.apis import build_runner, load_config
@@ -24,13 +25,14 @@ from mmrel.search.table_ranking import (
     aligned,
     rank_score,
     ranking_table,
+    read_scores,
     trivial_scores,
     truth_ceiling,
 )
 from mmrel.search.truth_table import TruthTable, read_truth_table
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.files import write_atomically
-from mmrel.utils.json_lines import format_rows, read_rows
+from mmrel.utils.json_lines import format_rows
 from mmrel.visualization import plot_rank_correlation
 
 
@@ -59,13 +61,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def score_networks(args: argparse.Namespace, table: TruthTable, rows: np.ndarray) -> list[dict]:
-    """The rows of OUT/scores.jsonl, after scoring those that it lacks."""
+def score_networks(
+    cfg: Config, args: argparse.Namespace, table: TruthTable, rows: np.ndarray
+) -> dict[str, float]:
+    """The scores in OUT/scores.jsonl by key, after scoring the networks that it lacks."""
     out = Path(args.out)
     paths, scores = out / 'paths.jsonl', out / 'scores.jsonl'
     chosen = [dict(path=path) for path in table.space.paths(table.indices[rows])]
     write_atomically(format_rows(chosen).encode(), str(paths))
-    cfg = load_config(args.config, args.cfg_options, str(out))
     cfg.test_dataloader = dict(cfg.val_dataloader)
     cfg.test_evaluator = dict(type='Accuracy')
     cfg.test_cfg = dict(
@@ -73,19 +76,17 @@ def score_networks(args: argparse.Namespace, table: TruthTable, rows: np.ndarray
     )  # fmt: skip
     cfg.load_from = args.checkpoint
     build_runner(cfg).test()
-    return read_rows(scores)
+    return read_scores(scores, args.score)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     init_default_scope('mmrel')
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options, args.out)
     table = read_truth_table(args.table, SEARCH_SPACES.build(cfg.model.space), args.accuracy)
     rows = table.sample(args.n, args.seed)
     keys = [table.space.key(path) for path in table.space.paths(table.indices[rows])]
-    scored = score_networks(args, table, rows)
-    sign, column = (-1, 'loss') if args.score == 'loss' else (1, 'score')
-    score = sign * aligned({row['key']: row[column] for row in scored}, keys)
+    score = aligned(score_networks(cfg, args, table, rows), keys)
     name = 'supernet, minus the loss' if args.score == 'loss' else 'supernet, accuracy'
     found = [
         rank_score(name, values, table, rows, args.bands)

@@ -20,11 +20,12 @@ from rich.progress import track
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.estimates import bootstrap
+from mmrel.search.table_ranking import read_scores
 from mmrel.search.table_search import TableSearch
 from mmrel.search.truth_table import read_truth_table
 from mmrel.utils.command_line import run_command
 from mmrel.utils.files import write_atomically
-from mmrel.utils.json_lines import format_rows, read_rows
+from mmrel.utils.json_lines import format_rows
 from mmrel.visualization import plot_study
 
 
@@ -57,12 +58,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def read_scores(file: str, score: str) -> dict[str, float]:
-    """Scores by key, the higher the better."""
-    column, sign = ('loss', -1) if score == 'loss' else ('score', 1)
-    return {row['key']: sign * row[column] for row in read_rows(file)}
-
-
 def table_of(rows: Sequence[dict], methods: Sequence[str], number: int) -> str:
     """True accuracy after some numbers of evaluations, as a Markdown table."""
     stops = sorted({n for n in (10, 20, 50, 100) if n < number} | {number})
@@ -86,13 +81,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = read_truth_table(args.table, SEARCH_SPACES.build(config), args.accuracy)
     scores = read_scores(args.scores, args.score) if args.scores else None
     search = TableSearch(table, args.n, scores, args.cost, args.max_cost, args.population)
-    rows = []
+    rows: list[dict] = []
+    out = Path(args.out)
     for name, method in search.methods.items():
         for seed in track(range(args.seeds), name, transient=True):
             curve = search.curve(method(seed))
             rows.append(dict(variant=name, seed=seed, curve=list(enumerate(curve, 1))))
-    out = Path(args.out)
-    write_atomically(format_rows(rows).encode(), str(out / 'curves.jsonl'))
+        # Now, so that an interruption costs one method.
+        write_atomically(format_rows(rows).encode(), str(out / 'curves.jsonl'))
     note = dict(vars(args), best=search.best)
     write_atomically((json.dumps(note, indent=1) + '\n').encode(), str(out / 'setting.json'))
     study = dict(
