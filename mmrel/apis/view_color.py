@@ -1,7 +1,7 @@
 """The config's ``view_color``: where the colors of all views are changed."""
 
 import inspect
-from collections.abc import Iterator
+import logging
 from typing import Any
 
 from mmengine.config import Config
@@ -14,20 +14,16 @@ from mmrel.datasets.transforms.views import COLOR_PLACES, makes_views_itself
 from mmrel.models.utils.data_preprocessor import DeviceColors
 from mmrel.registry import MODELS, TRANSFORMS
 
+from .options import dotted_keys
+
 # Where views for training are. Views for evaluation keep their colors.
 _SECTIONS = ('train_dataloader', 'custom_hooks')
 
 
-def _modules(node: Any) -> Iterator[dict]:
-    """All dicts with a type, at any depth."""
-    if isinstance(node, dict):
-        if 'type' in node:
-            yield node
-        for value in node.values():
-            yield from _modules(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _modules(value)
+def _contents(cfg: Config) -> list[Any]:
+    """All sections and lists with training views, and what is in them."""
+    sections = [cfg[name] for name in _SECTIONS if cfg.get(name)]
+    return [*sections, *(value for section in sections for _, value in dotted_keys(section))]
 
 
 def _class(registry: Any, kind: Any) -> Any:
@@ -49,15 +45,6 @@ def _has_colors(module: dict) -> bool:
         and makes_views_itself(found)
         and 'color' in inspect.signature(found).parameters
     )
-
-
-def _lists(node: Any) -> Iterator[list | tuple]:
-    """All lists, at any depth."""
-    if isinstance(node, list | tuple):
-        yield node
-    for value in node.values() if isinstance(node, dict) else node:
-        if isinstance(value, dict | list | tuple):
-            yield from _lists(value)
 
 
 def _check_pipeline(steps: list | tuple) -> None:
@@ -114,22 +101,18 @@ def apply_view_color(cfg: Config) -> None:
     place = cfg.get('view_color')
     if place is not None and place not in COLOR_PLACES:
         raise ValueError(f"view_color={place!r} must be 'host' or 'device'")
-    views = [
-        module
-        for section in _SECTIONS
-        for module in _modules(cfg.get(section))
-        if _has_colors(module)
-    ]
+    contents = _contents(cfg)
+    views = [x for x in contents if isinstance(x, dict) and 'type' in x and _has_colors(x)]
     for view in views if place is not None else ():
         view['color'] = place
     if any(view.get('color') == 'device' for view in views):
         _check_preprocessor(cfg)
-        for section in _SECTIONS:
-            for steps in _lists(cfg.get(section) or ()):
+        for steps in contents:
+            if isinstance(steps, list | tuple):
                 _check_pipeline(steps)
     elif place == 'device':
         print_log(
             "view_color='device' has no effect: no view for training changes colors",
             logger='current',
-            level=30,
+            level=logging.WARNING,
         )

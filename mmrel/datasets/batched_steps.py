@@ -135,7 +135,7 @@ def _draw_operations(
 
 def _resized_crops(step: WeakView, images: Images, drawn: ViewRows) -> np.ndarray:
     """Crop and resize; color and flip together."""
-    planes = _planes(_crops(step, images, drawn.boxes))
+    planes = planes_of(_crops(step, images, drawn.boxes))
     if drawn.colors is not None and not on_device(step):
         planes = apply_colors(planes, drawn.colors)
     rows = torch.from_numpy(drawn.flips.nonzero()[0])
@@ -154,7 +154,8 @@ def _crops(step: WeakView, images: Images, boxes: np.ndarray) -> np.ndarray:
     return pixels_of(crops)
 
 
-def _planes(pixels: np.ndarray) -> Tensor:
+def planes_of(pixels: np.ndarray) -> Tensor:
+    """The pixels of a batch, (B, 3, H, W) uint8."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 

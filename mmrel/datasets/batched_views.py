@@ -16,7 +16,16 @@ from torch import Tensor
 
 from mmrel.registry import TRANSFORMS
 
-from .batched_steps import APPLY, draw_all, draw_one, on_device, pixels_of, side_of, stacked
+from .batched_steps import (
+    APPLY,
+    draw_all,
+    draw_one,
+    on_device,
+    pixels_of,
+    planes_of,
+    side_of,
+    stacked,
+)
 from .transforms import CentralView, LoadImage
 from .transforms.batched_draws import Streams, plain_colors, reproduces_torch
 
@@ -155,7 +164,7 @@ class BatchedViews:
             images: Any = originals
             for step, draw in zip(steps, draws, strict=True):
                 images = APPLY[type(step)](step, images, draw)
-            views.append(_planes(pixels_of(images)))
+            views.append(planes_of(pixels_of(images)).unbind())
         made = [dict(info, img=self._one(x)) for info, x in self._each(infos, views)]
         colors = self._device_colors(drawn, len(infos))
         if colors is not None:
@@ -191,8 +200,3 @@ def _sizes(view: Sequence[Any], size: Any) -> list[Any]:
         side = side_of(step)
         sizes.append(sizes[-1] if side is None else (side, side))
     return sizes
-
-
-def _planes(pixels: np.ndarray) -> Sequence[Tensor]:
-    """The images of a batch, each (3, H, W)."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().unbind()

@@ -5,7 +5,6 @@ import hashlib
 import logging
 import os
 import shutil
-import stat
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import PIL
 from mmengine.logging import print_log
-from PIL import Image, features
+from PIL import features
 
 from mmrel.utils.download import home_folder
 from mmrel.utils.mixin import Mixin
@@ -23,7 +22,6 @@ from mmrel.version import __version__
 
 from .decoded_store import DecodedStore
 from .image_file import ImageReader
-from .image_formats import image_formats
 from .transforms import LoadImage
 
 # 'auto' stores images up to this side, in sets from this number of images up to this size.
@@ -128,7 +126,9 @@ class DecodedCache(Mixin):
                 )
             return samples
         # Sorting the paths of a large set takes longer than this look at a few images.
-        if self.cache == 'auto' and not _is_small([sample['img_path'] for sample in samples]):
+        if self.cache == 'auto' and not _is_small(
+            [sample['img_path'] for sample in samples], reader
+        ):
             return samples
         paths = sorted({sample['img_path'] for sample in samples})
         self._store = open_store(paths, root, reader, self.cache is True)
@@ -199,7 +199,9 @@ def open_store(
     path = os.path.join(home_folder(), 'decoded', f'{names[:24]}.decoded')
     with suppress(OSError, ValueError):
         return DecodedStore(path, digest, len(paths))
-    sizes = [h * w * 3 if always or max(h, w) <= _SIDE else 0 for h, w in _parallel(_size, paths)]
+    sizes = [
+        h * w * 3 if always or max(h, w) <= _SIDE else 0 for h, w in _parallel(reader.size, paths)
+    ]
     if not any(sizes):  # reading the images will report why
         return None
     return _created(path, digest, sizes, root, always)
@@ -233,11 +235,11 @@ def _created(
     return store
 
 
-def _is_small(paths: Sequence[str]) -> bool:
+def _is_small(paths: Sequence[str], reader: ImageReader) -> bool:
     """Whether 'auto' stores a set, judged by a few images."""
     if len(paths) < _LEAST:
         return False
-    sizes = [_size(path) for path in paths[:: max(1, len(paths) // _PROBED)]]
+    sizes = [reader.size(path) for path in paths[:: max(1, len(paths) // _PROBED)]]
     mean = sum(h * w * 3 for h, w in sizes) / len(sizes)
     return 0 < max(map(max, sizes)) <= _SIDE and mean * len(paths) <= _MOST_MB * _MB
 
@@ -255,17 +257,6 @@ def _state(path: str) -> str:
     except OSError:
         return 'missing'
     return f'{state.st_size} {state.st_mtime_ns}'
-
-
-def _size(path: str) -> tuple[int, int]:
-    """Height and width from a file's header; zero if it cannot be read."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return 0, 0  # opening a named pipe would block forever
-        with Image.open(path, formats=image_formats()) as image:
-            return image.height, image.width
-    except Exception:  # reading the image will report it
-        return 0, 0
 
 
 def _hash(lines: Sequence[str]) -> str:

@@ -149,6 +149,22 @@ class ImageReader:
             cause, reason = error, self._reason(error)
         raise self._broken(path, reason) from cause
 
+    def size(self, path: str) -> tuple[int, int]:
+        """Height and width from a file's header; zeros if it cannot be read.
+
+        Args:
+            path (str): The file.
+
+        Returns:
+            tuple[int, int]: As stored, without rotation by EXIF data. :meth:`read`
+            reports why it cannot be read.
+        """
+        try:
+            with self._open(path) as file, Image.open(file, formats=image_formats()) as image:
+                return image.height, image.width
+        except Exception:  # Pillow's plugins raise all kinds of errors on damaged files
+            return 0, 0
+
     def from_memory(self, image: np.ndarray | Image.Image) -> Image.Image:
         """Convert an array or a Pillow image by the same rules.
 

@@ -66,7 +66,7 @@ def lazy_jpeg(data: bytes, broken: Callable[[Exception], Exception]) -> LazyJpeg
     """
     try:
         image = LazyJpeg(data, broken)
-    except Exception:  # not a JPEG file, or a damaged header
+    except SyntaxError:  # Pillow's: not a JPEG file, or a damaged header
         return None
     return image if image.mode == 'RGB' else None
 

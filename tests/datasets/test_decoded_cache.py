@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmcv.transforms import BaseTransform
+from mmengine.config import Config
 from mmengine.dataset import Compose, default_collate
 from PIL import Image
 from torch.utils.data import DataLoader
@@ -25,19 +26,9 @@ from mmrel.datasets import (
 )
 from mmrel.datasets.decoded_cache import info_with_pixels
 from mmrel.registry import DATASETS, TRANSFORMS
+from tests.commands import ROOT
 
-VIEWS = [
-    dict(type='LoadImage'),
-    dict(
-        type='MultiView',
-        num_views=[1, 1],
-        transforms=[
-            [dict(type='ContrastiveView', size=32, blur_prob=0.0)],
-            [dict(type='WeakView', size=32)],
-        ],
-    ),
-    dict(type='PackInputs'),
-]
+VIEWS = Config.fromfile(ROOT / 'configs/_base_/datasets/two_views_32px.py').train_pipeline
 
 
 @pytest.fixture
@@ -376,8 +367,9 @@ def test_large_images_cost_no_look_at_all_files(
 ) -> None:
     root = make_folder('large', classes=1, each=40, px=97)
     looked: list[str] = []
-    size = decoded_cache._size
-    monkeypatch.setattr(decoded_cache, '_size', lambda path: looked.append(path) or size(path))
+    reader = image_file.ImageReader
+    size = reader.size
+    monkeypatch.setattr(reader, 'size', lambda self, path: looked.append(path) or size(self, path))
     monkeypatch.setattr(decoded_cache, '_state', looked.append)
     monkeypatch.setattr(decoded_cache, '_LEAST', 1)
     monkeypatch.setattr(decoded_cache, '_PROBED', 4)

@@ -130,18 +130,24 @@ def test_train_benchmark_points_all_sets_to_the_folder(tools: Callable) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['ReSSL-ext', 'WCL', 'SimMatch', 'ViTAS', 'K-shot NAS'])
-def test_train_benchmark_trains_each_method(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ('name', 'batch'),
+    [('ReSSL-ext', 64), ('WCL', 256), ('SimMatch', 80), ('ViTAS', 64), ('K-shot NAS', 64)],
+)
+def test_train_benchmark_trains_each_method(
+    tmp_path: Path, name: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images = make_folder(tmp_path / 'images', classes=10, each=52)
+    # A second per call: two iterations of one wait and one step each.
+    seconds = itertools.count(0.0, 1.0)
+    monkeypatch.setattr('time.perf_counter', lambda: next(seconds))
     output = call(
         'benchmarks/train.py', '--images', images, '--one', name, '--warm-up', 1, '--iterations', 2,
         '--workers', 0,
     )  # fmt: skip
     (line,) = [line for line in output.splitlines() if line.startswith('measured: ')]
     found = json.loads(line.removeprefix('measured: '))
-    assert found['rate'] > 0
-    # Without workers, the process makes each batch itself.
-    assert 0 < found['waiting'] < 1
+    assert found == dict(rate=batch * 2 / 4, waiting=2 / 4)
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from mmengine.dataset import default_collate
 from mmengine.registry import init_default_scope
 from PIL import Image, ImageFilter
 
+from mmrel.apis.view_color import apply_view_color
 from mmrel.datasets import SampleIndex
 from mmrel.datasets.image_formats import image_extensions
 from mmrel.registry import DATASETS
@@ -77,13 +78,10 @@ def torchvision_view(step: dict) -> Callable[[Image.Image], torch.Tensor]:
 
 
 def colored(pipeline: list[dict], color: str) -> list[dict]:
-    """The pipeline with its strong views' colors on the host or left to the device."""
-    pipeline = copy.deepcopy(pipeline)
-    for steps in pipeline[1]['transforms']:
-        for step in steps:
-            if step['type'] == 'ContrastiveView':
-                step['color'] = color
-    return pipeline
+    """The pipeline of a run with this `view_color`."""
+    cfg = Config(dict(train_dataloader=dict(pipeline=copy.deepcopy(pipeline)), view_color=color))
+    apply_view_color(cfg)
+    return cfg.train_dataloader.pipeline
 
 
 def variants(pipeline: list[dict], files: list[str], small: bool) -> dict[str, Variant]:

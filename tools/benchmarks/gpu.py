@@ -22,7 +22,7 @@ from mmengine.hooks import RuntimeInfoHook
 from mmengine.runner import Runner
 from step import timed
 from torch import Tensor, nn
-from train import images_of, prepare
+from train import add_image_arguments, images_of, prepare
 
 from mmrel.apis import build_runner, use_amp
 from mmrel.utils.command_line import run_command
@@ -153,12 +153,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--images', type=Path, required=True, help='one subfolder per class')
-    parser.add_argument('--number', type=int, default=10000, help='images to use (default: 10,000)')
-    parser.add_argument('--methods', nargs='+', choices=CONFIGS, default=list(CONFIGS))
+    add_image_arguments(parser, 10000, CONFIGS)
     parser.add_argument('--batch', type=int, help="default: the config's, of one GPU")
     parser.add_argument('--steps', type=int, default=20, help='timed steps of each (default: 20)')
-    parser.add_argument('--workers', type=int, help="default: the config's")
     parser.add_argument('--amp', action='store_true', help='bf16 mixed precision')
     parser.add_argument('--channels-last', action='store_true')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def measure(
         number, begin, waited, left = 0, 0.0, 0.0, 0.0
 
         def before_train_iter(self, *_: Any, **__: Any) -> None:
-            if self.number > warm_up:
+            if self.number >= warm_up:
                 self.waited += time.perf_counter() - self.left
 
         def after_train_iter(self, *_: Any, **__: Any) -> None:
@@ -139,21 +139,30 @@ def in_checkout(root: Path, home: str, words: Sequence[str]) -> dict[str, float]
     return json.loads(lines[-1].removeprefix(_MARK))
 
 
+def add_image_arguments(parser: argparse.ArgumentParser, number: int, names: Iterable[str]) -> None:
+    """Which images and methods, and how many workers."""
+    parser.add_argument('--images', type=Path, required=True, help='one subfolder per class')
+    parser.add_argument(
+        '--number', type=int, default=number, help=f'images to use (default: {number:,})'
+    )
+    parser.add_argument('--methods', nargs='+', choices=list(names), default=list(names))
+    parser.add_argument('--workers', type=int, help="default: the config's")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--images', type=Path, required=True, help='one subfolder per class')
-    parser.add_argument('--number', type=int, default=4096, help='images to use (default: 4,096)')
-    parser.add_argument('--methods', nargs='+', choices=CONFIGS, default=list(CONFIGS))
+    add_image_arguments(parser, 4096, CONFIGS)
     parser.add_argument('--other', type=Path, help='another checkout, measured in turn')
     parser.add_argument('--warm-up', type=int, default=10, help='iterations (default: 10)')
     parser.add_argument('--iterations', type=int, default=40, help='timed (default: 40)')
     parser.add_argument('--rounds', type=int, default=3, help='runs of each (default: 3)')
-    parser.add_argument('--workers', type=int, help="default: the config's")
     parser.add_argument('--out', type=Path, help='write the results to this JSON file')
     parser.add_argument('--one', help=argparse.SUPPRESS)  # what a started process measures
     args = parser.parse_args(argv)
+    if args.warm_up < 1:
+        parser.error(f'--warm-up {args.warm_up}: must be at least 1')
     if args.one is not None:
         numbers = (args.warm_up, args.iterations, args.workers)
         print(_MARK + json.dumps(measure(args.one, str(args.images), *numbers)))
