@@ -20,6 +20,7 @@ from mmrel.utils.mixin import Mixin
 
 from .batched_views import BatchedViews
 from .decoded_cache import DecodedCache, info_with_pixels
+from .seed_words import seed_words
 from .transforms.batched_draws import reproduces_torch
 
 
@@ -81,7 +82,8 @@ def seed_generators(index: int) -> None:
         index (int): The sample's index; with a plain index, nothing is seeded.
     """
     if isinstance(index, SampleIndex):
-        words = _seeds(index)
+        entropy = (index.seed, index.epoch, int(index))
+        words = np.random.SeedSequence(entropy).generate_state(3).tolist()
         random.seed(words[0])
         np.random.seed(words[1])
         torch.default_generator.manual_seed(words[2])
@@ -89,13 +91,8 @@ def seed_generators(index: int) -> None:
 
 def torch_seeds(indices: Sequence[SampleIndex]) -> list[int]:
     """What :func:`seed_generators` seeds torch's generator with, for several samples."""
-    return [_seeds(index)[2] for index in indices]
-
-
-def _seeds(index: SampleIndex) -> list[int]:
-    """Seeds of ``random``, NumPy's and torch's generator."""
-    entropy = (index.seed, index.epoch, int(index))
-    return np.random.SeedSequence(entropy).generate_state(3).tolist()
+    entropy = np.array([(index.seed, index.epoch, int(index)) for index in indices])
+    return seed_words(entropy, 3)[:, 2].tolist()
 
 
 def samples_of(dataset: Any, rows: Sequence[int], indices: Sequence[int]) -> list:
