@@ -1,7 +1,6 @@
 """Search spaces, their closed-form costs, and what a search needs of a supernet."""
 
-import warnings
-from typing import Any
+from mmrel.utils.renamed import moved
 
 from .coded_space import CodedSpace
 from .costs import FLOPsCost, LatencyCost, ParametersCost, PathCost
@@ -31,12 +30,5 @@ __all__ = [
     'live_edges',
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """The former name of ArchPath; remove it in version 0.3."""
-    if name == 'Path':
-        warnings.warn(
-            'mmrel.spaces.Path is now mmrel.spaces.ArchPath', DeprecationWarning, stacklevel=2
-        )
-        return ArchPath
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+# Remove in version 0.3.
+__getattr__ = moved(__name__, dict(Path='mmrel.spaces.ArchPath'))

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
 __all__ = ['Option', 'ArchPath', 'SearchSpace']
 
@@ -213,6 +215,11 @@ class SearchSpace(ABC):
             type=type(self).__name__,
             choices={name: list(options) for name, options in self.choices.items()},
         )
+
+
+def encode_space(space: SearchSpace) -> Tensor:
+    """The description of a space as JSON, in bytes (uint8), as checkpoints store it."""
+    return torch.tensor(list(json.dumps(space.describe()).encode()), dtype=torch.uint8)
 
 
 def _hashable(value: object) -> bool:

@@ -18,7 +18,6 @@ from .download import (
     short_hash,
 )
 from .files import write_together
-from .official import METHODS, convert_checkpoint
 from .package import package_root
 from .safe_loading import load_checkpoint
 
@@ -112,6 +111,8 @@ class _Place:
     """
 
     def __init__(self, entry: dict) -> None:
+        from mmrel.converters import METHODS  # above this package; needed only here
+
         self.address: str = entry['Weights']
         self.method: str = entry['Converted From']['Method']
         self.sha256: str | None = entry['Converted From'].get('SHA256')
@@ -144,6 +145,8 @@ class _Place:
             ) from error
 
     def _convert(self, path: str) -> None:
+        from mmrel.converters import convert_checkpoint
+
         content = convert_checkpoint(self.method, load_checkpoint_file(path))
         with open(path, 'rb') as file:
             digest = hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,9 +1,11 @@
-"""Former names of configs and of arguments, which work until version 0.3."""
+"""Former names of configs, arguments and imports, which work until version 0.3."""
 
 import functools
+import importlib
 import logging
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from mmengine.logging import print_log
@@ -123,3 +125,29 @@ def former_arguments(**names: str) -> Callable[[type[T]], type[T]]:
         return cls
 
     return decorate
+
+
+def moved(module: str, places: Mapping[str, str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module whose names moved to others, with a warning.
+
+    Args:
+        module (str): The module's ``__name__``.
+        places (Mapping[str, str]): By former name the current one with its module, such as
+            ``mmrel.spaces.ArchPath``.
+
+    Returns:
+        Callable: The function. It imports the other module only for a name that moved.
+    """
+
+    def __getattr__(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f'module {module!r} has no attribute {name!r}')
+        warnings.warn(
+            f'{module}.{name} is now {places[name]}; the old name will be removed in version 0.3',
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        place, _, current = places[name].rpartition('.')
+        return getattr(importlib.import_module(place), current)
+
+    return __getattr__

@@ -15,9 +15,9 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmrel.apis import FeatureExtractor, get_model, list_models
+from mmrel.converters import convert_key
 from mmrel.utils import released
 from mmrel.utils.download import cache_folder
-from mmrel.utils.official import convert_key
 from mmrel.utils.package import package_root
 from mmrel.utils.released import released_weights, zoo_entries
 from tests.commands import ROOT

@@ -1,9 +1,12 @@
 """Former names of configs lead to the new files, with a warning that names them."""
 
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import mmrel.search
 from mmrel.apis.zoo import config_file
 from mmrel.search.retraining import find_base
 from mmrel.utils.config_file import read_config
@@ -48,3 +51,26 @@ def test_a_former_path_as_base_is_an_error_that_names_the_new_file(tmp_path: Pat
     (tmp_path / 'child.py').write_text(f"_base_ = ['{FOLDER}/{OLD}.py']\n")
     with pytest.raises(FileNotFoundError, match=f"does not exist; it is now named '{NEW}.py'"):
         read_config(str(tmp_path / 'child.py'))
+
+
+@pytest.mark.parametrize(
+    ('module', 'name', 'current'),
+    [
+        ('mmrel.search', 'FLOPsCost', 'mmrel.spaces.FLOPsCost'),
+        ('mmrel.search', 'Path', 'mmrel.spaces.ArchPath'),
+        ('mmrel.spaces', 'Path', 'mmrel.spaces.ArchPath'),
+        ('mmrel.utils.official', 'convert_key', 'mmrel.converters.convert_key'),
+    ],
+)
+def test_a_name_that_moved_is_found_with_a_warning(module: str, name: str, current: str) -> None:
+    message = f'{module}.{name} is now {current}; the old name will be removed in version 0.3'
+    with pytest.warns(DeprecationWarning, match=f'^{re.escape(message)}$') as caught:
+        found = getattr(import_module(module), name)
+    place, _, new = current.rpartition('.')
+    assert found is getattr(import_module(place), new)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_name_that_never_was_is_an_error() -> None:
+    with pytest.raises(AttributeError, match=r"module 'mmrel.search' has no attribute 'Paths'"):
+        mmrel.search.Paths  # noqa: B018

@@ -4,10 +4,10 @@
 import argparse
 from collections.abc import Sequence
 
+from mmrel.converters import METHODS, convert_checkpoint
 from mmrel.utils import load_checkpoint_file
 from mmrel.utils.command_line import run_command
 from mmrel.utils.files import save_atomically
-from mmrel.utils.official import METHODS, convert_checkpoint
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -4,17 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from mmrel.spaces import SearchSpace
+from mmrel.spaces.space import encode_space
 
 _SHOWN = 8
-
-
-def encode_space(space: SearchSpace) -> Tensor:
-    """The description of a space as JSON, in bytes (uint8)."""
-    return torch.tensor(list(json.dumps(space.describe()).encode()), dtype=torch.uint8)
 
 
 class SpaceIdentity(nn.Module):

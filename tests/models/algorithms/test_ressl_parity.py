@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmrel.converters import convert_key
 from mmrel.registry import MODELS
-from mmrel.utils.official import convert_key
 from tests import parity
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 
+from mmrel.converters import convert_key
 from mmrel.registry import MODELS
-from mmrel.utils.official import convert_key
 from tests import parity
 from tests.progress import at_iteration
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from mmrel.converters import convert_checkpoint
 from mmrel.registry import MODELS
-from mmrel.utils.official import convert_checkpoint
 from tests import parity
 from tests.vitas import case_path, case_space, supernet_path
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmrel.converters import convert_key
 from mmrel.engine import LARS, AnyDeviceDataParallel
 from mmrel.registry import MODELS
-from mmrel.utils.official import convert_key
 from tests import parity
 from tests.distributed import run_ranks
 

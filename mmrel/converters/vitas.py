@@ -1,4 +1,4 @@
-"""Recover the search space of the authors' super-transformer, which its file does not store."""
+"""Keys of the authors' ViTAS checkpoints; the search space, which their files do not store."""
 
 import math
 import re
@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from mmrel.spaces import ViTASSpace
+from mmrel.spaces.space import encode_space
+
+from .release import Release
 
 # Choices that leave no trace in the weights' shapes.
 _HEADS = (3, 6, 12, 16)
@@ -34,8 +37,6 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         KeyError: If the release has no such super-transformer.
     """
-    from mmrel.models.utils.space_identity import encode_space
-
     choices = {m[1] for m in (re.search(r'\.attn\.qk(\d+)\.', key) for key in state) if m}
     if len(choices) != len(_HEADS):
         raise KeyError(
@@ -71,3 +72,40 @@ def supernet_extras(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         'identity.description': encode_space(space),
         'sampler.state': torch.tensor([0, 0]),
     }
+
+
+def _finish(official: Mapping[str, Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add the space to a super-transformer; rename the only stem of a searched network."""
+    if is_supernet(official):
+        return dict(state, **supernet_extras(official))
+    return {key.replace('backbone.stems.0.', 'backbone.stem.'): state[key] for key in state}
+
+
+# Searched networks and super-transformers. Identity blocks leave gaps in the indices.
+RELEASE = Release(
+    entry='model',
+    keys=[
+        *(
+            (rf'^net\.backbone_{theirs}', ours)
+            for theirs, ours in (
+                (
+                    r'init_stem_Patch_init_0\.(\d+)\.patch_embed\.proj\.',
+                    r'backbone.stems.\1.patch_embed.projection.',
+                ),
+                (r'init_stem_Patch_init_0\.(\d+)\.(cls_token|pos_embed)$', r'backbone.stems.\1.\2'),
+                (
+                    r'Block_(?:Block|id)_(\d+)\.0\.attn\.qk(\d+)\.',
+                    r'backbone.blocks.\1.attn.qk.\2.',
+                ),
+                (
+                    r'Block_(?:Block|id)_(\d+)\.0\.'
+                    r'(norm[12]\.|attn\.(?:qkv|v|proj)\.|mlp\.fc[12]\.)',
+                    r'backbone.blocks.\1.\2',
+                ),
+                (r'Norm_Norm_0\.0\.', 'backbone.norm.'),
+                (r'FC_FC_0\.0\.module\.0\.', 'head.fc.'),
+            )
+        ),
+    ],
+    finish=_finish,
+)

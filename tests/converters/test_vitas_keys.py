@@ -1,4 +1,4 @@
-"""The space of an official super-transformer, from the shapes of its weights."""
+"""Keys of the authors' ViTAS files; the space, from the shapes of the weights."""
 
 import json
 
@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmrel.converters import convert_checkpoint, convert_key
+from mmrel.converters.vitas import is_supernet, supernet_extras
 from mmrel.spaces import ViTASSpace
-from mmrel.utils.official_vitas import is_supernet, supernet_extras
 
 NET = 'module.net.backbone'
 
@@ -50,3 +51,22 @@ def test_what_was_not_released_is_refused() -> None:
     state = {key: value for key, value in _official().items() if 'init_stem' not in key}
     with pytest.raises(KeyError, match='the file lacks the patch embedding or the blocks'):
         supernet_extras(state)
+
+
+@pytest.mark.parametrize(
+    ('theirs', 'ours'),
+    [
+        ('Block_id_12.0.attn.qk3.weight', 'backbone.blocks.12.attn.qk.3.weight'),
+        ('Block_Block_1.0.norm2.bias', 'backbone.blocks.1.norm2.bias'),
+        ('init_stem_Patch_init_0.2.pos_embed', 'backbone.stems.2.pos_embed'),
+        ('FC_FC_0.0.module.0.bias', 'head.fc.bias'),
+    ],
+)
+def test_keys_by_hand(theirs: str, ours: str) -> None:
+    assert convert_key('vitas', f'{NET}_{theirs}') == ours
+
+
+def test_a_searched_network_has_one_stem() -> None:
+    key = 'module.net.backbone_init_stem_Patch_init_0.0.cls_token'
+    found = convert_checkpoint('vitas', dict(model={key: torch.zeros(1)}))['state_dict']
+    assert list(found) == ['backbone.stem.cls_token']
