@@ -7,8 +7,8 @@ from pathlib import Path
 from mmengine.config import Config
 from torch import nn
 
+from mmrel.models.init.first_weights import NoFirstWeights
 from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
-from mmrel.models.utils.first_weights import NoFirstWeights
 from mmrel.registry import MODELS
 
 ROOT = Path(__file__).parents[1] / 'configs'

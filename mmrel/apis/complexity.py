@@ -13,8 +13,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmrel.engine import inner_dataset
+from mmrel.models.init.first_weights import NoFirstWeights
 from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
-from mmrel.models.utils.first_weights import NoFirstWeights
 from mmrel.registry import MODELS, SEARCH_SPACES, TRANSFORMS
 from mmrel.spaces.space import ArchPath, SearchSpace
 

@@ -1,6 +1,7 @@
 from .algorithms import *
 from .backbones import *
 from .heads import *
+from .init import *
 from .layers import *
 from .memories import *
 from .necks import *

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmrel.models.utils import PathSampler
+from mmrel.models.supernets import PathSampler
 from mmrel.registry import SEARCH_SPACES
 from mmrel.utils import load_checkpoint_file
 from tests.commands import ROOT, TINY_VITAS, call, folders, run

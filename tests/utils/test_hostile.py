@@ -16,7 +16,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmrel.apis import FeatureExtractor, build_runner, get_model, load_config
-from mmrel.models.utils.pretrained_init import PretrainedInit
+from mmrel.models.init.pretrained_init import PretrainedInit
 from mmrel.utils import load_checkpoint_file
 from mmrel.utils.weights import load_weights
 from tests.commands import ROOT, TINY, call, environment, folders

@@ -8,6 +8,7 @@ import pytest
 
 import mmrel.search
 from mmrel.apis.zoo import config_file
+from mmrel.models import utils
 from mmrel.search.retraining import find_base
 from mmrel.utils.config_file import read_config
 from mmrel.utils.renamed import RENAMED, current_path
@@ -59,6 +60,8 @@ def test_a_former_path_as_base_is_an_error_that_names_the_new_file(tmp_path: Pat
         ('mmrel.search', 'FLOPsCost', 'mmrel.spaces.FLOPsCost'),
         ('mmrel.search', 'Path', 'mmrel.spaces.ArchPath'),
         ('mmrel.spaces', 'Path', 'mmrel.spaces.ArchPath'),
+        ('mmrel.models.utils', 'build_block', 'mmrel.models.backbones.build_block'),
+        ('mmrel.models.utils', 'PretrainedInit', 'mmrel.models.init.PretrainedInit'),
         ('mmrel.utils.official', 'convert_key', 'mmrel.converters.convert_key'),
     ],
 )
@@ -74,3 +77,12 @@ def test_a_name_that_moved_is_found_with_a_warning(module: str, name: str, curre
 def test_a_name_that_never_was_is_an_error() -> None:
     with pytest.raises(AttributeError, match=r"module 'mmrel.search' has no attribute 'Paths'"):
         mmrel.search.Paths  # noqa: B018
+
+
+def test_all_names_that_left_models_utils_are_found() -> None:
+    for place, names in utils._MOVED.items():
+        package = import_module(f'mmrel.models.{place}')
+        for name in names:
+            assert name in package.__all__
+            with pytest.warns(DeprecationWarning, match=f'{name} is now'):
+                assert getattr(utils, name) is getattr(package, name)

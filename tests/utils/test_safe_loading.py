@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmrel.models.utils import PretrainedInit
+from mmrel.models.init import PretrainedInit
 from mmrel.utils import safe_loading, use_safe_loading
 from tests.commands import ROOT, TINY
 

@@ -31,9 +31,9 @@ from rich.table import Table
 
 from mmrel.apis import load_config
 from mmrel.engine.runner import Runner
+from mmrel.studies.run_difference import search_difference, training_difference
 from mmrel.utils.command_line import run_command
 from mmrel.utils.json_lines import format_rows
-from mmrel.utils.run_difference import search_difference, training_difference
 
 # Events that a run reports through the pipe: begin, save, validate. Capitals mark their ends.
 BEGIN, SAVE, VALIDATE = b'b', b's', b'v'

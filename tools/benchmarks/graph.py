@@ -18,8 +18,7 @@ import torch
 import torch.nn.functional as F
 from step import timed
 
-from mmrel.models.heads import WeakLabelContrastHead
-from mmrel.models.utils import weak_labels
+from mmrel.models.heads import WeakLabelContrastHead, weak_labels
 from mmrel.utils.command_line import run_command
 
 

@@ -11,8 +11,8 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from mmrel.models.supernets.path_sampler import fair_indices
 from mmrel.models.utils import Warmup
-from mmrel.models.utils.path_sampler import fair_indices
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath
 from mmrel.utils.checks import check_at_least

@@ -11,7 +11,8 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmrel.models.layers import SimplexNet, StackedLayer, mix
-from mmrel.models.utils import SpaceIdentity, at_least_float32, pool_features
+from mmrel.models.supernets.space_identity import SpaceIdentity
+from mmrel.models.utils import at_least_float32, pool_features
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import ArchPath, CodedSpace
 from mmrel.utils.checks import check_at_least

@@ -8,13 +8,8 @@ import torch.nn.functional as F
 from mmpretrain.models.selfsup import BaseSelfSupervisor
 from torch import Tensor, nn
 
-from mmrel.models.utils import (
-    MomentumTeacher,
-    full_precision,
-    scale_gradient,
-    shuffle_batch,
-    unshuffle_batch,
-)
+from mmrel.models.layers import scale_gradient
+from mmrel.models.utils import MomentumTeacher, full_precision, shuffle_batch, unshuffle_batch
 from mmrel.registry import MODELS
 
 from .build import build_backbone_and_neck, build_memory, build_predictor

@@ -6,8 +6,9 @@ from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from mmrel.models.utils import PathSampler, SpaceIdentity
-from mmrel.models.utils.sides import cut
+from mmrel.models.supernets.path_sampler import PathSampler
+from mmrel.models.supernets.sides import cut
+from mmrel.models.supernets.space_identity import SpaceIdentity
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import ArchPath, SearchSpace
 

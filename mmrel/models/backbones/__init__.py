@@ -1,3 +1,4 @@
+from .block_cache import build_block
 from .cell_network import SearchedCellNetwork
 from .macro_network import SearchedMacroNetwork
 from .mobilenet_v2_se import SearchedMobileNetV2
@@ -12,4 +13,5 @@ __all__ = [
     'SearchedMobileNetV2',
     'SearchedViT',
     'WideResNet',
+    'build_block',
 ]

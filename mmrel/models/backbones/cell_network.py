@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
 from mmrel.spaces import NASBench201Space, live_edges
 from mmrel.utils.checks import check_at_least
 
+from .block_cache import build_block
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 
 _KERNELS = {'conv1x1': 1, 'conv3x3': 3}

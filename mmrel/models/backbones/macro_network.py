@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from mmpretrain.models.utils import InvertedResidual
 from torch import Tensor, nn
 
-from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
 from mmrel.spaces.nas_bench_macro import BLOCKS
 
+from .block_cache import build_block
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmrel.models.utils.block_cache import build_block
 from mmrel.registry import MODELS
 
+from .block_cache import build_block
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 
 _SIZES = ('out_channels', 'hidden_channels', 'kernel_size', 'stride', 'squeeze_channels')

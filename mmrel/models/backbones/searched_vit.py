@@ -9,10 +9,10 @@ from mmcv.cnn.bricks import DropPath
 from mmpretrain.models.utils import LayerNorm2d
 from torch import Tensor, nn
 
-from mmrel.models.utils.attention import attend
-from mmrel.models.utils.block_cache import build_block
+from mmrel.models.layers.attention import attend
 from mmrel.registry import MODELS
 
+from .block_cache import build_block
 from .patch_stem import PatchStem, fresh_tokens
 from .staged import StagedBackbone
 

@@ -5,11 +5,12 @@ from mmengine.dist import get_rank
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmrel.models.utils.gather import gather
+from mmrel.models.utils.distributed import gather
 from mmrel.models.utils.precision import full_precision
-from mmrel.models.utils.similarity import logsumexp_similarity
 from mmrel.registry import MODELS
 from mmrel.utils.checks import check_positive
+
+from .similarity import logsumexp_similarity
 
 
 @MODELS.register_module()

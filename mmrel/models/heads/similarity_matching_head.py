@@ -8,10 +8,11 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmrel.models.utils.precision import full_precision
-from mmrel.models.utils.pseudo_labels import aggregate, unfold
 from mmrel.models.utils.warmup import Warmup
 from mmrel.registry import MODELS
 from mmrel.utils.checks import check_at_least, check_positive, check_within
+
+from .pseudo_labels import aggregate, unfold
 
 _ONE_EPOCH = MappingProxyType(dict(epochs=1))
 

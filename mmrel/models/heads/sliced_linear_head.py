@@ -8,8 +8,8 @@ from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from mmrel.models.supernets.sides import cut
 from mmrel.models.utils.precision import at_least_float32
-from mmrel.models.utils.sides import cut
 from mmrel.registry import MODELS
 
 

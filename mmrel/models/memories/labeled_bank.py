@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrel.models.utils.gather import gather
+from mmrel.models.utils.distributed import gather
 from mmrel.models.utils.held_back import HeldBackUpdate
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS

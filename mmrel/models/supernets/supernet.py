@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mmrel.models.utils.block_cache import BlockCache
+from mmrel.models.backbones.block_cache import BlockCache
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath, SearchSpace
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from mmrel.models.backbones.patch_stem import PatchStem, fresh_tokens
 from mmrel.models.backbones.searched_vit import MLP
-from mmrel.models.utils.sides import SIDES, cut
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath, ViTASSpace
 
+from .sides import SIDES, cut
 from .supernet import Supernet
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from mmrel.engine import AnyDeviceDataParallel
 from mmrel.evaluation import SideAccuracy
 from mmrel.models import ViTAS
-from mmrel.models.utils import PathSampler
+from mmrel.models.supernets import PathSampler
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
 from tests.vitas import SMALL_MODEL, SMALL_SPACE, small_space

@@ -9,8 +9,8 @@ from mmpretrain.structures import DataSample
 from torch import nn
 
 from mmrel.engine import LARS, AnyDeviceDataParallel
-from mmrel.models.heads import InstanceContrastHead, WeakLabelContrastHead
-from mmrel.models.utils import CpuSyncBatchNorm, label_purity
+from mmrel.models.heads import InstanceContrastHead, WeakLabelContrastHead, label_purity
+from mmrel.models.layers import CpuSyncBatchNorm
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
 

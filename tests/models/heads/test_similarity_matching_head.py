@@ -2,9 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmrel.models.heads import SimilarityMatchingHead
+from mmrel.models.heads import SimilarityMatchingHead, aggregate, unfold
 from mmrel.models.memories import LabeledBank
-from mmrel.models.utils import aggregate, unfold
 from tests.progress import at_iteration
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmrel.models.utils import PathSampler
-from mmrel.models.utils.path_sampler import fair_indices
+from mmrel.models.supernets import PathSampler
+from mmrel.models.supernets.path_sampler import fair_indices
 from mmrel.spaces import NASBench201Space, NASBenchMacroSpace
 from tests.vitas import small_space
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmrel.utils.run_difference import differences, search_difference, training_difference
+from mmrel.studies.run_difference import differences, search_difference, training_difference
 
 
 def _training(folder: Path, *, val: list = (2, 4), loss: float = 1.0, weight: float = 1.0) -> Path:

@@ -8,12 +8,7 @@ import torch.nn.functional as F
 from scipy.sparse import csgraph
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmrel.models.utils import (
-    connected_components,
-    label_purity,
-    nearest_neighbor,
-    weak_labels,
-)
+from mmrel.models.heads import connected_components, label_purity, nearest_neighbor, weak_labels
 from tests.distributed import run_ranks
 
 

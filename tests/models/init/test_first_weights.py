@@ -8,7 +8,7 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import nn
 
 from mmrel.models.backbones import SearchedMobileNetV2, SearchedViT
-from mmrel.models.utils.first_weights import NoFirstWeights
+from mmrel.models.init.first_weights import NoFirstWeights
 
 
 def _networks() -> list[nn.Module]:

@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
+from mmrel.utils.checkpoint import load_checkpoint_file
+from mmrel.utils.json_lines import read_rows
 from mmrel.visualization import find_scalars, read_scalars
-
-from .checkpoint import load_checkpoint_file
-from .json_lines import read_rows
 
 # Values that depend on the clock or the device, not on training.
 _MEASURED = {'time', 'data_time', 'memory', 'eta'}

@@ -4,7 +4,7 @@ import torch
 from mmengine.dist import all_gather, get_rank
 from torch import Tensor
 
-from .precision import full_precision
+from mmrel.models.utils.precision import full_precision
 
 
 @torch.no_grad()

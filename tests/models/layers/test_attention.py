@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from mmrel.models.utils import attend
+from mmrel.models.layers import attend
 
 
 def _slow(qk: Tensor, v: Tensor, heads: int, scale: float) -> Tensor:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmrel.models.utils.sides import SIDES, cut, window
+from mmrel.models.supernets.sides import SIDES, cut, window
 
 
 def test_windows_of_each_side() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmrel.models.utils import SpaceIdentity
+from mmrel.models.supernets import SpaceIdentity
 from tests.vitas import small_space
 
 

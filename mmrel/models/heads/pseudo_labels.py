@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .precision import full_precision
+from mmrel.models.utils.precision import full_precision
 
 
 @full_precision

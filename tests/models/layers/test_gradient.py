@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmrel.models.utils import scale_gradient
+from mmrel.models.layers import scale_gradient
 
 
 @pytest.mark.parametrize('factor', [0.25, 0.0, 1.0, 0.9])

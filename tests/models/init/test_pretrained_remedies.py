@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmrel.models.utils.pretrained_remedies import left_in_parts, other_settings, remedy
+from mmrel.models.init.pretrained_remedies import left_in_parts, other_settings, remedy
 from mmrel.utils.state_dict import StateDictDifference, compare_state_dict
 
 

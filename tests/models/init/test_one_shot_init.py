@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmrel.models.utils import OneShotInit, SpaceIdentity
+from mmrel.models.init import OneShotInit
+from mmrel.models.supernets import SpaceIdentity
 from tests.vitas import small_space
 
 

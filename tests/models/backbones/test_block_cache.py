@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from mmrel.models.utils import block_cache
-from mmrel.models.utils.block_cache import BlockCache, build_block
+from mmrel.models.backbones import block_cache
+from mmrel.models.backbones.block_cache import BlockCache, build_block
 
 
 def test_equal_blocks_of_a_place_are_shared() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmrel.models.utils import aggregate, unfold
+from mmrel.models.heads import aggregate, unfold
 
 
 def _case(b: int = 5, n: int = 12, c: int = 4) -> tuple[torch.Tensor, ...]:

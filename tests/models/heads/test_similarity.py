@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmrel.models.utils import logsumexp_similarity
+from mmrel.models.heads import logsumexp_similarity
 from tests.tensors import largest_tensors
 
 

@@ -6,7 +6,7 @@ from mmcv.cnn import build_norm_layer
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mmrel.models.utils import CpuSyncBatchNorm, SplitBatchNorm2d, norm
+from mmrel.models.layers import CpuSyncBatchNorm, SplitBatchNorm2d, norm
 from mmrel.registry import MODELS
 from tests.distributed import run_ranks
 

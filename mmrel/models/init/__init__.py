@@ -1,0 +1,7 @@
+from .one_shot_init import OneShotInit
+from .pretrained_init import PretrainedInit
+
+__all__ = [
+    'OneShotInit',
+    'PretrainedInit',
+]
