@@ -13,8 +13,7 @@ last checkpoint. Cells that pass nothing on are left out, because their accuracy
 import argparse
 import json
 import statistics
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ import numpy as np
 import torch
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from study import config_path, finished_run, run_all, train
 
 from mmrel.apis import get_model, load_config
 from mmrel.engine import fixed_batches
@@ -31,8 +29,8 @@ from mmrel.engine.loaders import build_dataloader
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.estimates import kendall_tau, mean_kendall_tau
 from mmrel.spaces import CodedSpace
+from mmrel.studies.runs import Runs, config_path
 from mmrel.utils.command_line import ConfigOptions, run_command
-from mmrel.utils.json_lines import finished_rows, format_rows
 from mmrel.visualization import plot_ranking
 
 METRIC = 'accuracy/top1'
@@ -155,7 +153,6 @@ class Study:
         supernet = load_config(config_path(args.supernet), self._supernet_options(1, 0))
         self.space = SEARCH_SPACES.build(supernet.model.space)
         self.paths = choose_paths(self.space, args.paths, args.path_seed)
-        self.file, self.lock, self.started = self.work_dir / 'rows.jsonl', threading.Lock(), []
         # Rows from other settings belong to another study.
         given = {**self.options, **(args.supernet_options or {})}
         setting = dict(
@@ -167,21 +164,21 @@ class Study:
         if note.exists() and json.loads(note.read_text()) != setting:
             raise ValueError(f'{note} has other settings than this command: use another --work-dir')
         note.write_text(json.dumps(setting, indent=1))
-        self.rows = finished_rows(self.file)
+        self.runs = Runs(self.work_dir / 'rows.jsonl', self._key, args.jobs, args.threads)
 
     def _supernet_options(self, k: int, seed: int) -> dict:
         args = self.args
         own = {'model.k': k, 'model.seed': seed, **(args.supernet_options or {})}
         return {**schedule(args.epochs, args.amp), **self.options, **own}
 
-    def keep(self, row: dict) -> None:
-        """Store a finished row."""
-        with self.lock:
-            self.rows.append(row)
-            with self.file.open('a') as file:
-                file.write(format_rows([row]))
+    def _key(self, row: dict) -> tuple | None:
+        """The run of a row; rows had no seed once. None for a supernet without all scores."""
+        if row['kind'] == 'alone':
+            return 'alone', row['key'], row.get('seed', 0)
+        complete = {self.space.key(path) for path in self.paths} <= row['scores'].keys()
+        return ('supernet', row['k'], row['seed']) if complete else None
 
-    def alone(self, path: dict, seed: int) -> None:
+    def alone(self, path: dict, seed: int) -> dict:
         """Train a path's network alone."""
         key = self.space.key(path)
         folder = self.work_dir / (f'alone-{key}-seed{seed}' if seed else f'alone-{key}')
@@ -193,63 +190,49 @@ class Study:
         )
         own = {k: v for k, v in self.options.items() if not k.startswith('model.')}
         options = {**schedule(self.args.alone_epochs, self.args.amp), **own}
-        run = finished_run(
-            str(config.resolve()), options, seed, folder, self.args.threads, self.started, METRIC
-        )
-        accuracy = run['curve'][-1][1]
-        self.keep(dict(kind='alone', key=key, seed=seed, path=path, accuracy=accuracy))
+        found = self.runs.results(str(config.resolve()), options, seed, folder, METRIC)
+        accuracy = found['curve'][-1][1]
+        return dict(kind='alone', key=key, seed=seed, path=path, accuracy=accuracy)
 
-    def supernet(self, k: int, seed: int) -> None:
+    def supernet(self, k: int, seed: int) -> dict:
         """Train a supernet and score all paths."""
         folder, options = self.work_dir / f'k{k}-seed{seed}', self._supernet_options(k, seed)
-        args = self.args
-        train(args.supernet, options, seed, folder, args.threads, self.started)
-        checkpoint = folder / f'epoch_{args.epochs}.pth'
-        scores = score(args.supernet, checkpoint, options, self.paths)
+        self.runs.train(self.args.supernet, options, seed, folder)
+        checkpoint = folder / f'epoch_{self.args.epochs}.pth'
+        scores = score(self.args.supernet, checkpoint, options, self.paths)
         keys = [self.space.key(path) for path in self.paths]
-        self.keep(
-            dict(kind='supernet', k=k, seed=seed, scores=dict(zip(keys, scores, strict=True)))
-        )
-
-    def todo(self) -> list[tuple]:
-        """The runs without a row."""
-        keys = {self.space.key(path) for path in self.paths}
-        nets = {
-            (row['k'], row['seed'])
-            for row in self.rows
-            if row['kind'] == 'supernet' and keys <= row['scores'].keys()
-        }
-        runs = [(self.supernet, k, s) for s in self.args.seeds for k in self.args.k]
-        return [run for run in runs if run[1:] not in nets] + [
-            (self.alone, path, seed)
-            for seed in self.args.alone_seeds
-            for path in self.paths
-            if (self.space.key(path), seed) not in self._alone()
-        ]
-
-    def _alone(self) -> dict[tuple[str, int], float]:
-        """Accuracies of the paths trained alone, by key and seed; rows had no seed once."""
-        return {
-            (row['key'], row.get('seed', 0)): row['accuracy']
-            for row in self.rows
-            if row['kind'] == 'alone'
-        }
+        return dict(kind='supernet', k=k, seed=seed, scores=dict(zip(keys, scores, strict=True)))
 
     def run(self) -> None:
-        """Do the remaining runs."""
-        todo = self.todo()
-        run_all([partial(*run) for run in todo], self.args.jobs, 'runs left', self.started)
+        """Do the runs without a row."""
+        args = self.args
+        tasks: dict[tuple, Callable[[], dict]] = {
+            ('supernet', k, seed): partial(self.supernet, k, seed)
+            for seed in args.seeds
+            for k in args.k
+        }
+        tasks |= {
+            ('alone', self.space.key(path), seed): partial(self.alone, path, seed)
+            for seed in args.alone_seeds
+            for path in self.paths
+        }
+        self.runs.complete(tasks, 'runs')
 
     def report(self) -> None:
         """Print a table of Kendall's tau for each supernet, and plot the scores."""
         keys = [self.space.key(path) for path in self.paths]
-        found = self._alone()
-        runs = np.array([[found[key, seed] for key in keys] for seed in self.args.alone_seeds])
+        found = self.runs.by_key()
+        runs = np.array(
+            [
+                [found['alone', key, seed]['accuracy'] for key in keys]
+                for seed in self.args.alone_seeds
+            ]
+        )
         alone = runs.mean(axis=0)
         panels: dict[str, list] = {f'K = {k}': [] for k in self.args.k}
-        latest = {(r['k'], r['seed']): r for r in self.rows if r['kind'] == 'supernet'}
-        for (k, seed), row in sorted(latest.items()):
-            if k in self.args.k and seed in self.args.seeds:
+        for k in sorted(set(self.args.k)):
+            for seed in sorted(set(self.args.seeds)):
+                row = found['supernet', k, seed]
                 scores = np.array([row['scores'][key] for key in keys])
                 try:
                     tau = kendall_tau(scores, alone)

@@ -8,20 +8,19 @@ row per network: key, path, and accuracy of the last validation.
 
 import argparse
 import json
-import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from mmengine.registry import init_default_scope
-from study import finished_run, run_all
 
 import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.retraining import find_base, retraining_config
+from mmrel.studies.runs import Runs
 from mmrel.utils.command_line import ConfigOptions, run_command
-from mmrel.utils.json_lines import finished_rows, format_rows, read_rows
+from mmrel.utils.json_lines import read_rows
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -79,18 +78,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             paths.setdefault(space.key(row['path']), (row['path'], f'Path {number} of {file}.'))
     work_dir = Path(args.work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
-    out, lock, started = work_dir / 'retrained.jsonl', threading.Lock(), []
-    rows = finished_rows(out)
+    out = work_dir / 'retrained.jsonl'
+    runs = Runs(out, lambda row: row['key'], args.jobs, args.threads)
     ours = dict(seed=args.seed, space=space.fingerprint())
-    for row in rows:
+    for row in runs.rows:
         if {key: row.get(key) for key in ours} != ours:
             raise ValueError(
                 f'{out} has networks of another seed or space than {ours}: use another --work-dir'
             )
-    done = {row['key'] for row in rows}
-    todo = [key for key in paths if key not in done]
 
-    def retrain(key: str) -> None:
+    def retrain(key: str) -> dict:
         path, remark = paths[key]
         folder = work_dir / key
         folder.mkdir(exist_ok=True)
@@ -98,15 +95,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         config.write_text(retraining_config(space, path, base, remark, imports))
         options = dict(args.cfg_options or {})
         options.setdefault('default_hooks.checkpoint.max_keep_ckpts', 1)
-        run = finished_run(
-            str(config.resolve()), options, args.seed, folder, args.threads, started, args.metric
-        )
-        row = dict(key=key, path=path, top1=run['curve'][-1][1], **ours)
-        with lock, out.open('a') as file:
-            file.write(format_rows([row]))
+        found = runs.results(str(config.resolve()), options, args.seed, folder, args.metric)
+        return dict(key=key, path=path, top1=found['curve'][-1][1], **ours)
 
-    tasks = [partial(retrain, key) for key in todo]
-    run_all(tasks, args.jobs, f'networks ({len(paths)} in total)', started)
+    runs.complete({key: partial(retrain, key) for key in paths}, 'networks')
     print(f'{out}: {len(paths)} networks')
 
 
