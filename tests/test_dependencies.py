@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 from mmrel import dependencies
+from tests.commands import environment
 
 GOOD = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmpretrain': '1.3.6'}
 
@@ -81,3 +83,36 @@ def test_mmdet_waits_for_ops(monkeypatch: pytest.MonkeyPatch, ops: bool) -> None
     else:
         with pytest.raises(ModuleNotFoundError, match=r'mmrel\.utils\.mmcv_ops'):
             finder.find_spec('mmdet.models', None)
+
+
+# They take from 0.1 s to over 1 s each, and only what needs them imports them.
+_HEAVY = {
+    'matplotlib', 'onnx', 'onnxruntime', 'optuna', 'plotly', 'pyarrow', 'scipy', 'sklearn',
+    'sqlalchemy',
+}  # fmt: skip
+_IMPORTED = """
+import sys
+
+def packages():
+    print(*{name.partition('.')[0] for name in sys.modules})
+
+import mmrel
+packages()
+import mmrel.apis
+from mmrel.utils import register_all_modules
+register_all_modules()
+packages()
+"""
+
+
+def test_an_import_leaves_heavy_packages_alone() -> None:
+    assert [name for name in sorted(_HEAVY) if find_spec(name) is None] == []
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', _IMPORTED],
+        capture_output=True, text=True, env=environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    alone, everything = (set(line.split()) for line in done.stdout.splitlines())
+    assert alone < everything
+    assert everything & _HEAVY == set()
+    assert 'mmpretrain' in everything - alone
