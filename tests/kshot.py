@@ -39,7 +39,8 @@ SPACES = pytest.mark.parametrize('parts', [MOBILE, CELLS], ids=['mobile', 'cells
 
 def build_kshot(family: dict, **changes) -> nn.Module:
     torch.manual_seed(0)
-    settings = dict(k=3, warmup=None, parts=4)
+    simplex = {'parts': 4, **changes.pop('simplex', {})}
+    settings = dict(k=3, warmup=None, simplex=simplex)
     return MODELS.build(dict(type='KShotNAS', **family, **{**settings, **changes}))
 
 

@@ -9,7 +9,9 @@ from mmengine.config import Config
 
 from mmrel.apis import build_runner, load_config
 from mmrel.engine import leave_processes
+from mmrel.search import SearchLoop
 from mmrel.utils.command_line import ConfigOptions, run_command
+from mmrel.utils.renamed import with_current_names
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,20 +53,29 @@ def search_config(args: argparse.Namespace) -> Config:
             f'{args.config}: a search needs a trained supernet; give CHECKPOINT after the config, '
             'or set load_from in it'
         )
+    study = dict(_study(cfg))
     if args.storage:
-        cfg.test_cfg.storage = args.storage
+        study['storage'] = args.storage
     if args.resume:
-        cfg.test_cfg.resume = True
+        study['resume'] = True
+    cfg.test_cfg.study = study
     return cfg
+
+
+def _study(cfg: Config) -> dict:
+    """Where the study is. The former names of its settings are replaced in the config."""
+    names = SearchLoop.former_arguments
+    cfg.test_cfg = with_current_names('SearchLoop', names, cfg.test_cfg)
+    return cfg.test_cfg.get('study') or {}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     cfg = search_config(parse_args(argv))
-    if cfg.test_cfg.get('storage'):
+    if cfg.test_cfg.study.get('storage'):
         from mmrel.search.storage import open_storage
 
         # Before the supernet is built, so that an unreachable storage fails at once.
-        open_storage(cfg.test_cfg.storage)
+        open_storage(cfg.test_cfg.study.storage)
     build_runner(cfg).test()
     leave_processes()
 

@@ -10,7 +10,7 @@ _base_ = [
 ]
 
 # shortcut_norm: as in the supernet that the shipped cell was found with
-model = dict(simplex_interval=4, warmup=dict(epochs=1), space=dict(shortcut_norm=True))
+model = dict(simplex=dict(interval=4), warmup=dict(epochs=1), space=dict(shortcut_norm=True))
 train_cfg = dict(max_epochs=8, val_interval=4)
 
 train_dataloader = dict(

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 
 from mmrel.engine.summary import count
 from mmrel.registry import LOOPS, SEARCH_COSTS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_at_least, check_keys, settings_of
+from mmrel.utils.renamed import former_arguments
 
 from .budget import Budget
 from .retraining import find_base, retraining_config
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @LOOPS.register_module()
+@former_arguments(storage='study.storage', study_name='study.name', resume='study.resume')
 class SearchLoop(PathScoringLoop):
     """NSGA-II over the paths of a supernet, as ``test_cfg``.
 
@@ -47,12 +49,15 @@ class SearchLoop(PathScoringLoop):
             Defaults to ('accuracy',).
         sampler (Mapping, optional): ``crossover_prob``, ``swapping_prob`` and
             ``mutation_prob`` of NSGA-II. Defaults to None: Optuna's defaults.
-        storage (str, optional): See :func:`mmrel.search.storage.open_storage`.
-            Defaults to None: ``study.journal`` in the work dir.
-        study_name (str, optional): The study's name in the storage. Defaults to
-            None: the config's name.
-        resume (bool): Whether to continue an existing study in the work dir. A
-            study in ``storage`` is always continued. Defaults to False.
+        study (Mapping, optional): Where the study is. Defaults to None: the defaults.
+
+            - ``storage`` (str, optional): See
+              :func:`mmrel.search.storage.open_storage`. Defaults to None:
+              ``study.journal`` in the work dir.
+            - ``name`` (str, optional): The study's name in the storage. Defaults to
+              None: the config's name.
+            - ``resume`` (bool): Whether to continue an existing study in the work dir.
+              A study in ``storage`` is always continued. Defaults to False.
         top (int): Number of paths in the list of the best. Defaults to 10.
         retrain (dict, optional): ``base``: the config from which ``retrain.py``
             takes everything but the network. Defaults to None: it is not written.
@@ -77,9 +82,7 @@ class SearchLoop(PathScoringLoop):
         cost: dict | None = None,
         objectives: Sequence[str] = ('accuracy',),
         sampler: Mapping | None = None,
-        storage: str | None = None,
-        study_name: str | None = None,
-        resume: bool = False,
+        study: Mapping | None = None,
         top: int = 10,
         retrain: dict | None = None,
         **kwargs: Any,
@@ -87,12 +90,9 @@ class SearchLoop(PathScoringLoop):
         # Optuna takes a second to import, and only a search needs it.
         from .storage import open_storage
 
-        unknown = set(sampler or {}) - {'crossover_prob', 'swapping_prob', 'mutation_prob'}
-        if unknown:
-            raise ValueError(
-                f'test_cfg.sampler has unknown keys {sorted(unknown)}: it takes crossover_prob, '
-                'swapping_prob and mutation_prob'
-            )
+        probabilities = ('crossover_prob', 'swapping_prob', 'mutation_prob')
+        check_keys('test_cfg.sampler', sampler, probabilities)
+        place = settings_of('test_cfg.study', study, storage=None, name=None, resume=False)
         check_at_least(1, 'test_cfg', top=top)
         if retrain and 'base' not in retrain:
             raise KeyError(
@@ -122,10 +122,11 @@ class SearchLoop(PathScoringLoop):
             # Fail before the first path is scored, not after the search.
             path = self.space.sample(np.random.default_rng(0))
             retraining_config(self.space, path, remark='', **self.retrain)
-        self.fresh = storage is None and not resume
-        self._own_journal = storage is None
-        self._storage = open_storage(storage or os.path.join(runner.work_dir, 'study.journal'))
-        self.study_name = study_name or Path(runner.cfg.filename or 'search').stem
+        self._own_journal = place['storage'] is None
+        self.fresh = self._own_journal and not place['resume']
+        journal = os.path.join(runner.work_dir, 'study.journal')
+        self._storage = open_storage(place['storage'] or journal)
+        self.study_name = place['name'] or Path(runner.cfg.filename or 'search').stem
 
     def plan(self) -> str:
         """What the run will do, for its first lines."""
@@ -165,7 +166,7 @@ class SearchLoop(PathScoringLoop):
             raise FileExistsError(
                 f'the work dir has the study {others[0]!r}, but this search is '
                 f'{self.study_name!r}: use another --work-dir, or continue that study by setting '
-                'test_cfg.study_name'
+                'test_cfg.study.name'
             )
         self.runner.call_hook('before_test')
         self._prepare()

@@ -170,7 +170,7 @@ class SearchStudy:
             raise ValueError(
                 f'the study {name!r} belongs to another search:\n  {"; ".join(differing)}\n'
                 '  Use the same settings, or another --work-dir (in a shared storage: another '
-                'test_cfg.study_name)'
+                'test_cfg.study.name)'
             )
 
     @property

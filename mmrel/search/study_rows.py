@@ -92,7 +92,7 @@ class RowChecker:
         text = text if len(text) <= 60 else text[:57] + '...'
         raise ValueError(
             f'the study {self._name!r} was not written by a search like this one: {row} has '
-            f'{key}={text}, which must be {must}; use another --work-dir or test_cfg.study_name'
+            f'{key}={text}, which must be {must}; use another --work-dir or test_cfg.study.name'
         )
 
     def _check_path(self, trial: FrozenTrial) -> None:

@@ -1,11 +1,13 @@
 """ViTAS's search space of vision transformers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
+from mmrel.utils.checks import settings_of
+from mmrel.utils.renamed import former_arguments
 
 from .identity_probability import identity_probability as find_probability
 from .space import ArchPath, SearchSpace
@@ -14,6 +16,9 @@ _PERCENTS = tuple(i / 10 for i in range(1, 11))
 
 
 @SEARCH_SPACES.register_module()
+@former_arguments(
+    embed_percents='percents.embed', attn_percents='percents.attn', mlp_percents='percents.mlp'
+)
 class ViTASSpace(SearchSpace):
     """Patch size, embedding width, and heads and widths of every block.
 
@@ -27,12 +32,10 @@ class ViTASSpace(SearchSpace):
         patch_sizes (Sequence[int]): Patch sizes in pixels. Defaults to (14, 16, 32).
         heads (Sequence[int]): Numbers of attention heads in a block. Defaults to
             (3, 6, 12, 16).
-        embed_percents (Sequence[float]): Fractions of ``embed_dims``. Defaults to
-            0.1, 0.2, ... 1.0.
-        attn_percents (Sequence[float]): Fractions of ``qkv_dims``. Defaults to
-            0.1, 0.2, ... 1.0.
-        mlp_percents (Sequence[float]): Fractions of ``mlp_dims``. Defaults to
-            0.1, 0.2, ... 1.0.
+        percents (Mapping[str, Sequence[float]], optional): Fractions of the full widths:
+            ``embed`` of ``embed_dims``, ``attn`` of ``qkv_dims``, ``mlp`` of
+            ``mlp_dims``. Those that are left out are 0.1, 0.2, ... 1.0. Defaults to
+            None: all are.
         embed_dims (int): Full width of the embedding. Defaults to 384.
         qkv_dims (int): Full width of q, k and v together. Defaults to 1440.
         mlp_dims (int): Full width of the MLP's hidden layer. Defaults to 1440.
@@ -56,9 +59,7 @@ class ViTASSpace(SearchSpace):
         image_size: int = 224,
         patch_sizes: Sequence[int] = (14, 16, 32),
         heads: Sequence[int] = (3, 6, 12, 16),
-        embed_percents: Sequence[float] = _PERCENTS,
-        attn_percents: Sequence[float] = _PERCENTS,
-        mlp_percents: Sequence[float] = _PERCENTS,
+        percents: Mapping[str, Sequence[float]] | None = None,
         embed_dims: int = 384,
         qkv_dims: int = 1440,
         mlp_dims: int = 1440,
@@ -84,28 +85,27 @@ class ViTASSpace(SearchSpace):
         self.embed_dims, self.qkv_dims, self.mlp_dims = embed_dims, qkv_dims, mlp_dims
         self.patch_sizes, self.heads = tuple(patch_sizes), tuple(heads)
         self.allow_identity = allow_identity
-        percents = dict(
-            embed=_shares('embed_percents', embed_percents),
-            attn=_shares('attn_percents', attn_percents),
-            mlp=_shares('mlp_percents', mlp_percents),
+        settings = settings_of(
+            'space.percents', percents, embed=_PERCENTS, attn=_PERCENTS, mlp=_PERCENTS
         )
+        shares = {key: _shares(f'percents.{key}', given) for key, given in settings.items()}
         self._check_patches_and_heads()
 
         blocks = range(depth)
         options = (*self.heads, None) if allow_identity else self.heads
         choices: dict[str, Sequence] = dict(patch=self.patch_sizes)
         choices.update({f'block{i}.heads': options for i in blocks})
-        choices['embed'] = percents['embed']
+        choices['embed'] = shares['embed']
         for i in blocks:
-            choices[f'block{i}.attn'] = percents['attn']
-            choices[f'block{i}.mlp'] = percents['mlp']
+            choices[f'block{i}.attn'] = shares['attn']
+            choices[f'block{i}.mlp'] = shares['mlp']
         super().__init__(choices)
 
         # Full widths times shares, in the order of the options.
-        self._embed = np.array([round(embed_dims * p) for p in percents['embed']])
-        self._qkv = np.array([round(qkv_dims * p) for p in percents['attn']])
-        self._mlp = np.array([round(mlp_dims * p) for p in percents['mlp']])
-        self._check_widths(percents)
+        self._embed = np.array([round(embed_dims * p) for p in shares['embed']])
+        self._qkv = np.array([round(qkv_dims * p) for p in shares['attn']])
+        self._mlp = np.array([round(mlp_dims * p) for p in shares['mlp']])
+        self._check_widths(shares)
         # Columns of the choices.
         self._heads_columns = slice(1, 1 + depth)
         self._attn_columns = slice(2 + depth, None, 2)
@@ -127,11 +127,11 @@ class ViTASSpace(SearchSpace):
                     f'{self.image_size}: choose patch sizes that do'
                 )
 
-    def _check_widths(self, percents: dict[str, tuple[float, ...]]) -> None:
+    def _check_widths(self, shares: dict[str, tuple[float, ...]]) -> None:
         for key, widths in (('embed', self._embed), ('attn', self._qkv), ('mlp', self._mlp)):
             if widths.min() < 1:
                 raise ValueError(
-                    f'space.{key}_percents has {min(percents[key])}, which leaves no channels: '
+                    f'space.percents.{key} has {min(shares[key])}, which leaves no channels: '
                     'use larger fractions or larger full widths'
                 )
         if self.embed_dims < 3:
@@ -139,11 +139,11 @@ class ViTASSpace(SearchSpace):
                 f'space.embed_dims={self.embed_dims} must be at least 3: the attention scale is '
                 '(embed_dims // 3) ** -0.5'
             )
-        for share, qkv in zip(percents['attn'], self._qkv.tolist(), strict=True):
+        for share, qkv in zip(shares['attn'], self._qkv.tolist(), strict=True):
             for heads in self.heads:
                 if qkv % (3 * heads):
                     raise ValueError(
-                        f'space.attn_percents has {share}, which gives q, k and v {qkv} of '
+                        f'space.percents.attn has {share}, which gives q, k and v {qkv} of '
                         f'space.qkv_dims={self.qkv_dims} channels in total: not a multiple of '
                         f'3 * {heads} (space.heads={self.heads}); change qkv_dims, the fraction or '
                         'the heads'

@@ -4,6 +4,9 @@ Each function takes the numbers by keyword and skips those that are None. A mess
 the argument with its place in the config, its value and the valid range.
 """
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 
 def _name(place: str, key: str, value: float) -> str:
     return f'{place}.{key}={value}'.removeprefix('.')
@@ -54,3 +57,37 @@ def check_within(interval: str, place: str, advice: str = '', /, **values: float
         if not inside:
             text = f'{_name(place, key, value)} is outside {interval}'
             raise ValueError('; '.join(filter(None, (text, advice))))
+
+
+def check_keys(place: str, given: Mapping | None, names: Collection[str]) -> None:
+    """Refuse settings that do not exist.
+
+    Args:
+        place (str): Where the settings are, such as 'model.simplex'.
+        given (Mapping, optional): The settings.
+        names (Collection[str]): The valid ones.
+
+    Raises:
+        ValueError: If there is another one.
+    """
+    for key in given or {}:
+        if key not in names:
+            raise ValueError(f'{place}.{key} is not a setting: {place} takes {", ".join(names)}')
+
+
+def settings_of(place: str, given: Mapping | None, **defaults: Any) -> dict[str, Any]:
+    """The settings of an argument that groups several.
+
+    Args:
+        place (str): As for :func:`check_keys`.
+        given (Mapping, optional): Settings that differ from the defaults. None: none do.
+        **defaults: All settings.
+
+    Returns:
+        dict: All settings.
+
+    Raises:
+        ValueError: As for :func:`check_keys`.
+    """
+    check_keys(place, given, defaults)
+    return {**defaults, **(given or {})}

@@ -92,15 +92,51 @@ def current_path(path: str) -> str:
     return new
 
 
+def with_current_names(
+    owner: str, names: Mapping[str, str], arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments with current names in place of former ones, with a warning for each.
+
+    Args:
+        owner (str): Whose arguments they are, for the warnings.
+        names (Mapping[str, str]): The current name by the former one; ``group.key`` is a
+            key of an argument that is a dict.
+        arguments (Mapping): The arguments.
+
+    Returns:
+        dict: The arguments. A value under a former name takes precedence, because a base
+        config may have the current one; dicts are merged unless they have ``_delete_``.
+    """
+    current = dict(arguments)
+    for former, name in names.items():
+        if former not in current:
+            continue
+        print_log(
+            f'{former} of {owner} is now named {name}; the old name will be removed in version 0.3',
+            logger='current',
+            level=logging.WARNING,
+        )
+        value = current.pop(former)
+        group, _, key = name.rpartition('.')
+        section = dict(current.get(group) or {}) if group else current
+        if group and isinstance(value, Mapping):
+            delete = value.get('_delete_', False)
+            base = {} if delete else section.get(key) or {}
+            value = {**base, **{k: v for k, v in value.items() if k != '_delete_'}}
+        section[key] = value
+        if group:
+            current[group] = section
+    return current
+
+
 def former_arguments(**names: str) -> Callable[[type[T]], type[T]]:
     """Class decorator: also accept the former names of arguments, with a warning.
 
     Args:
-        **names (str): The new name by the former one.
+        **names (str): As in :func:`with_current_names`.
 
     Returns:
-        Callable: The decorator. A value under the former name takes precedence, because a
-        base config may have the new one.
+        Callable: The decorator.
     """
 
     def decorate(cls: type[T]) -> type[T]:
@@ -108,16 +144,7 @@ def former_arguments(**names: str) -> Callable[[type[T]], type[T]]:
 
         @functools.wraps(init)
         def with_former_names(self: T, *args: Any, **kwargs: Any) -> None:
-            for former, name in names.items():
-                if former in kwargs:
-                    print_log(
-                        f'{former} of {cls.__name__} is now named {name}; the old name will be '
-                        'removed in version 0.3',
-                        logger='current',
-                        level=logging.WARNING,
-                    )
-                    kwargs[name] = kwargs.pop(former)
-            init(self, *args, **kwargs)
+            init(self, *args, **with_current_names(cls.__name__, names, kwargs))
 
         cls.__init__ = with_former_names  # type: ignore[method-assign, assignment]
         # For the checks of a config (mmrel.utils.signatures).

@@ -125,18 +125,26 @@ def test_sampling() -> None:
     assert not (_draws(small_space(allow_identity=False), 1000)[:, 1:4] == 2).any()
 
 
+def test_the_former_names_of_the_percents_work() -> None:
+    former = small_space(mlp_percents=(0.5, 1.0), embed_percents=(1.0,))
+    percents = dict(SMALL_SPACE['percents'], mlp=(0.5, 1.0), embed=(1.0,))
+    assert former.fingerprint() == small_space(percents=percents).fingerprint()
+    assert former.choices['block0.mlp'] == (0.5, 1.0)
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
         (dict(patch_sizes=(5,)), r'patch_sizes has 5, .*image_size=16'),
         (dict(patch_sizes=()), 'patch_sizes='),
         (dict(heads=(0,)), r'heads=\(0,\)'),
-        (dict(heads=(5,)), r'attn_percents has 0\.5.*3 \* 5'),
+        (dict(heads=(5,)), r'percents\.attn has 0\.5.*3 \* 5'),
         (dict(qkv_dims=50), r'25 of space\.qkv_dims=50'),
         (dict(depth=0), 'depth=0'),
         (dict(embed_dims=2.5), r'embed_dims=2\.5'),
-        (dict(mlp_percents=(1.5,)), 'mlp_percents='),
-        (dict(mlp_percents=(0.001,)), 'leaves no channel'),
+        (dict(percents=dict(mlp=(1.5,))), r'percents\.mlp='),
+        (dict(percents=dict(mlp=(0.001,))), 'leaves no channel'),
+        (dict(percents=dict(qkv=(0.5,))), r'percents\.qkv is not a setting: .* embed, attn, mlp'),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict, message: str) -> None:

@@ -3,7 +3,13 @@ import re
 
 import pytest
 
-from mmrel.utils.checks import check_at_least, check_positive, check_within
+from mmrel.utils.checks import (
+    check_at_least,
+    check_keys,
+    check_positive,
+    check_within,
+    settings_of,
+)
 
 
 def test_valid_numbers_and_none_pass() -> None:
@@ -38,3 +44,13 @@ def test_a_message_has_the_key_the_value_and_the_range(
 ) -> None:
     with pytest.raises(ValueError, match=f'^{re.escape(message)}$'):
         check(*arguments, **values)
+
+
+def test_a_group_has_all_its_settings_and_no_others() -> None:
+    given = dict(size=3)
+    assert settings_of('a.b', given, dim=1, size=2) == dict(dim=1, size=3)
+    assert settings_of('a.b', None, dim=None) == dict(dim=None)
+    assert given == dict(size=3)
+    check_keys('a.b', None, ())
+    with pytest.raises(ValueError, match=r'^a\.b\.sise is not a setting: a\.b takes dim, size$'):
+        settings_of('a.b', dict(size=3, sise=2), dim=1, size=2)

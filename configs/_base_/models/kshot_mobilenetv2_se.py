@@ -8,8 +8,7 @@ model = dict(
         type='ClsHead',
         loss=dict(type='SmoothCrossEntropy', label_smoothing=0.1),
     ),
-    simplex_net=dict(hidden_channels=100),
+    simplex=dict(net=dict(hidden_channels=100), parts=16),
     warmup=dict(epochs=5),
-    parts=16,
     calibration_batches=20,
 )

@@ -17,9 +17,11 @@ model = dict(
     ),
     backbone=dict(type='KShotSupernet'),
     head=dict(type='ClsHead', loss=dict(type='CrossEntropyLoss', loss_weight=1.0)),
-    simplex_net=dict(hidden_channels=100),
-    regularizer=dict(type='WidthSimilarityLoss', loss_weight=1.0),
+    simplex=dict(
+        net=dict(hidden_channels=100),
+        parts=16,
+        regularizer=dict(type='WidthSimilarityLoss', loss_weight=1.0),
+    ),
     warmup=dict(epochs=5),
-    parts=16,
     calibration_batches=4,
 )

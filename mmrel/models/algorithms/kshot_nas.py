@@ -15,7 +15,7 @@ from mmrel.models.supernets.path_sampler import fair_indices
 from mmrel.models.utils import Warmup
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_at_least, settings_of
 from mmrel.utils.renamed import former_arguments
 
 from .kshot_network import KShotNetwork
@@ -25,7 +25,14 @@ _FIVE_EPOCHS = MappingProxyType(dict(epochs=5))
 
 
 @MODELS.register_module()
-@former_arguments(regulariser='regularizer')
+@former_arguments(
+    simplex_net='simplex.net',
+    parts='simplex.parts',
+    simplex_interval='simplex.interval',
+    regulariser='simplex.regularizer',
+    regularizer='simplex.regularizer',
+    code_source='simplex.code_source',
+)
 class KShotNAS(KShotNetwork):
     """Train all networks of a space at once, each with its own mixture of K weights.
 
@@ -50,25 +57,28 @@ class KShotNAS(KShotNetwork):
         head (dict): Config of the loss on logits and labels. Defaults to
             cross entropy (mmpretrain's ``ClsHead``).
         k (int): K. Defaults to 8.
-        simplex_net (dict, optional): Arguments of :class:`.SimplexNet`:
-            ``hidden_channels``. Defaults to None: its defaults.
-        regularizer (dict, optional): Config of a loss on the m codes and the
-            mean widths of their paths. Defaults to None: no such loss.
+        simplex (dict, optional): What makes the codes and trains it. Defaults to None:
+            the defaults.
+
+            - ``net`` (dict, optional): Arguments of :class:`.SimplexNet`, such as
+              ``hidden_channels``. Defaults to None: its defaults.
+            - ``parts`` (int): m, number of paths per step of the simplex-net. Defaults
+              to 16.
+            - ``interval`` (int): Number of weight steps per step of the simplex-net.
+              Defaults to 1: the two alternate.
+            - ``regularizer`` (dict, optional): Config of a loss on the m codes and the
+              mean widths of their paths. Defaults to None: no such loss.
+            - ``code_source`` (str): Where codes come from after the warm-up:
+              'simplex_net'; or, as controls without a simplex-net, 'uniform' (1 / K) or
+              'random' (a fixed random point for each path). Defaults to 'simplex_net'.
         warmup (dict, optional): Length of the warm-up, ``epochs`` or ``iters``
             (:class:`.Warmup`). None: no warm-up. Defaults to 5 epochs.
-        parts (int): m, number of paths per step of the simplex-net. Defaults to
-            16.
-        simplex_interval (int): Number of weight steps per step of the
-            simplex-net. Defaults to 1: the two alternate.
         calibration_batches (int): Number of batches that a search passes to
             :meth:`prepare_path`. Defaults to 4.
         val_path (str | dict): Path for :meth:`predict`: 'largest' or a path.
         seed (int): Seed for the random paths. Defaults to 0.
         sampling (str): 'uniform': paths are random. 'fair': each option of a choice
             occurs equally often (:func:`.fair_indices`). Defaults to 'uniform'.
-        code_source (str): Where codes come from after the warm-up: 'simplex_net';
-            or, as controls without a simplex-net, 'uniform' (1 / K) or 'random' (a fixed
-            random point for each path). Defaults to 'simplex_net'.
         data_preprocessor (dict, optional): As in mmpretrain's ``ImageClassifier``.
         init_cfg (dict, optional): As in mmengine's ``BaseModule``;
             ``dict(type='OneShotInit', checkpoint=...)`` starts from a trained
@@ -76,8 +86,9 @@ class KShotNAS(KShotNetwork):
         warmup_epochs (float, optional): Former name of ``warmup.epochs``.
 
     Raises:
-        ValueError: If a number is out of range, a regularizer is set for a space
-            without width choices, or ``val_path`` is not a path of the space.
+        ValueError: If a number is out of range, a setting is unknown, a regularizer is
+            set for a space without width choices, or ``val_path`` is not a path of the
+            space.
     """
 
     # Warm-up lengths do not scale with the length of the run.
@@ -89,11 +100,8 @@ class KShotNAS(KShotNetwork):
         backbone: dict | None = None,
         head: dict | None = None,
         k: int = 8,
-        simplex_net: dict | None = None,
-        regularizer: dict | None = None,
+        simplex: Mapping | None = None,
         warmup: Mapping | None = _FIVE_EPOCHS,
-        parts: int = 16,
-        simplex_interval: int = 1,
         calibration_batches: int = 4,
         val_path: str | ArchPath = 'largest',
         seed: int = 0,
@@ -101,28 +109,31 @@ class KShotNAS(KShotNetwork):
         init_cfg: dict | None = None,
         warmup_epochs: float | None = None,
         sampling: str = 'uniform',
-        code_source: str = 'simplex_net',
     ) -> None:
         if sampling not in ('uniform', 'fair'):
             raise ValueError(f"model.sampling={sampling!r} must be 'uniform' or 'fair'")
         self.sampling = sampling
-        check_at_least(1, 'model', parts=parts, simplex_interval=simplex_interval)
+        settings = settings_of(
+            'model.simplex', simplex, net=None, parts=16, interval=1, regularizer=None,
+            code_source='simplex_net',
+        )  # fmt: skip
+        self.parts, self.interval = settings['parts'], settings['interval']
+        check_at_least(1, 'model.simplex', parts=self.parts, interval=self.interval)
         check_at_least(0, 'model', seed=seed)
         super().__init__(
-            space, backbone, head, k, simplex_net, calibration_batches, val_path,
-            data_preprocessor, init_cfg, code_source,
+            space, backbone, head, k, settings['net'], calibration_batches, val_path,
+            data_preprocessor, init_cfg, settings['code_source'],
         )  # fmt: skip
-        self.parts, self.seed = parts, seed
+        self.seed = seed
         self.warmup = Warmup.from_config('model.warmup', warmup, epochs=warmup_epochs)
-        self.simplex_interval = simplex_interval
         self.regularizer = None
-        if regularizer is not None:
+        if settings['regularizer'] is not None:
             if not self.space.width_choices:
                 raise ValueError(
-                    'model.regularizer compares widths, but the space has no width choices: '
-                    'set model.regularizer=None or model.space.widths'
+                    'model.simplex.regularizer compares widths, but the space has no width '
+                    'choices: set model.simplex.regularizer=None or model.space.widths'
                 )
-            self.regularizer = MODELS.build(regularizer)
+            self.regularizer = MODELS.build(settings['regularizer'])
 
     # --- training -------------------------------------------------------------
 
@@ -130,7 +141,7 @@ class KShotNAS(KShotNetwork):
         """Random paths of this step, the same on every rank, (number, C)."""
         if self.sampling == 'fair':
             # Steps of this kind so far.
-            done = self.steps // self.simplex_interval if step_kind else self.steps
+            done = self.steps // self.interval if step_kind else self.steps
             return fair_indices(self.space, (self.seed, step_kind), done * number, number)
         generator = np.random.default_rng((self.seed, self.steps, step_kind))
         return self.space.sample_indices(number, generator)
@@ -194,8 +205,8 @@ class KShotNAS(KShotNetwork):
     def _check_parts(self, size: int) -> None:
         if size < self.parts:
             raise ValueError(
-                f'a batch of {size} cannot be split into model.parts={self.parts} parts: '
-                'raise train_dataloader.batch_size or lower model.parts'
+                f'a batch of {size} cannot be split into model.simplex.parts={self.parts} parts: '
+                'raise train_dataloader.batch_size or lower model.simplex.parts'
             )
 
     @staticmethod
@@ -244,7 +255,7 @@ class KShotNAS(KShotNetwork):
             losses = self(**batch, mode='loss')
         loss, log = self.parse_losses(losses)
         self._update(wrapper, loss)
-        due = (self.steps + 1) % self.simplex_interval == 0
+        due = (self.steps + 1) % self.interval == 0
         if self.simplex_net is not None and self.warm and due:
             wrapper = optim_wrapper[SIMPLEX]
             with wrapper.optim_context(self):

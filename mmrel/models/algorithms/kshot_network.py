@@ -71,7 +71,9 @@ class KShotNetwork(BaseModel):
         code_source: str = 'simplex_net',
     ) -> None:
         if code_source not in _CODE_SOURCES:
-            raise ValueError(f'model.code_source={code_source!r} must be one of {_CODE_SOURCES}')
+            raise ValueError(
+                f'model.simplex.code_source={code_source!r} must be one of {_CODE_SOURCES}'
+            )
         check_at_least(1, 'model', k=k)
         check_at_least(0, 'model', calibration_batches=calibration_batches)
         preprocessor = dict(data_preprocessor or {})

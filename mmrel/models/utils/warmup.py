@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mmengine.logging import print_log
 
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_at_least, check_keys
 
 from .progress import run_position
 
@@ -55,9 +55,7 @@ class Warmup:
         Raises:
             ValueError: If the config has another key, or as for the class.
         """
-        unknown = sorted(set(config or {}) - {'epochs', 'iters'})
-        if unknown:
-            raise ValueError(f'{key}.{unknown[0]} is not a setting: use {key}.epochs or .iters')
+        check_keys(key, config, ('epochs', 'iters'))
         given = {unit: value for unit, value in old.items() if value is not None}
         if given:
             before = ', '.join(f'{key}_{unit}={value}' for unit, value in given.items())

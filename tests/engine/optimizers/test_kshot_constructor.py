@@ -32,7 +32,9 @@ def test_decay_of_norms_is_set_by_name(space: dict) -> None:
     cfg = dict(type='OptimWrapper', optimizer=sgd, simplex_net=dict(optimizer=sgd))
     with pytest.raises(ValueError, match=r'norm_decay_mult has no effect on layers with K weights'):
         KShotOptimWrapperConstructor(cfg, dict(norm_decay_mult=0))
-    model = MODELS.build(dict(type='KShotNAS', space=space, k=3, warmup=None, parts=4))
+    model = MODELS.build(
+        dict(type='KShotNAS', space=space, k=3, warmup=None, simplex=dict(parts=4))
+    )
     by_name = dict(custom_keys=dict(norm=dict(decay_mult=0)))
     groups = KShotOptimWrapperConstructor(cfg, by_name)(model)['weights'].optimizer.param_groups
     norms = {

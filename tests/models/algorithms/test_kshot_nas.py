@@ -134,7 +134,7 @@ def test_operations_that_the_path_leaves_out_do_not_move() -> None:
 def test_parts_see_their_path_and_code() -> None:
     """The simplex-net's loss and gradient are those of the parts, combined by hand."""
     model = build_kshot(
-        MOBILE, regularizer=dict(type='WidthSimilarityLoss', loss_weight=0.5)
+        MOBILE, simplex=dict(regularizer=dict(type='WidthSimilarityLoss', loss_weight=0.5))
     ).double()
     data = kshot_batch(10)
     images, labels = data['inputs'].double(), torch.arange(10) % 3
@@ -268,7 +268,7 @@ def test_one_shot_weights_are_copied_with_a_little_noise(tmp_path: Path, mmrel_s
 
 
 def test_the_interval_of_the_simplex_net() -> None:
-    model = build_kshot(CELLS, simplex_interval=3)
+    model = build_kshot(CELLS, simplex=dict(interval=3))
     optimisers = kshot_optimizers(model)
     moved = ['loss_simplex' in model.train_step(kshot_batch(), optimisers) for _ in range(7)]
     assert moved == [False, False, True, False, False, True, False]
@@ -276,7 +276,7 @@ def test_the_interval_of_the_simplex_net() -> None:
 
 def test_fair_steps_take_every_option_once_in_a_round() -> None:
     """Both kinds of steps, with an interval: 5 operations in 5 weight steps."""
-    model = build_kshot(CELLS, sampling='fair', simplex_interval=2, parts=5)
+    model = build_kshot(CELLS, sampling='fair', simplex=dict(interval=2, parts=5))
     drawn: dict[int, list] = {0: [], 1: []}
     for step in range(20):
         model.steps = step
@@ -291,7 +291,7 @@ def test_fair_steps_take_every_option_once_in_a_round() -> None:
 
 @pytest.mark.parametrize('source', ['uniform', 'random'])
 def test_controls_have_fixed_codes_and_no_simplex_net(source: str, mmrel_scope: None) -> None:
-    model = build_kshot(CELLS, code_source=source, simplex_interval=1)
+    model = build_kshot(CELLS, simplex=dict(code_source=source))
     optimizers = kshot_optimizers(model)
     assert list(optimizers.keys()) == ['weights']
     indices = model.space.sample_indices(300, np.random.default_rng(0))
@@ -312,17 +312,22 @@ def test_controls_have_fixed_codes_and_no_simplex_net(source: str, mmrel_scope: 
     assert torch.equal(model.codes(canonical), codes)
 
 
+def _simplex(**settings: object) -> dict:
+    return dict(simplex=settings)
+
+
 @pytest.mark.parametrize(
     ('parts', 'change', 'message'),
     [
         (CELLS, dict(sampling='strict'), "model.sampling='strict' must be 'uniform' or 'fair'"),
-        (CELLS, dict(code_source='none'), "model.code_source='none' must be one of"),
-        (CELLS, dict(simplex_net=dict(sharpness=0)), 'simplex_net.sharpness=0 must be positive'),
+        (CELLS, _simplex(code_source='none'), r"simplex\.code_source='none' must be one of"),
+        (CELLS, _simplex(net=dict(sharpness=0)), r'simplex_net\.sharpness=0 must be positive'),
+        (CELLS, _simplex(part=2), r'model\.simplex\.part is not a setting: .* takes net, parts, '),
         (CELLS, dict(k=0), 'model.k=0'),
-        (CELLS, dict(parts=0), 'model.parts=0'),
-        (CELLS, dict(simplex_interval=0), 'model.simplex_interval=0'),
+        (CELLS, _simplex(parts=0), r'model\.simplex\.parts=0'),
+        (CELLS, _simplex(interval=0), r'model\.simplex\.interval=0'),
         (CELLS, dict(warmup=dict(epochs=-1)), 'model.warmup.epochs=-1'),
-        (CELLS, dict(regularizer=dict(type='WidthSimilarityLoss')), 'no width choices'),
+        (CELLS, _simplex(regularizer=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
     ],
 )
@@ -337,15 +342,33 @@ def test_the_former_key_of_the_warm_up_works() -> None:
     assert build_kshot(CELLS, warmup=dict(iters=3), warmup_epochs=2).warmup.epochs == 2
 
 
+def test_the_former_keys_of_the_simplex_work() -> None:
+    """Over those of a base config, as --cfg-options and a child config set them."""
+    loss = dict(type='WidthSimilarityLoss')
+    model = build_kshot(
+        MOBILE, simplex=dict(parts=4, interval=3, net=dict(hidden_channels=7, sharpness=2.0)),
+        parts=5, simplex_interval=2, simplex_net=dict(hidden_channels=9), regulariser=loss,
+    )  # fmt: skip
+    assert (model.parts, model.interval) == (5, 2)
+    assert model.simplex_net.out.weight.shape == (3, 9)
+    assert type(model.regularizer).__name__ == 'WidthSimilarityLoss'
+    assert build_kshot(MOBILE, regularizer=loss).regularizer is not None
+    assert build_kshot(CELLS, code_source='uniform').simplex_net is None
+
+
 def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
-    model = build_kshot(CELLS, parts=9)
-    with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
+    model = build_kshot(CELLS, simplex=dict(parts=9))
+    with pytest.raises(
+        ValueError, match=r'a batch of 8 cannot be split into model\.simplex\.parts=9'
+    ):
         model.train_step(kshot_batch(), kshot_optimizers(model))
     # At the first step, not when the warm-up is over.
-    late = build_kshot(CELLS, parts=9, warmup=dict(epochs=3))
+    late = build_kshot(CELLS, simplex=dict(parts=9), warmup=dict(epochs=3))
     never = build_kshot(CELLS, warmup=dict(epochs=5))
     with at_iteration(0, 10, 5):
-        with pytest.raises(ValueError, match=r'a batch of 8 cannot be split into model\.parts=9'):
+        with pytest.raises(
+            ValueError, match=r'a batch of 8 cannot be split into model\.simplex\.parts=9'
+        ):
             late.train_step(kshot_batch(), kshot_optimizers(late))
         with pytest.raises(ValueError, match=r'warmup\.epochs=5 is not shorter than the run of 5'):
             never.train_step(kshot_batch(), kshot_optimizers(never))

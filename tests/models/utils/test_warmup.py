@@ -107,5 +107,5 @@ def test_keys_of_version_0_1_take_precedence_with_one_warning(
 
 
 def test_another_key_is_refused() -> None:
-    with pytest.raises(ValueError, match=r'a\.epoch is not a setting: use a\.epochs or \.iters'):
+    with pytest.raises(ValueError, match=r'a\.epoch is not a setting: a takes epochs, iters'):
         Warmup.from_config('a', dict(epoch=3))
