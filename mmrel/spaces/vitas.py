@@ -7,18 +7,17 @@ import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
 from mmrel.utils.checks import settings_of
-from mmrel.utils.renamed import former_arguments
+from mmrel.utils.renamed import former_arguments, with_current_names
 
 from .identity_probability import identity_probability as find_probability
 from .space import ArchPath, SearchSpace
 
 _PERCENTS = tuple(i / 10 for i in range(1, 11))
+_FORMER = {f'{key}_percents': f'percents.{key}' for key in ('embed', 'attn', 'mlp')}
 
 
 @SEARCH_SPACES.register_module()
-@former_arguments(
-    embed_percents='percents.embed', attn_percents='percents.attn', mlp_percents='percents.mlp'
-)
+@former_arguments(**_FORMER)
 class ViTASSpace(SearchSpace):
     """Patch size, embedding width, and heads and widths of every block.
 
@@ -32,6 +31,7 @@ class ViTASSpace(SearchSpace):
         patch_sizes (Sequence[int]): Patch sizes in pixels. Defaults to (14, 16, 32).
         heads (Sequence[int]): Numbers of attention heads in a block. Defaults to
             (3, 6, 12, 16).
+        *former (Sequence[float]): Former places of the three ``percents``.
         percents (Mapping[str, Sequence[float]], optional): Fractions of the full widths:
             ``embed`` of ``embed_dims``, ``attn`` of ``qkv_dims``, ``mlp`` of
             ``mlp_dims``. Those that are left out are 0.1, 0.2, ... 1.0. Defaults to
@@ -59,6 +59,7 @@ class ViTASSpace(SearchSpace):
         image_size: int = 224,
         patch_sizes: Sequence[int] = (14, 16, 32),
         heads: Sequence[int] = (3, 6, 12, 16),
+        *former: Sequence[float],
         percents: Mapping[str, Sequence[float]] | None = None,
         embed_dims: int = 384,
         qkv_dims: int = 1440,
@@ -85,6 +86,9 @@ class ViTASSpace(SearchSpace):
         self.embed_dims, self.qkv_dims, self.mlp_dims = embed_dims, qkv_dims, mlp_dims
         self.patch_sizes, self.heads = tuple(patch_sizes), tuple(heads)
         self.allow_identity = allow_identity
+        if former:
+            given = dict(zip(_FORMER, former, strict=False), percents=percents)
+            percents = with_current_names(type(self).__name__, _FORMER, given)['percents']
         settings = settings_of(
             'space.percents', percents, embed=_PERCENTS, attn=_PERCENTS, mlp=_PERCENTS
         )

@@ -130,6 +130,10 @@ def test_the_former_names_of_the_percents_work() -> None:
     percents = dict(SMALL_SPACE['percents'], mlp=(0.5, 1.0), embed=(1.0,))
     assert former.fingerprint() == small_space(percents=percents).fingerprint()
     assert former.choices['block0.mlp'] == (0.5, 1.0)
+    settings = {k: v for k, v in SMALL_SPACE.items() if k not in ('type', 'percents')}
+    first = [settings.pop(key) for key in ('image_size', 'patch_sizes', 'heads')]
+    placed = ViTASSpace(*first, *SMALL_SPACE['percents'].values(), **settings)
+    assert placed.fingerprint() == small_space().fingerprint()
 
 
 @pytest.mark.parametrize(
