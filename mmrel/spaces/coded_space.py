@@ -108,3 +108,22 @@ class CodedSpace(SearchSpace):
     @abstractmethod
     def largest(self) -> ArchPath:
         """The path with the most parameters."""
+
+
+def pooled_classifier(backbone: dict, channels: int, num_classes: int) -> dict:
+    """Config of the stand-alone classifier on a backbone's last map.
+
+    Args:
+        backbone (dict): Config of the backbone.
+        channels (int): Channels of the map.
+        num_classes (int): Number of classes.
+
+    Returns:
+        dict: Config of an ``ImageClassifier``.
+    """
+    return dict(
+        type='ImageClassifier',
+        backbone=backbone,
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', in_channels=channels, num_classes=num_classes),
+    )

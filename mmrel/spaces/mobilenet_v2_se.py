@@ -9,7 +9,7 @@ import numpy as np
 from mmrel.registry import SEARCH_SPACES
 from mmrel.utils.checks import check_at_least
 
-from .coded_space import CodedSpace
+from .coded_space import CodedSpace, pooled_classifier
 from .space import ArchPath
 
 __all__ = ['BlockSizes', 'MobileNetV2SESpace']
@@ -244,21 +244,15 @@ class MobileNetV2SESpace(CodedSpace):
             )
             for block in self.blocks(path)
         ]  # fmt: skip
-        return dict(
-            type='ImageClassifier',
-            backbone=dict(
-                type='SearchedMobileNetV2',
-                blocks=blocks,
-                stem_channels=self.stem_channels,
-                stem_stride=self.stem_stride,
-                first_channels=self.first_channels,
-                last_channels=self.last_channels,
-            ),
-            neck=dict(type='GlobalAveragePooling'),
-            head=dict(
-                type='LinearClsHead', in_channels=self.last_channels, num_classes=self.num_classes
-            ),
+        backbone = dict(
+            type='SearchedMobileNetV2',
+            blocks=blocks,
+            stem_channels=self.stem_channels,
+            stem_stride=self.stem_stride,
+            first_channels=self.first_channels,
+            last_channels=self.last_channels,
         )
+        return pooled_classifier(backbone, self.last_channels, self.num_classes)
 
     def describe(self) -> dict:
         """The base's description, plus the sizes that are not choices."""

@@ -9,7 +9,7 @@ from mmrel.registry import SEARCH_SPACES
 from mmrel.utils.checks import check_at_least
 
 from .cell_function import EDGES, OPERATIONS, function_of
-from .coded_space import CodedSpace
+from .coded_space import CodedSpace, pooled_classifier
 from .space import ArchPath, Option
 
 __all__ = ['EDGES', 'OPERATIONS', 'NASBench201Space', 'live_edges']
@@ -191,20 +191,14 @@ class NASBench201Space(CodedSpace):
     def subnet(self, path: ArchPath) -> dict:
         """Config of the stand-alone classifier of a path."""
         self.validate(path)
-        return dict(
-            type='ImageClassifier',
-            backbone=dict(
-                type='SearchedCellNetwork',
-                cell=dict(path),
-                channels=self.channels,
-                cells=self.cells,
-                **(dict(shortcut_norm=True) if self.shortcut_norm else {}),
-            ),
-            neck=dict(type='GlobalAveragePooling'),
-            head=dict(
-                type='LinearClsHead', in_channels=4 * self.channels, num_classes=self.num_classes
-            ),
+        backbone = dict(
+            type='SearchedCellNetwork',
+            cell=dict(path),
+            channels=self.channels,
+            cells=self.cells,
+            **(dict(shortcut_norm=True) if self.shortcut_norm else {}),
         )
+        return pooled_classifier(backbone, 4 * self.channels, self.num_classes)
 
     def describe(self) -> dict:
         """The base's description, plus the sizes that are not choices."""

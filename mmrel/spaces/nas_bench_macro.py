@@ -7,7 +7,7 @@ import numpy as np
 from mmrel.registry import SEARCH_SPACES
 from mmrel.utils.checks import check_at_least
 
-from .coded_space import CodedSpace
+from .coded_space import CodedSpace, pooled_classifier
 from .space import ArchPath
 
 __all__ = ['BLOCKS', 'NASBenchMacroSpace']
@@ -137,21 +137,15 @@ class NASBenchMacroSpace(CodedSpace):
     def subnet(self, path: ArchPath) -> dict:
         """Config of the stand-alone classifier of a path."""
         self.validate(path)
-        return dict(
-            type='ImageClassifier',
-            backbone=dict(
-                type='SearchedMacroNetwork',
-                blocks=[path[name] for name in self.choices],
-                stem_channels=self.stem_channels,
-                channels=self.channels,
-                layers=self.layers,
-                last_channels=self.last_channels,
-            ),
-            neck=dict(type='GlobalAveragePooling'),
-            head=dict(
-                type='LinearClsHead', in_channels=self.last_channels, num_classes=self.num_classes
-            ),
+        backbone = dict(
+            type='SearchedMacroNetwork',
+            blocks=[path[name] for name in self.choices],
+            stem_channels=self.stem_channels,
+            channels=self.channels,
+            layers=self.layers,
+            last_channels=self.last_channels,
         )
+        return pooled_classifier(backbone, self.last_channels, self.num_classes)
 
     def describe(self) -> dict:
         """The base's description, plus the sizes that are not choices."""

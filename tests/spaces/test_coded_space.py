@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
+import mmrel.models  # noqa: F401
+from mmrel.registry import MODELS
 from mmrel.spaces import CodedSpace
+from mmrel.spaces.coded_space import pooled_classifier
 from tests.spaces.kshot_spaces import CELLS, SMALL, build
 
 
@@ -51,6 +55,16 @@ class _Space(CodedSpace):
 
     def largest(self) -> dict:
         return dict(a='y', b=3, w=1.0)
+
+
+def test_a_stand_alone_classifier_pools_the_last_map(mmrel_scope: None) -> None:
+    backbone = dict(type='ResNetSmallImage', depth=18, base_channels=8)
+    model = MODELS.build(pooled_classifier(backbone, 64, 5)).eval()
+    images = torch.randn(2, 3, 8, 8)
+    (maps,) = model.backbone(images)
+    features = model.extract_feat(images)
+    torch.testing.assert_close(features[0], maps.mean((2, 3)))
+    assert model.head(features).shape == (2, 5)
 
 
 def test_codes_by_hand() -> None:
