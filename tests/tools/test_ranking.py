@@ -1,15 +1,17 @@
-"""tools/analysis/rank_against_table.py and search_on_table.py, on 60 rows of a public table."""
+"""Rankings against a table, searches on it (60 rows of a public one), and a table of one's own."""
 
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from mmrel.apis import load_config
-from mmrel.registry import MODELS
+from mmrel.registry import MODELS, SEARCH_SPACES
+from mmrel.search.truth_table import read_truth_table
 from mmrel.utils.json_lines import format_rows, read_rows
 from tests.commands import TINY_KSHOT, call, folders
 
@@ -66,3 +68,25 @@ def test_searches_on_a_table(tmp_path: Path) -> None:
         assert image.width > 500
     # Cells that are not in the table are out of reach.
     assert 'only' in call(*words, '--max-cost', 1, fails=True)
+
+
+def test_a_table_of_truth_from_two_seeds(tmp_path: Path) -> None:
+    space = SEARCH_SPACES.build(load_config(str(TINY_KSHOT)).model.space)
+    drawn = space.paths(space.sample_indices(9, np.random.default_rng(0)))
+    paths = list({space.key(path): path for path in drawn}.values())[:6]
+    files = [tmp_path / f'{seed}.jsonl' for seed in (0, 1)]
+    for seed, file in enumerate(files):
+        rows = [
+            dict(key=space.key(path), path=path, top1=50 + i + seed * (-1) ** i, seed=seed)
+            | dict(space=space.fingerprint())
+            for i, path in enumerate(paths)
+        ]
+        file.write_text(format_rows(rows))
+    words = ['analysis/make_truth_table.py', TINY_KSHOT, *files, '--out', tmp_path / 'table.csv']
+    output = call(*words)
+    assert 'standard deviation 0.71 between seeds of a network, 0.50 of the mean' in output
+    assert re.search(rf'with the others: {INTERVAL}', output)
+    table = read_truth_table(tmp_path / 'table.csv', space)
+    assert table.accuracy.tolist() == [50 + i + 0.5 * (-1) ** i for i in range(6)]
+    files[1].write_text(format_rows(rows[:3]))
+    assert '3 are in only one' in call(*words, fails=True)

@@ -1,0 +1,12 @@
+# Searches 200 networks on the images that the supernet of docs/ranking.md was not trained on.
+_base_ = ['../ranking/kshot-k4_macro-c16-16px_1xb64-coslr-14e_cifar10.py']
+
+test_dataloader = {{_base_.val_dataloader}}
+test_evaluator = dict(type='Accuracy')
+test_cfg = dict(
+    type='SearchLoop',
+    population=20,
+    generations=10,
+    budget=dict(cost=dict(type='FLOPsCost'), max=1.0e6),
+    retrain=dict(base='configs/kshot/retrain/kshot_macro-c16-16px_1xb64-coslr-6e_cifar10.py'),
+)
