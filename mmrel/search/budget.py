@@ -8,6 +8,9 @@ from mmrel.registry import SEARCH_COSTS
 from mmrel.spaces import ArchPath, PathCost, SearchSpace
 from mmrel.utils.checks import check_at_least
 
+# A large path is the largest of so many random ones within the budget, out of so many draws.
+_LARGE_AMONG, _LARGE_DRAWS = 50, 1024
+
 
 class Budget:
     """Lower and upper bounds of a cost.
@@ -63,6 +66,7 @@ def draw_path(
     budget: Budget | None,
     generator: np.random.Generator,
     taken: Collection[str] = (),
+    large: bool = False,
 ) -> ArchPath | None:
     """Draw a random path within a budget.
 
@@ -71,6 +75,8 @@ def draw_path(
         budget (Budget, optional): The budget. None: any path may be drawn.
         generator (np.random.Generator): Random generator.
         taken (Collection[str]): Keys of paths to exclude.
+        large (bool): Whether to draw a large path, where that is cheap: the one with the
+            most FLOPs of up to 50 within the budget. Defaults to False.
 
     Returns:
         ArchPath, optional: The path, or None if no draw was new and within the budget.
@@ -78,6 +84,10 @@ def draw_path(
     Raises:
         ValueError: If no draw was within the budget, and ``taken`` is empty.
     """
+    if large and not getattr(budget and budget.cost, 'measured', False):
+        path = _draw_large(space, budget, generator, taken)
+        if path is not None:
+            return path
     limit = budget.max_draws if budget else 100_000
     drawn, block, found = 0, 1, False
     lowest, highest = np.inf, -np.inf
@@ -101,6 +111,20 @@ def draw_path(
             f'{highest:g}; change test_cfg.budget, or raise its max_draws'
         )
     return None
+
+
+def _draw_large(
+    space: SearchSpace,
+    budget: Budget | None,
+    generator: np.random.Generator,
+    taken: Collection[str],
+) -> ArchPath | None:
+    rows = space.sample_indices(_LARGE_DRAWS, generator)
+    if budget is not None:
+        rows = rows[budget.keeps(budget.cost(space, rows))]
+    rows = rows[:_LARGE_AMONG]
+    order = np.argsort(-space.flops(rows), kind='stable')
+    return next((p for p in space.paths(rows[order]) if space.key(p) not in taken), None)
 
 
 def draw_paths(

@@ -48,6 +48,8 @@ class Evolution:
         swapping_prob (float): See Optuna's ``NSGAIISampler``. Defaults to 0.5.
         mutation_prob (float, optional): See Optuna's ``NSGAIISampler``. Defaults
             to None: 1 / number of choices.
+        large_start (float): Share of the first generation that are large paths
+            (``large`` of :func:`.budget.draw_path`); the others are random. Defaults to 0.
 
     Raises:
         ValueError: If a number is out of range.
@@ -62,14 +64,15 @@ class Evolution:
         crossover_prob: float = 0.9,
         swapping_prob: float = 0.5,
         mutation_prob: float | None = None,
+        large_start: float = 0.0,
     ) -> None:
         probabilities = dict(
             crossover_prob=crossover_prob, swapping_prob=swapping_prob, mutation_prob=mutation_prob
         )
-        check_within('[0, 1]', 'sampler', **probabilities)
+        check_within('[0, 1]', 'sampler', large_start=large_start, **probabilities)
         check_at_least(0, 'test_cfg', seed=seed)
         self._settings: dict[str, Any] = dict(probabilities, population_size=population)
-        self.seed = seed
+        self.seed, self._large_start = seed, large_start
         self._options: dict[str, BaseDistribution] = {
             name: CategoricalDistribution(options) for name, options in space.choices.items()
         }
@@ -100,6 +103,10 @@ class Evolution:
     def generator(self, slot: int) -> np.random.Generator:
         """The random generator of a draw."""
         return np.random.default_rng([self.seed, slot])
+
+    def starts_large(self, slot: int) -> bool:
+        """Whether a draw of the first generation is a large path; they are spread evenly."""
+        return int((slot + 1) * self._large_start) > int(slot * self._large_start)
 
     def children(self, slot: int, generation: int) -> Iterator[ArchPath]:
         """An endless stream of candidates for a draw, bred from earlier generations.

@@ -21,7 +21,7 @@ from mmrel.utils.renamed import former_arguments
 from .budget import Budget
 from .retraining import find_base, retraining_config
 from .scoring import PathScoringLoop
-from .settings import check_settings
+from .settings import SAMPLER_KEYS, check_settings
 
 if TYPE_CHECKING:
     from .study import SearchStudy
@@ -48,7 +48,10 @@ class SearchLoop(PathScoringLoop):
         objectives (Sequence[str]): ('accuracy',) or ('accuracy', 'cost').
             Defaults to ('accuracy',).
         sampler (Mapping, optional): ``crossover_prob``, ``swapping_prob`` and
-            ``mutation_prob`` of NSGA-II. Defaults to None: Optuna's defaults.
+            ``mutation_prob`` of NSGA-II, and ``large_start``, the share of large paths
+            in the first generation (:class:`.evolution.Evolution`). Defaults to None:
+            Optuna's defaults, and 0.5 if accuracy is the only objective, which found
+            better networks in two public tables (docs/ranking.md).
         study (Mapping, optional): Where the study is. Defaults to None: the defaults.
 
             - ``storage`` (str, optional): See
@@ -90,8 +93,7 @@ class SearchLoop(PathScoringLoop):
         # Optuna takes a second to import, and only a search needs it.
         from .storage import open_storage
 
-        probabilities = ('crossover_prob', 'swapping_prob', 'mutation_prob')
-        check_keys('test_cfg.sampler', sampler, probabilities)
+        check_keys('test_cfg.sampler', sampler, SAMPLER_KEYS)
         place = settings_of('test_cfg.study', study, storage=None, name=None, resume=False)
         check_at_least(1, 'test_cfg', top=top)
         if retrain and 'base' not in retrain:

@@ -1,11 +1,23 @@
 """Checks of a search's settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mmrel.spaces import PathCost
 from mmrel.utils.checks import check_at_least
 
 from .budget import Budget
+
+SAMPLER_KEYS = ('crossover_prob', 'swapping_prob', 'mutation_prob', 'large_start')
+
+
+def complete_sampler(sampler: Mapping | None, objectives: Sequence[str]) -> dict:
+    """The sampler's settings with ``large_start``, as a study stores them.
+
+    Half of a first generation are large paths, but not where small ones are wanted as well.
+    Studies from before ``large_start`` lack it: a search that sets it to 0 continues them.
+    """
+    settings = dict(dict(large_start=0.5 if 'cost' not in objectives else 0), **(sampler or {}))
+    return {key: value for key, value in settings.items() if key != 'large_start' or value}
 
 
 def check_settings(

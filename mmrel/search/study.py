@@ -26,7 +26,7 @@ from mmrel.spaces import ArchPath, PathCost, SearchSpace
 
 from .budget import Budget, draw_path, path_costs
 from .evolution import Evolution
-from .settings import check_settings
+from .settings import check_settings, complete_sampler
 from .study_rows import RowChecker
 from .trials import Trials
 from .worker import Watch, Worker
@@ -80,8 +80,8 @@ class SearchStudy:
         cost (PathCost, optional): The second objective. Defaults to None: the
             budget's cost.
         seed (int): Seed of the draws. Defaults to 0.
-        sampler (Mapping, optional): Probabilities for
-            :class:`.evolution.Evolution`. Defaults to None: Optuna's defaults.
+        sampler (Mapping, optional): Settings of :class:`.evolution.Evolution`. Defaults
+            to None: those of :func:`.settings.complete_sampler`.
         fresh (bool): Whether to refuse an existing study. Defaults to False.
 
     Raises:
@@ -112,7 +112,8 @@ class SearchStudy:
         self._cost = cost or (budget.cost if budget else None)
         self.costs = [c for c in (budget.cost if budget else None, cost) if c is not None]
         directions = [_DIRECTIONS[objective] for objective in objectives]
-        self._evolution = Evolution(space, directions, population, seed, **(sampler or {}))
+        sampler = complete_sampler(sampler, objectives)
+        self._evolution = Evolution(space, directions, population, seed, **sampler)
         self._rows = RowChecker(
             name,
             space,
@@ -143,7 +144,7 @@ class SearchStudy:
             budget=str(budget) if budget else None,
             cost=self._cost.name if self._cost else None,
             seed=seed,
-            sampler=dict(sampler or {}),
+            sampler=sampler,
         )
         self._check_identity(name, dict(settings, **identity))
         # Reject bad rows now, not after hours of search.
@@ -320,7 +321,8 @@ class SearchStudy:
                     self.budget is None or self.budget.allows(self.space, child)
                 ):
                     return child
-        return draw_path(self.space, self.budget, self._evolution.generator(slot), taken)
+        generator, large = self._evolution.generator(slot), self._evolution.starts_large(slot)
+        return draw_path(self.space, self.budget, generator, taken, generation == 0 and large)
 
     @property
     def _limits(self) -> str:

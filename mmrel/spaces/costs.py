@@ -26,6 +26,9 @@ class PathCost(Protocol):
 
     Attributes:
         name (str): Used in column and file names.
+
+    A cost that has to be measured has ``measured = True``: a search then calls it
+    for as few paths as it can.
     """
 
     name: str
@@ -80,6 +83,7 @@ class LatencyCost:
     """
 
     name = 'latency_ms'
+    measured = True
 
     def __init__(
         self,

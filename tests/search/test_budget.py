@@ -86,3 +86,42 @@ def test_a_path_has_its_closed_costs_and_those_of_the_search() -> None:
 def test_a_budget_without_sense_is_refused(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Budget(COST, **settings)
+
+
+def test_a_large_path_is_the_largest_of_fifty() -> None:
+    space, budget = PlainSpace(), Budget(**BUDGET)
+    rows = space.sample_indices(1024, np.random.default_rng(3))
+    costs = space.flops(rows)
+    inside = [(cost, row) for cost, row in zip(costs, rows, strict=True) if 200 <= cost <= 300][:50]
+    largest = max(inside, key=lambda pair: pair[0])[1]
+    path = draw_path(space, budget, np.random.default_rng(3), large=True)
+    assert path == space.paths(largest[None])[0]
+    other = draw_path(space, budget, np.random.default_rng(3), [space.key(path)], large=True)
+    assert space.key(other) != space.key(path)
+    assert budget.allows(space, other)
+
+
+def test_a_cost_that_is_measured_is_not_measured_for_large_paths() -> None:
+    space, budget = PlainSpace(), Budget(**BUDGET)
+    sizes = []
+
+    class Measured:
+        name, measured = 'measured', True
+
+        def __call__(self, space: PlainSpace, indices: np.ndarray) -> np.ndarray:
+            sizes.append(len(indices))
+            return space.flops(indices)
+
+    plain = draw_path(space, budget, np.random.default_rng(3))
+    budget.cost = Measured()
+    assert draw_path(space, budget, np.random.default_rng(3), large=True) == plain
+    assert sum(sizes) < 50
+
+
+def test_without_a_large_path_within_the_budget_a_random_one_is_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space, budget = PlainSpace(), Budget(**BUDGET)
+    monkeypatch.setattr('mmrel.search.budget._LARGE_DRAWS', 0)
+    plain = draw_path(space, budget, np.random.default_rng(0))
+    assert draw_path(space, budget, np.random.default_rng(0), large=True) == plain

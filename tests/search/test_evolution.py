@@ -91,3 +91,9 @@ def test_a_waiting_trial_holds_the_path_and_its_attributes() -> None:
 def test_numbers_out_of_range_are_named(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _evolution([], **settings)
+
+
+@pytest.mark.parametrize(('share', 'slots'), [(0, []), (0.5, [1, 3, 5, 7]), (1, list(range(8)))])
+def test_large_starts_are_spread_evenly(share: float, slots: list[int]) -> None:
+    evolution = _evolution([], large_start=share)
+    assert [slot for slot in range(8) if evolution.starts_large(slot)] == slots

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmrel.search.budget import Budget
-from mmrel.search.settings import check_settings
+from mmrel.search.settings import check_settings, complete_sampler
 from tests.search.toy import PlainSpace
 from tests.search.toy_study import BUDGET
 
@@ -47,3 +47,11 @@ def test_a_cost_of_another_name_or_a_budget_alone_is_enough() -> None:
     other = _Measured(32)
     other.name = 'other'
     check_settings(2, 1, ('accuracy', 'cost'), Budget(**BUDGET), other)
+
+
+def test_large_starts_are_for_accuracy_alone_and_older_studies_have_none() -> None:
+    alone, front = ('accuracy',), ('accuracy', 'cost')
+    assert complete_sampler(None, alone) == dict(large_start=0.5)
+    assert complete_sampler(dict(mutation_prob=0.1), front) == dict(mutation_prob=0.1)
+    assert complete_sampler(dict(large_start=0), alone) == {}
+    assert complete_sampler(dict(large_start=0.2), front) == dict(large_start=0.2)

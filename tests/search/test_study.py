@@ -11,7 +11,7 @@ import pytest
 
 from mmrel.search.budget import draw_paths
 from mmrel.search.storage import open_storage
-from mmrel.search.study import studies_with_paths
+from mmrel.search.study import SearchStudy, studies_with_paths
 from tests.search.toy import PlainSpace, accuracy
 from tests.search.toy_study import BUDGET, toy_study, work
 
@@ -239,3 +239,17 @@ def test_studies_with_paths_are_named(tmp_path: Path) -> None:
     assert studies_with_paths(open_storage(str(tmp_path / 's'))) == []
     work(toy_study(tmp_path / 's'), 1)
     assert studies_with_paths(open_storage(str(tmp_path / 's'))) == ['test']
+
+
+def test_a_study_from_before_large_starts_is_continued_without_them(tmp_path: Path) -> None:
+    def mean(study: SearchStudy) -> float:
+        work(study, 6)
+        rows = [row for row in study.rows() if row['generation'] == 0]
+        return sum(row['flops'] for row in rows) / len(rows)
+
+    old = toy_study(tmp_path / 'old', sampler=dict(large_start=0))
+    random = mean(old)
+    with pytest.raises(ValueError, match=r"sampler: the study has \{\}, .*'large_start': 0\.5"):
+        toy_study(tmp_path / 'old')
+    assert mean(toy_study(tmp_path / 'old', sampler=dict(large_start=0))) == random
+    assert mean(toy_study(tmp_path / 'new')) > random
