@@ -1,5 +1,5 @@
 # Searches 200 networks on the images that the supernet of docs/ranking.md was not trained on.
-_base_ = ['../ranking/kshot-k4_nb201-c8-16px_1xb64-coslr-14e_cifar10.py']
+_base_ = ['../ranking/kshot-k4_nb201-c8-16px_1xb64-coslr-56e_cifar10.py']
 
 test_dataloader = {{_base_.val_dataloader}}
 test_evaluator = dict(type='Accuracy')

@@ -1,3 +1,0 @@
-_base_ = ['kshot-k4_nb201-c8-16px_1xb64-coslr-14e_cifar10.py']
-
-model = dict(k=2)
