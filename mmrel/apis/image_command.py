@@ -70,6 +70,11 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         '--extensions', nargs='+', metavar='EXT',
         help='extensions of images in folders, such as .webp .png (default: all that Pillow reads)',
     )  # fmt: skip
+    parser.add_argument(
+        '--no-cache',
+        action='store_true',
+        help='do not keep the decoded images of a large folder of small images',
+    )
     parser.add_argument('--no-progress', action='store_true', help='show no progress bar')
 
 
@@ -95,6 +100,7 @@ def image_settings(args: argparse.Namespace) -> dict[str, Any]:
         teacher=args.teacher,
         dtype=args.dtype,
         channels_last=args.channels_last,
+        cache=False if args.no_cache else 'auto',
     )
 
 

@@ -20,6 +20,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmrel.datasets.decoded_cache import check_cache
 from mmrel.datasets.folder_scan import shown
 from mmrel.datasets.image_file import BrokenImageError
 from mmrel.datasets.image_formats import check_extensions
@@ -142,6 +143,9 @@ class ImageModel:
             are always float32. Defaults to 'float32'.
         channels_last (bool): Keep weights and images in the channels-last memory
             format, which is faster on many devices. Defaults to False.
+        cache (str | bool): Keep the decoded images of a folder in a file, shared with
+            training on that folder: 'auto' (large sets of small images), True or False,
+            as for :class:`.DecodedCache`. Defaults to 'auto'.
 
     Raises:
         ValueError: If a number is out of range, the model does not have the
@@ -167,6 +171,7 @@ class ImageModel:
         teacher: bool = False,
         dtype: str = 'float32',
         channels_last: bool = False,
+        cache: str | bool = 'auto',
     ) -> None:
         if batch_size < 1 or num_workers < 0:
             raise ValueError(
@@ -191,6 +196,7 @@ class ImageModel:
         self.skip_broken = skip_broken
         self.extensions = check_extensions(extensions)
         self.progress = progress
+        self.cache = check_cache(cache, 'cache')
         self.teacher = teacher
         self.channels_last = channels_last
         if channels_last:
@@ -279,7 +285,7 @@ class ImageModel:
         network = output_network(self.model, self.output, self.teacher)
         batches = -(-len(rows.images) // self.batch_size)
         loader = DataLoader(
-            ImageListDataset(rows.images, self.pipeline),
+            ImageListDataset(rows.images, self.pipeline, self.cache),
             batch_size=self.batch_size,
             num_workers=min(self.num_workers, batches),
             collate_fn=collate_read,

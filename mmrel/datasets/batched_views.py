@@ -80,6 +80,18 @@ class BatchedViews:
         """Whether the views are the same in each epoch (evaluation)."""
         return all(isinstance(step, CentralView) for view in self.views for step in view)
 
+    def fixed(self, infos: Sequence[dict]) -> list[dict]:
+        """Make views that :attr:`draws_nothing` says are always the same.
+
+        Args:
+            infos (Sequence[dict]): The samples; the images are added.
+
+        Returns:
+            list[dict]: The samples, as the pipeline packs them.
+        """
+        self._load(infos)
+        return self._finish(infos, [[[None] * len(infos) for _ in view] for view in self.views])
+
     def draw(self, info: dict) -> list[list[Any]]:
         """Load a sample's image and draw its views from torch's generator.
 

@@ -49,7 +49,7 @@ def reader_of(pipeline: Any) -> ImageReader | None:
 
 def _whole_reader(pipeline: Any) -> ImageReader | None:
     """The reader of a pipeline that begins with ``LoadImage`` and decodes whole images."""
-    first = next(iter(pipeline.transforms), None)
+    first = next(iter(getattr(pipeline, 'transforms', ())), None)
     # An earlier step might choose another file.
     return first.reader if isinstance(first, LoadImage) and not first.draft else None
 
@@ -96,9 +96,7 @@ class DecodedCache(Mixin):
     """
 
     def __init__(self, *args: Any, cache: str | bool = 'auto', **kwargs: Any) -> None:
-        if cache not in ('auto', True, False):
-            raise ValueError(f"dataset.cache={cache!r} must be 'auto', True or False")
-        self.cache = cache if cache == 'auto' else bool(cache)
+        self.cache = check_cache(cache, 'dataset.cache')
         self._store: DecodedStore | None = None
         self._store_reader: ImageReader | None = None
         self._checked: tuple[Any, bool] = (None, False)
@@ -114,24 +112,9 @@ class DecodedCache(Mixin):
         Returns:
             list[dict]: The samples.
         """
-        self._store = None
-        self._store_reader = reader = _whole_reader(self.pipeline)
-        if self.cache is False or not samples:
-            return samples
-        if reader is None or reader.backend_args is not None or '://' in root:
-            if self.cache is True:
-                raise ValueError(
-                    'dataset.cache=True needs local files and a pipeline that begins with '
-                    'LoadImage (without backend_args and draft=True); set dataset.cache=False'
-                )
-            return samples
-        # Sorting the paths of a large set takes longer than this look at a few images.
-        if self.cache == 'auto' and not _is_small(
-            [sample['img_path'] for sample in samples], reader
-        ):
-            return samples
-        paths = sorted({sample['img_path'] for sample in samples})
-        self._store = open_store(paths, root, reader, self.cache is True)
+        self._store_reader = _whole_reader(self.pipeline)
+        paths = [sample['img_path'] for sample in samples]
+        self._store, paths = store_of(paths, root, self.pipeline, self.cache)
         if self._store is not None:
             rows = {path: _row(position, path) for position, path in enumerate(paths)}
             for sample in samples:
@@ -155,12 +138,8 @@ class DecodedCache(Mixin):
         stored = mark[0]
         if mark != _row(stored, info['img_path']):  # a subclass has chosen another file
             return info
-        pixels = self._store.get(stored)
-        if pixels is None:
-            assert self._store_reader is not None
-            # Not a Pillow image: it might still carry the EXIF orientation.
-            pixels = np.asarray(self._store_reader.read(info['img_path']))
-            self._store.put(stored, pixels)
+        assert self._store_reader is not None
+        pixels = stored_pixels(self._store, stored, self._store_reader, info['img_path'])
         return dict(info, img=pixels)
 
     def _fits(self, pipeline: Any) -> bool:
@@ -174,8 +153,90 @@ class DecodedCache(Mixin):
         return self.pipeline(self.read_info(idx, self.pipeline))
 
 
+def check_cache(cache: str | bool, name: str) -> str | bool:
+    """Check a setting of :class:`DecodedCache`.
+
+    Args:
+        cache (str | bool): The value.
+        name (str): The setting's name.
+
+    Returns:
+        str | bool: 'auto', True or False.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if cache not in ('auto', True, False):
+        raise ValueError(f"{name}={cache!r} must be 'auto', True or False")
+    return cache if cache == 'auto' else bool(cache)
+
+
+def stored_pixels(store: DecodedStore, row: int, reader: ImageReader, path: str) -> np.ndarray:
+    """An image of a store; it is decoded and stored if it is missing.
+
+    Args:
+        store (DecodedStore): The store.
+        row (int): The image's row in it.
+        reader (ImageReader): Decodes the file.
+        path (str): The file.
+
+    Returns:
+        ndarray: RGB, (H, W, 3), uint8.
+
+    Raises:
+        FileNotFoundError, BrokenImageError: As for :meth:`.ImageReader.read`.
+    """
+    pixels = store.get(row)
+    if pixels is None:
+        # Not a Pillow image: it might still carry the EXIF orientation.
+        pixels = np.asarray(reader.read(path))
+        store.put(row, pixels)
+    return pixels
+
+
+def store_of(
+    paths: Sequence[str], root: str, pipeline: Any, cache: str | bool, name: str = 'dataset.cache'
+) -> tuple[DecodedStore | None, list[str]]:
+    """Open the store of some files, if a setting says that they are stored.
+
+    Args:
+        paths (Sequence[str]): The files.
+        root (str): Their folder.
+        pipeline (Compose): Reads them.
+        cache (str | bool): As for :class:`DecodedCache`.
+        name (str): The setting's name. Defaults to that of datasets.
+
+    Returns:
+        tuple[DecodedStore | None, list[str]]: The store, None if nothing is stored, and
+        the files in the order of its rows.
+
+    Raises:
+        ValueError: If ``cache`` is True and the files are remote or not read by ``LoadImage``.
+        OSError: If ``cache`` is True and the store cannot be written.
+    """
+    if cache is False or not paths:
+        return None, []
+    reader = _whole_reader(pipeline)
+    if reader is None or reader.backend_args is not None or '://' in root:
+        if cache is True:
+            raise ValueError(
+                f'{name}=True needs local files and a pipeline that begins with LoadImage '
+                f'(without backend_args and draft=True); set {name}=False'
+            )
+        return None, []
+    # Sorting the paths of a large set takes longer than this look at a few images.
+    if cache == 'auto' and not _is_small(paths, reader):
+        return None, []
+    ordered = sorted(set(paths))
+    return open_store(ordered, root, reader, cache is True, name), ordered
+
+
 def open_store(
-    paths: Sequence[str], root: str, reader: ImageReader, always: bool
+    paths: Sequence[str],
+    root: str,
+    reader: ImageReader,
+    always: bool,
+    name: str = 'dataset.cache',
 ) -> DecodedStore | None:
     """Open the store of some files, and create it if needed.
 
@@ -184,6 +245,7 @@ def open_store(
         root (str): Their folder.
         reader (ImageReader): Decodes them.
         always (bool): Store images of any size, and fail if that is impossible.
+        name (str): Name of the setting in messages. Defaults to that of datasets.
 
     Returns:
         DecodedStore | None: The store; None if no image can be stored.
@@ -204,11 +266,11 @@ def open_store(
     ]
     if not any(sizes):  # reading the images will report why
         return None
-    return _created(path, digest, sizes, root, always)
+    return _created(path, digest, sizes, root, always, name)
 
 
 def _created(
-    path: str, digest: str, sizes: list[int], root: str, always: bool
+    path: str, digest: str, sizes: list[int], root: str, always: bool, name: str
 ) -> DecodedStore | None:
     needed = f'{sum(sizes) / _MB:,.0f} MB in {os.path.dirname(path)!r}'
     try:
@@ -225,7 +287,7 @@ def _created(
             remedy = 'free disk space, set MMREL_HOME to a folder on another disk'
         message = (
             f'the decoded images of {root!r} cannot be stored, which takes {needed}: {reason}; '
-            f'{remedy}, or set dataset.cache=False'
+            f'{remedy}, or set {name}=False'
         )
         if always:
             raise OSError(message) from error

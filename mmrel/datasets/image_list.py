@@ -9,10 +9,16 @@ from mmengine.dataset import default_collate
 from PIL import Image
 from torch.utils.data import Dataset
 
+from .batched_views import BatchedViews
+from .decoded_cache import check_cache, reader_of, store_of, stored_pixels
+from .decoded_store import DecodedStore
 from .folder_scan import log_found, no_image_message, scan_folder, unreadable_error
 from .image_file import BrokenImageError
 from .image_formats import check_extensions
 from .image_modes import correct_transparent_key
+
+# The views of images up to this side are made together.
+_SIDE = 96
 
 ImageInput = str | os.PathLike | np.ndarray | Image.Image
 
@@ -69,6 +75,7 @@ class ImageList:
         items (list[str | ndarray | Image.Image]): One entry per image.
         names (list[str]): The name of each image in errors: its path, or its
             position in ``inputs``.
+        folder (str, optional): The folder, if ``inputs`` is a single one.
 
     Raises:
         FileNotFoundError: If a path does not exist.
@@ -87,8 +94,10 @@ class ImageList:
         extensions = check_extensions(extensions)
         self.items: list[str | np.ndarray | Image.Image] = []
         self.names: list[str] = []
+        self.folder: str | None = None
         missing = []
-        for entry, where in self._entries(inputs):
+        entries = self._entries(inputs)
+        for entry, where in entries:
             if isinstance(entry, np.ndarray | Image.Image):
                 self._add(where, _check_image(entry, where))
                 continue
@@ -99,6 +108,7 @@ class ImageList:
                 )
             path = os.path.expanduser(os.fspath(entry))
             if os.path.isdir(path):
+                self.folder = path if len(entries) == 1 else None
                 for file in _in_folder(path, extensions, skip_broken):
                     self._add(file, file)
             elif '://' in path or os.path.lexists(path):  # a broken link is a broken image
@@ -161,15 +171,32 @@ class ImageListDataset(Dataset):
     For a broken image it returns the reason instead of raising an error: an error in
     a worker would arrive as a traceback, and would stop the intact images as well.
 
+    A loader reads a batch with ``__getitems__``, which makes the views of small images
+    together (:class:`.BatchedViews`). The samples are those of ``__getitem__``.
+
     Args:
         images (ImageList): The images.
         pipeline (Callable): Turns a dict with ``img_path`` or ``img`` into packed
             inputs.
+        cache (str | bool): Keep the decoded images of a folder in a file, as
+            :class:`.DecodedCache` does. Defaults to False.
+
+    Raises:
+        ValueError: If ``cache`` has another value, or is True and the images are not those
+            of one folder, read by ``LoadImage``.
+        OSError: If ``cache`` is True and the file cannot be written.
     """
 
-    def __init__(self, images: ImageList, pipeline: Callable[[dict], dict]) -> None:
+    def __init__(
+        self,
+        images: ImageList,
+        pipeline: Callable[[dict], dict],
+        cache: str | bool = False,
+    ) -> None:
         self.images = images
         self.pipeline = pipeline
+        self._plan = BatchedViews.of(pipeline) if hasattr(pipeline, 'transforms') else None
+        self._store, self._rows = self._open_store(check_cache(cache, 'cache'))
         self._broken: dict[int, str] = {}
         for row, item in enumerate(images.items):
             # Decode now: workers would share the open file and its position.
@@ -180,20 +207,56 @@ class ImageListDataset(Dataset):
                 except Exception as error:  # Pillow raises all kinds of errors on damaged files
                     self._broken[row] = ' '.join(str(error).split()) or type(error).__name__
 
+    def _open_store(self, cache: str | bool) -> tuple[DecodedStore | None, dict[Any, int]]:
+        """The decoded images of a folder, and their rows."""
+        if cache is True and self.images.folder is None:
+            raise ValueError('cache=True stores the images of one folder; set cache=False')
+        if self.images.folder is None:
+            return None, {}
+        paths = [item for item in self.images.items if isinstance(item, str)]
+        store, ordered = store_of(paths, self.images.folder, self.pipeline, cache, 'cache')
+        return store, {path: position for position, path in enumerate(ordered)}
+
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, row: int) -> tuple[int, dict | str]:
+    def _try(self, row: int, function: Callable[[dict], Any]) -> Any:
+        """What a function makes of an image, or the reason why it is broken."""
         if row in self._broken:
-            return row, self._broken[row]
+            return self._broken[row]
         item = self.images.items[row]
-        results = dict(img_path=item) if isinstance(item, str) else dict(img=item)
+        info: dict[str, Any] = dict(img_path=item) if isinstance(item, str) else dict(img=item)
         try:
-            return row, self.pipeline(dict(results, sample_idx=row))
+            if isinstance(item, str) and self._store is not None:
+                reader = reader_of(self.pipeline)
+                assert reader is not None
+                info['img'] = stored_pixels(self._store, self._rows[item], reader, item)
+            return function(dict(info, sample_idx=row))
         except BrokenImageError as error:
-            return row, error.reason or str(error)
+            return error.reason or str(error)
         except FileNotFoundError:
-            return row, 'it no longer exists'
+            return 'it no longer exists'
+
+    def __getitem__(self, row: int) -> tuple[int, dict | str]:
+        return row, self._try(row, self.pipeline)
+
+    def __getitems__(self, rows: Sequence[int]) -> list[tuple[int, dict | str]]:
+        if self._plan is None or not self._plan.draws_nothing:
+            return [self[row] for row in rows]
+        found = {row: self._try(row, self._loaded) for row in rows}
+        waiting = [row for row in found if isinstance(found[row], dict) and 'img' in found[row]]
+        made = self._plan.fixed([found[row] for row in waiting])
+        found.update(zip(waiting, made, strict=True))
+        return [(row, found[row]) for row in rows]
+
+    def _loaded(self, info: dict) -> dict:
+        """A sample with a small image as an array, or the finished sample of a large one."""
+        assert self._plan is not None
+        draws = self._plan.draw(info)
+        # Large images would fill the memory if a batch of them were held.
+        if max(info['img'].size) > _SIDE:
+            return self._plan.finish([info], [draws])[0]
+        return dict(info, img=np.asarray(info['img']))
 
 
 def collate_read(samples: list[tuple[int, dict | str]]) -> ReadImages:

@@ -153,17 +153,15 @@ class SeededDraws(Mixin):
         if plan is None:
             return self._one_by_one(rows, indices)
         infos = [info_with_pixels(self, row, self.pipeline) for row in rows]
-        seeded = [index for index in indices if isinstance(index, SampleIndex)]
         if plan.draws_nothing:
-            seeds = [0] * len(infos)
-        elif len(seeded) == len(rows):
-            seeds = torch_seeds(seeded)
-        else:  # a plain index draws from torch's generator as it is
-            if seeded:
-                return self._one_by_one(rows, indices)
+            return plan.fixed(infos)
+        seeded = [index for index in indices if isinstance(index, SampleIndex)]
+        if not seeded:  # a plain index draws from torch's generator as it is
             return plan.finish(infos, [plan.draw(info) for info in infos])
+        if len(seeded) < len(rows):
+            return self._one_by_one(rows, indices)
         with nullcontext() if reproduces_torch() else kept_generators():
-            return plan.seeded(infos, seeds)
+            return plan.seeded(infos, torch_seeds(seeded))
 
     def _one_by_one(self, rows: Sequence[int], indices: Sequence[int]) -> list:
         samples, seeded = [], any(isinstance(index, SampleIndex) for index in indices)

@@ -76,12 +76,13 @@ def test_every_setting_but_the_pipeline_is_an_argument() -> None:
             'name', 'x.png', '--pretrained', 'a.pth', '--device', 'cpu', '--batch-size', '3',
             '--num-workers', '0', '--skip-broken', '--no-progress', '--cfg-options', 'a.b=x',
             '--extensions', 'png', 'jpg', '--teacher', '--dtype', 'float16', '--channels-last',
+            '--no-cache',
         )
     )  # fmt: skip
     assert given == dict(
         model='name', pretrained='a.pth', device='cpu', batch_size=3, num_workers=0,
         skip_broken=True, progress=False, cfg_options={'a.b': 'x'}, extensions=['png', 'jpg'],
-        teacher=True, dtype='float16', channels_last=True,
+        teacher=True, dtype='float16', channels_last=True, cache=False,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What the extractor and the predictor share: images in memory, types, memory format."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 from mmrel.apis import FeatureExtractor
 from mmrel.datasets import BrokenImageError
+from mmrel.datasets.image_list import ImageList, ImageListDataset
 from tests.commands import TINY
 
 
@@ -98,3 +100,41 @@ def test_channels_last_changes_the_layout_not_the_features(
     assert set(strides) == {True}
     weight = other.model.backbone.layer1[0].conv1.weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_features_are_the_same_with_stored_images_and_one_by_one(
+    model: nn.Module,
+    images: Path,
+    tmp_path: Path,
+    num_workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('MMREL_HOME', str(tmp_path))
+    settings = dict(batch_size=4, num_workers=num_workers, progress=False)
+    with monkeypatch.context() as patched:
+        patched.delattr(ImageListDataset, '__getitems__')
+        expected = FeatureExtractor(model, cache=False, **settings)(images)
+    for cache in (False, True, True):
+        found = FeatureExtractor(model, cache=cache, **settings)(images)
+        np.testing.assert_array_equal(found, expected)
+    assert len(list(tmp_path.glob('decoded/*.decoded'))) == 1
+    with pytest.raises(ValueError, match="cache='on' must be 'auto', True or False"):
+        FeatureExtractor(model, cache='on')
+
+
+def test_a_broken_image_of_a_folder_keeps_the_rows_before_it(
+    model: nn.Module, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('MMREL_HOME', str(tmp_path / 'home'))
+    folder = tmp_path / 'folder'
+    shutil.copytree(images, folder)
+    files = ImageList(folder).items
+    whole = [*files[:5], *files[6:8]]  # two batches of four
+    expected = FeatureExtractor(model, batch_size=4, progress=False)(whole)
+    Path(files[5]).write_bytes(Path(files[5]).read_bytes()[:60])
+    for _ in range(2):
+        with pytest.raises(BrokenImageError, match=f"image '{files[5]}' cannot be d") as caught:
+            FeatureExtractor(model, batch_size=4, progress=False, cache=True)(folder)
+        assert caught.value.finished.paths == whole
+        np.testing.assert_allclose(caught.value.finished.features, expected, 1e-4, 1e-5)

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import Compose
 from PIL import Image
 
-from mmrel.datasets import LoadImage
+from mmrel.datasets import LoadImage, decoded_cache
 from mmrel.datasets.image_list import ImageList, ImageListDataset, collate_read
+from mmrel.registry import DATASETS, TRANSFORMS
 from tests.odd_images import RGB, saved
 
 PNG = saved(RGB, 'PNG')
@@ -78,3 +80,142 @@ def test_a_batch_has_the_whole_images_and_the_reasons_of_the_others(tmp_path: Pa
     assert batch.broken[2] == 'it no longer exists'
     nothing = collate_read([dataset[0]])
     assert (nothing.rows, nothing.data, list(nothing.broken)) == ([], None, [0])
+
+
+def _evaluation(size: int = 32, **load: object) -> Compose:
+    steps = [dict(type='LoadImage', **load), dict(type='CentralView', size=size, resize=size + 3)]
+    return Compose([TRANSFORMS.build(step) for step in [*steps, dict(type='PackInputs')]])
+
+
+def _mixed(root: Path) -> ImageList:
+    """Files, arrays and Pillow images: small, large, turned, transparent, broken."""
+    draw = np.random.default_rng(0)
+    sizes = [(32, 32), (35, 35), (35, 35), (20, 50), (97, 40), (130, 140)]
+    arrays = [draw.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    inputs: list = []
+    for i, array in enumerate(arrays):
+        Image.fromarray(array).save(root / f'{i}.jpg', exif=turned)
+        inputs += [root / f'{i}.jpg', array, Image.open(root / f'{i}.jpg')]
+    clear = Image.fromarray(arrays[1]).convert('RGBA')
+    clear.putalpha(100)
+    closed = Image.open(root / '0.jpg')
+    closed.close()
+    for name in ('text.jpg', 'gone.jpg'):
+        (root / name).write_text('no image')
+    images = ImageList([*inputs, clear, closed, root / 'text.jpg', root / 'gone.jpg'])
+    (root / 'gone.jpg').unlink()
+    return images
+
+
+def _content(samples: list) -> list:
+    return [
+        (row, sample)
+        if isinstance(sample, str)
+        else (row, sample['inputs'].tolist(), sample['data_samples'].to_dict())
+        for row, sample in samples
+    ]
+
+
+@pytest.mark.parametrize('size', [32, 120])
+def test_a_batch_has_the_samples_made_one_by_one(tmp_path: Path, size: int) -> None:
+    images = _mixed(tmp_path)
+    dataset = ImageListDataset(images, _evaluation(size))
+    rows = [*range(len(images))][::-1]
+    expected = [(row, dataset[row][1]) for row in rows]
+    assert _content(dataset.__getitems__(rows)) == _content(expected)
+    assert sum(isinstance(sample, str) for _, sample in expected) == 3
+
+
+def test_a_random_pipeline_draws_as_it_does_one_by_one(tmp_path: Path) -> None:
+    steps = [dict(type='LoadImage'), dict(type='WeakView', size=32), dict(type='PackInputs')]
+    pipeline = Compose([TRANSFORMS.build(step) for step in steps])
+    dataset = ImageListDataset(_mixed(tmp_path), pipeline)
+    found = []
+    for read in (dataset.__getitems__, lambda rows: [dataset[row] for row in rows]):
+        torch.manual_seed(3)
+        found.append(_content(read([4, 0, 21, 2])))
+    assert found[0] == found[1]
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The files that are decoded; the stores are in ``tmp_path / 'home'``."""
+    monkeypatch.setenv('MMREL_HOME', str(tmp_path / 'home'))
+    files: list[str] = []
+    read = decoded_cache.ImageReader.read
+
+    def noted(self: decoded_cache.ImageReader, path: str, **kwargs: bool) -> Image.Image:
+        files.append(Path(path).name)
+        return read(self, path, **kwargs)
+
+    monkeypatch.setattr(decoded_cache.ImageReader, 'read', noted)
+    return files
+
+
+def _folder(root: Path) -> Path:
+    folder = root / 'folder'
+    (folder / 'deep').mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    for name in ('a.png', 'deep/b.png', 'c.png'):
+        pixels = draw.integers(0, 256, (36, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    (folder / 'bad.png').write_bytes(PNG[:60])
+    return folder
+
+
+def test_a_folder_of_small_images_is_decoded_once(
+    tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _folder(tmp_path)
+    monkeypatch.setattr(decoded_cache, '_LEAST', 4)
+    plain = ImageListDataset(ImageList([str(folder)]), _evaluation())
+    expected = _content([plain[row] for row in range(4)])
+    for i in range(2):
+        decoded.clear()
+        dataset = ImageListDataset(ImageList(folder), _evaluation(), 'auto')
+        assert _content(dataset.__getitems__([3, 2, 1, 0])) == expected[::-1]
+        assert _content([dataset[row] for row in range(4)]) == expected
+        assert sorted(decoded) == (
+            ['bad.png'] * 2 if i else ['a.png', 'b.png', *['bad.png'] * 2, 'c.png']
+        )
+    # Of several inputs, or of another background, nothing was stored.
+    for images, load in (([folder, RGB], {}), (folder, dict(background='black'))):
+        decoded.clear()
+        ImageListDataset(ImageList(images), _evaluation(**load), 'auto').__getitems__([0])
+        assert decoded == ['a.png']
+
+
+def test_a_training_set_and_an_extraction_share_the_store(
+    tmp_path: Path, decoded: list[str]
+) -> None:
+    folder = _folder(tmp_path)
+    (folder / 'bad.png').unlink()
+    cfg = dict(type='ImageFolder', data_root=str(folder), with_label=False, cache=True)
+    train = DATASETS.build(dict(cfg, pipeline=[dict(type='LoadImage')]))
+    [train[row] for row in range(3)]
+    decoded.clear()
+    dataset = ImageListDataset(ImageList(folder), _evaluation(), True)
+    dataset.__getitems__([0, 1, 2])
+    assert decoded == []
+
+
+@pytest.mark.parametrize(
+    ('cache', 'message'),
+    [
+        ('yes', "cache='yes' must be 'auto', True or False"),
+        (True, 'cache=True stores the images of one folder; set cache=False'),
+    ],
+)
+def test_settings_of_the_cache_are_checked(cache: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ImageListDataset(ImageList([RGB]), _evaluation(), cache)
+
+
+def test_a_pipeline_that_cannot_be_stored_is_refused(tmp_path: Path, decoded: list[str]) -> None:
+    images = ImageList(_folder(tmp_path))
+    with pytest.raises(ValueError, match='cache=True needs local files and a pipeline that begins'):
+        ImageListDataset(images, _packed, True)
+    with pytest.raises(ValueError, match='cache=True needs local files'):
+        ImageListDataset(images, _evaluation(draft=True), True)

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from mmrel.apis import build_runner, load_config, test_from_val
+from mmrel.datasets import SeededDraws
+from mmrel.datasets.batched_views import BatchedViews
 from mmrel.datasets.class_names import class_names
 from mmrel.engine.runner import Runner
 from tests.commands import TINY
@@ -145,3 +147,23 @@ def test_a_model_without_a_teacher(images: Path, tmp_path: Path) -> None:
     del runner.model.teacher
     with pytest.raises(ValueError, match=r"test_cfg.networks=\('teacher',\): ReSSL has no teacher"):
         _ = runner.test_loop
+
+
+def test_images_are_read_a_batch_at_a_time_with_the_same_scores(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = []
+    fixed = BatchedViews.fixed
+    monkeypatch.setattr(
+        BatchedViews, 'fixed', lambda self, infos: batches.append(len(infos)) or fixed(self, infos)
+    )
+    whole = load_config(str(TINY)).val_dataloader.batch_size
+    options = {'val_dataloader.num_workers': 0}
+    found = _runner(images, images, tmp_path / 'work', **options).test()
+    assert sum(batches) == 2 * 48  # bank and queries
+    assert max(batches) == min(whole, 48)
+    with monkeypatch.context() as patched:
+        patched.delattr(SeededDraws, '__getitems__')
+        batches.clear()
+        assert _runner(images, images, tmp_path / 'work', **options).test() == found
+    assert not batches
