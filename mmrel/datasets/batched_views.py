@@ -139,8 +139,19 @@ class BatchedViews:
                 generator.manual_seed(seed)
                 draws.append(self.draw(info))
             return self.finish(infos, draws)
+        return self.from_streams(infos, Streams(seeds))
+
+    def from_streams(self, infos: Sequence[dict], streams: Streams) -> list[dict]:
+        """Draw and make the views of samples, from the next numbers of their streams.
+
+        Args:
+            infos (Sequence[dict]): The samples; the images are added.
+            streams (Streams): Their random numbers.
+
+        Returns:
+            list[dict]: The samples, as the pipeline packs them.
+        """
         own = self._load(infos)
-        streams = Streams(seeds)
         drawn = [
             [
                 draw_all(step, streams, np.broadcast_to(size, own.shape))

@@ -1,7 +1,9 @@
 """K-NN multi-crop: crops of an image's neighbors as additional views."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
@@ -12,8 +14,10 @@ from mmrel.registry import DATASETS
 from mmrel.utils.checks import check_at_least
 from mmrel.utils.renamed import former_arguments
 
+from .batched_views import BatchedViews
 from .decoded_cache import info_with_pixels
-from .seeding import seeded_draws
+from .seeding import SampleIndex, SeededDraws, seeded_draws, torch_seeds
+from .transforms.batched_draws import Streams, reproduces_torch
 from .transforms.packing import unchanged_colors
 
 
@@ -26,7 +30,8 @@ class KNNMultiCropDataset(Dataset):
     image's K neighbors, drawn without repetition as long as possible, and is
     appended to the sample's own views. Like the views, the draws depend on
     (seed, epoch, index). They are made after those of the views, so the views are
-    the same as without this wrapper.
+    the same as without this wrapper. A loader reads a batch with ``__getitems__``, which
+    makes small views and crops together; the samples are those of ``__getitem__``.
 
     :class:`KNNMultiCropHook` refreshes the table of neighbors. Before that, each
     image is its own neighbor (an ordinary multi-crop). The table is in shared
@@ -103,6 +108,34 @@ class KNNMultiCropDataset(Dataset):
                 info = info_with_pixels(self.dataset, neighbor, self.crop_pipeline)
                 self._append(sample, self.crop_pipeline(info))
         return sample
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
+        plans, seeded = self._plans(), [x for x in indices if isinstance(x, SampleIndex)]
+        if plans is None or len(seeded) < len(indices) or not reproduces_torch():
+            return [self[index] for index in indices]
+        views, crops = plans
+        streams, rows = Streams(torch_seeds(seeded)), np.array(seeded, dtype=np.intp)
+        samples = views.from_streams(self._infos(rows, self.dataset.pipeline), streams)
+        choice = streams.order(streams.all, self.neighbors.shape[1])
+        for i in range(self.num_crops):
+            neighbors = self.neighbors.numpy()[rows, choice[:, i % choice.shape[1]]]
+            made = crops.from_streams(self._infos(neighbors, self.crop_pipeline), streams)
+            for sample, crop in zip(samples, made, strict=True):
+                self._append(sample, crop)
+        return samples
+
+    def _plans(self) -> tuple[BatchedViews, BatchedViews] | None:
+        """The batched forms of both pipelines; None if samples are made one by one."""
+        if type(self).__getitem__ is not KNNMultiCropDataset.__getitem__:
+            return None
+        crops = BatchedViews.of(self.crop_pipeline)
+        views = self.dataset.batched_views() if isinstance(self.dataset, SeededDraws) else None
+        if views is None or crops is None or views.single or not crops.single:
+            return None
+        return views, crops
+
+    def _infos(self, rows: np.ndarray, pipeline: Compose) -> list[dict]:
+        return [info_with_pixels(self.dataset, row, pipeline) for row in rows.tolist()]
 
     @staticmethod
     def _append(sample: dict, crop: dict) -> None:

@@ -4,7 +4,13 @@ import torch
 from mmpretrain.datasets import BaseDataset
 from torch.utils.data import DataLoader
 
-from mmrel.datasets import EpochSampler, KNNMultiCropDataset, SampleIndex, SeededDraws
+from mmrel.datasets import (
+    EpochSampler,
+    KNNMultiCropDataset,
+    SampleIndex,
+    SeededDraws,
+    batched_views,
+)
 from mmrel.datasets.transforms.batched_color import apply_colors
 from mmrel.registry import DATASETS
 
@@ -178,3 +184,65 @@ def test_the_crops_colors_are_handed_over_with_the_views(views: bool, crops: boo
         assert len(sample['colors']) == len(expected) == 5
         for view, row, wanted in zip(sample['inputs'], sample['colors'], expected, strict=True):
             assert torch.equal(apply_colors(view[None], row[None])[0], wanted)
+
+
+_STRONG = dict(type='ContrastiveView', size=20, scale=(0.1, 0.4))
+
+
+@pytest.mark.parametrize('device', [False, True])
+@pytest.mark.parametrize(
+    'crop', [CROP[1], _STRONG, dict(type='CentralView', size=8), dict(_STRONG, size=97)]
+)
+@pytest.mark.parametrize(('num_crops', 'num_neighbors'), [(3, K), (6, 2), (1, 1)])
+def test_a_batch_has_the_samples_made_one_by_one(
+    device: bool, crop: dict, num_crops: int, num_neighbors: int
+) -> None:
+    strong = dict(type='ContrastiveView', size=12, color='device' if device else 'host')
+    view = dict(type='MultiView', num_views=[2], transforms=[[strong]])
+    cfg = dict(
+        type='KNNMultiCropDataset',
+        dataset=dict(type='_Numbered', ann_file='', pipeline=[VIEWS[0], view, VIEWS[2]]),
+        num_crops=num_crops,
+        num_neighbors=num_neighbors,
+        crop_pipeline=[CROP[0], crop, CROP[2]],
+    )
+    dataset = DATASETS.build(cfg)
+    assert (dataset._plans() is not None) is (crop.get('size') != 97)
+    dataset.set_neighbors(_table()[:, :num_neighbors])
+    indices = [SampleIndex(i, seed=1, epoch=2) for i in (*range(9), 3)]
+    before = torch.get_rng_state()
+    found = dataset.__getitems__(indices)
+    assert torch.equal(torch.get_rng_state(), before)
+    for sample, index in zip(found, indices, strict=True):
+        alone = dataset[index]
+        assert sample.keys() == alone.keys()
+        for key in sample.keys() - {'data_samples'}:
+            assert len(sample[key]) == len(alone[key]) == 2 + num_crops
+            assert all(map(torch.equal, sample[key], alone[key]))
+        assert sample['data_samples'].to_dict() == alone['data_samples'].to_dict()
+    torch.manual_seed(0)
+    plain = [dataset[i] for i in (4, 2)]
+    torch.manual_seed(0)  # plain indices draw from the generator as it is
+    for sample, alone in zip(dataset.__getitems__([4, 2]), plain, strict=True):
+        assert all(map(torch.equal, sample['inputs'], alone['inputs']))
+
+
+def test_a_batch_is_made_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, calls = _build(), []
+    made = batched_views.BatchedViews.from_streams
+    monkeypatch.setattr(
+        batched_views.BatchedViews,
+        'from_streams',
+        lambda self, infos, streams: calls.append(len(infos)) or made(self, infos, streams),
+    )
+    dataset.__getitems__([SampleIndex(i, 0, 0) for i in range(5)])
+    assert calls == [5] * 4  # both views, then each of the three crops
+
+
+def test_an_own_class_keeps_its_samples(mmrel_scope: None) -> None:
+    class Own(KNNMultiCropDataset):
+        def __getitem__(self, idx: int) -> int:
+            return int(idx)
+
+    dataset = Own(_build().dataset, K, 3, _build().crop_pipeline.transforms)
+    assert dataset.__getitems__([SampleIndex(i, 0, 0) for i in (3, 1)]) == [3, 1]

@@ -108,12 +108,12 @@ class Streams:
             return np.zeros(len(self), bool)
         return self.uniform(0, 1).astype(np.float64) < probability
 
-    def order(self, rows: np.ndarray) -> np.ndarray:
-        """As ``torch.randperm(4)``, (rows, 4)."""
-        found = np.tile(np.arange(4), (len(rows), 1))
+    def order(self, rows: np.ndarray, number: int = 4) -> np.ndarray:
+        """As ``torch.randperm(number)``, (rows, number)."""
+        found = np.tile(np.arange(number), (len(rows), 1))
         lines = np.arange(len(rows))
-        for i in range(3):
-            other = i + self.below(4 - i, rows)
+        for i in range(number - 1):
+            other = i + self.below(number - i, rows)
             found[lines, i], found[lines, other] = found[lines, other], found[lines, i].copy()
         return found
 

@@ -27,6 +27,7 @@ def test_numbers_are_torchs() -> None:
         return [
             torch.rand(()).item(),
             torch.randperm(4).tolist(),
+            torch.randperm(7).tolist(),
             torch.empty(1).uniform_(-0.3, 0.7).item(),
             int(torch.randint(0, 77, (1,))),
             torch.rand(()).item() < 0.3,
@@ -36,6 +37,7 @@ def test_numbers_are_torchs() -> None:
     found = [
         streams.uniform(0, 1).tolist(),
         streams.order(every).tolist(),
+        streams.order(every, 7).tolist(),
         streams.uniform(-0.3, 0.7).tolist(),
         streams.below(77).tolist(),
         streams.happens(0.3).tolist(),
