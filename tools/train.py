@@ -5,7 +5,14 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from mmrel.apis import build_runner, check_batches, load_config, use_amp, use_auto_scale_lr
+from mmrel.apis import (
+    build_runner,
+    check_batches,
+    load_config,
+    use_amp,
+    use_auto_scale_lr,
+    use_compile,
+)
 from mmrel.engine import leave_processes
 from mmrel.utils.command_line import ConfigOptions, run_command
 
@@ -22,6 +29,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='resume from this checkpoint (default: the last one in the work dir)',
     )
     parser.add_argument('--amp', action='store_true', help='bf16 mixed precision')
+    parser.add_argument(
+        '--compile', action='store_true', help='compile the backbone with torch.compile'
+    )
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
@@ -42,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
         use_amp(cfg)
+    if args.compile:
+        use_compile(cfg)
     if args.auto_scale_lr:
         use_auto_scale_lr(cfg)
     if args.resume is not None:

@@ -8,3 +8,4 @@ _base_ = [
 
 train_dataloader = dict(dataset=dict(type='CIFAR10', data_root='data/cifar10', split='train'))
 val_dataloader = dict(dataset=dict(type='CIFAR10', data_root='data/cifar10', split='test'))
+custom_hooks = [dict(type='ChannelsLastHook')]

@@ -9,3 +9,4 @@ _base_ = [
 train_dataloader = dict(dataset=dict(type='CIFAR100', data_root='data/cifar100', split='train'))
 val_dataloader = dict(dataset=dict(type='CIFAR100', data_root='data/cifar100', split='test'))
 data_preprocessor = dict(mean=[129.304, 124.070, 112.434], std=[68.170, 65.392, 70.418])
+custom_hooks = [dict(type='ChannelsLastHook')]

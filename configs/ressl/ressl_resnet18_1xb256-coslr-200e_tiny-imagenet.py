@@ -19,3 +19,4 @@ val_dataloader = dict(
     dataset=dict(type='TinyImageNet', data_root='data/tiny-imagenet-200', split='val')
 )
 data_preprocessor = dict(mean=[122.48, 114.26, 101.37], std=[70.63, 68.61, 71.93])
+custom_hooks = [dict(type='ChannelsLastHook')]

@@ -5,6 +5,7 @@ from .config import (
     test_from_val,
     use_amp,
     use_auto_scale_lr,
+    use_compile,
 )
 from .exporter import ExportReport, export_model
 from .extractor import ExtractedFeatures, FeatureExtractor
@@ -29,4 +30,5 @@ __all__ = [
     'test_from_val',
     'use_amp',
     'use_auto_scale_lr',
+    'use_compile',
 ]

@@ -88,6 +88,12 @@ def use_amp(cfg: Config) -> None:
         wrapper.type = f'{scope}AutocastOptimWrapper'
 
 
+def use_compile(cfg: Config) -> None:
+    """Compile the backbone with torch.compile (``--compile``)."""
+    if not isinstance(cfg.get('compile'), dict):
+        cfg.compile = True
+
+
 def _check_amp(cfg: Config) -> None:
     # mmengine only asserts this, without advice.
     if (cfg.get('optim_wrapper') or {}).get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
@@ -144,7 +150,8 @@ def build_runner(cfg: Config) -> Runner:
     Raises:
         KeyError: If a module is unknown, or a key is not one of its settings.
         ValueError: If the config's ``runner_type`` does not support its scaling rule,
-            ``AmpOptimWrapper`` would run on a CPU, or ``view_color`` is invalid.
+            ``AmpOptimWrapper`` would run on a CPU, ``compile`` does not work with the model, or
+            ``view_color`` is invalid.
     """
     check_config(cfg)
     apply_view_color(cfg)

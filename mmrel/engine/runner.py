@@ -11,6 +11,7 @@ from mmrel.datasets.class_names import count_classes
 from mmrel.datasets.semi_supervised import SemiSupervisedDataset
 from mmrel.models.utils.derived_numbers import DataNumbers, complete_numbers
 
+from .compiled import CompiledBackbones
 from .console import filter_console
 from .due_validation import DueValidation
 from .guarded_loading import GuardedLoading, read_pointer
@@ -23,6 +24,7 @@ from .summary import SummaryHook
 
 class Runner(
     Interruptible,
+    CompiledBackbones,
     DueValidation,
     OpenGradients,
     RunConditions,

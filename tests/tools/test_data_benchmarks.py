@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from PIL import Image
+from torch import nn
 
 from tests.commands import ROOT, call
 from tests.images import make_folder
@@ -172,3 +173,47 @@ def test_gpu_benchmark_prints_rates_and_the_ratio_to_its_floor(
     )  # fmt: skip
     row = next(line.split() for line in output.splitlines() if line.startswith('ReSSL '))
     assert row == ['ReSSL', '500.0', '250.0', '2.000', '4.0', '2.0', 'nan', 'nan']
+
+
+def test_train_benchmark_compares_with_compiled_steps(
+    tmp_path: Path, tools: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    train, calls = tools('train'), []
+
+    def in_checkout(root: Path, home: str, words: list) -> dict:
+        calls.append(words[words.index('--compile') :])
+        return dict(eager=0.25, compiled=0.1, gain=2.5, first=12.34)
+
+    monkeypatch.setattr(train, 'in_checkout', in_checkout)
+    images = make_folder(tmp_path / 'images', classes=2, each=4)
+    train.main(['--images', str(images), '--methods', 'ViTAS', 'WCL', '--compile'])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    values = ['250.0', '100.0', '2.50', '12.3']
+    kinds = [(kind, layout) for kind in ('fp32', 'bf16') for layout in ('NCHW', 'channels-last')]
+    assert rows == [['WCL', *kind, *values] for kind in kinds]
+    layout, last = ['--channels-last'], ['--one', 'WCL']
+    assert calls == [
+        ['--compile', *options, *last] for options in ([], layout, ['--amp'], ['--amp', *layout])
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['ReSSL-ext', 'WCL', 'SimMatch'])
+def test_train_benchmark_alternates_eager_and_compiled_steps(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = make_folder(tmp_path / 'images', classes=10, each=52)
+    traced = nn.Module.compile
+    monkeypatch.setattr(
+        nn.Module, 'compile', lambda self, **options: traced(self, **options, backend='eager')
+    )
+    # Two warm-up pairs of steps and two timed ones; an eager step takes 2 s, a compiled one 1 s.
+    ticks = itertools.accumulate([0, 1, *[9, 2, 9, 1] * 4])
+    monkeypatch.setattr('time.process_time', lambda: float(next(ticks)))
+    output = call(
+        'benchmarks/train.py', '--images', images, '--compile', '--one', name, '--iterations', 2,
+    )  # fmt: skip
+    (line,) = [line for line in output.splitlines() if line.startswith('measured: ')]
+    found = json.loads(line.removeprefix('measured: '))
+    del found['first']
+    assert found == dict(eager=2, compiled=1, gain=2)

@@ -18,13 +18,12 @@ from typing import Any
 
 import torch
 import torchvision
-from mmengine.hooks import RuntimeInfoHook
 from mmengine.runner import Runner
 from step import timed
 from torch import Tensor, nn
-from train import add_image_arguments, images_of, prepare
+from train import add_image_arguments, images_of, prepare, started
 
-from mmrel.apis import build_runner, use_amp
+from mmrel.apis import use_amp
 from mmrel.utils.command_line import run_command
 
 CONFIGS = {
@@ -43,16 +42,9 @@ def runner_of(name: str, folder: str, scratch: str, args: argparse.Namespace) ->
         (loader.sampler if key == 'labeled_batch' else loader)[key] = args.batch
     if args.amp:
         use_amp(cfg)
-    runner = build_runner(cfg)
-    runner.model.train()
-    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner = started(cfg)
     if args.channels_last:
         runner.model.to(memory_format=torch.channels_last)
-    runner._train_loop = runner.build_train_loop(runner._train_loop)
-    # Warm-ups read the length of the run and its iteration.
-    for hook in runner.hooks:
-        if isinstance(hook, RuntimeInfoHook):
-            hook.before_train(runner)
     return runner
 
 

@@ -5,6 +5,10 @@ Each method's small config trains on a folder of 32-px images for some iteration
 process. With `--other`, another checkout does the same in turn, on the same images, and the
 ratio of the medians is reported. All images are read once before, so that each checkout finds
 them in the disk cache, and in its decoded cache if it has one.
+
+With `--compile`, steps of ReSSL, WCL and SimMatch with and without torch.compile alternate on one
+batch, for each precision and memory layout in a new process. Their CPU time is compared (on a
+GPU, the time until it has finished), because other work on the machine changes it least.
 """
 
 import argparse
@@ -26,6 +30,7 @@ CONFIGS = {
     'ViTAS': 'vitas/vitas_supernet_small_imagefolder32.py',
     'K-shot NAS': 'kshot/kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.py',
 }
+COMPILED = ('ReSSL-ext', 'WCL', 'SimMatch')
 # They need validation images.
 _VAL_HOOKS = ('InitialValHook', 'PathCalibrationHook')
 _MARK = 'measured: '
@@ -125,6 +130,87 @@ def measure(
     return dict(rate=size * iterations / seconds, waiting=timer.waited / seconds)
 
 
+def started(cfg: Any) -> Any:
+    """A config's runner, ready for training steps."""
+    from mmengine.hooks import RuntimeInfoHook
+
+    from mmrel.apis import build_runner
+
+    runner = build_runner(cfg)
+    runner.model.train()
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    # Warm-ups read the length of the run and its iteration.
+    for hook in runner.hooks:
+        if isinstance(hook, RuntimeInfoHook):
+            hook.before_train(runner)
+    return runner
+
+
+def measure_compiled(
+    name: str, folder: str, steps: int, amp: bool, channels_last: bool
+) -> dict[str, float]:
+    """Steps with and without torch.compile, in turn: medians, and the first compiled step."""
+    import torch
+
+    from mmrel.apis import use_amp, use_compile
+    from mmrel.engine.hooks import ChannelsLastHook
+
+    def timed(step: Any) -> tuple[float, float]:
+        """CPU time (on a GPU: time), and the loss."""
+        gpu = torch.cuda.is_available()
+        clock = time.perf_counter if gpu else time.process_time
+        begin = clock()
+        with torch.compiler.set_stance('force_eager'):
+            loss = step(batch, runner.optim_wrapper)['loss'].item()
+        if gpu:
+            torch.cuda.synchronize()
+        return clock() - begin, loss
+
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as scratch:
+        cfg = prepare(CONFIGS[name], folder, scratch, 0)
+        use_compile(cfg)
+        if amp:
+            use_amp(cfg)
+        runner = started(cfg)
+        if channels_last:
+            ChannelsLastHook().before_run(runner)
+        batch = next(iter(runner.train_dataloader))
+        eager = runner.model.train_step
+        runner._maybe_compile('train_step')
+        begin = time.perf_counter()
+        timed(runner.model.train_step)
+        first = time.perf_counter() - begin
+        pairs = [(timed(eager), timed(runner.model.train_step)) for _ in range(steps + 2)][2:]
+    without, compiled = ([pair[i][0] for pair in pairs] for i in (0, 1))
+    return dict(
+        eager=statistics.median(without),
+        compiled=statistics.median(compiled),
+        gain=statistics.median(a / b for a, b in zip(without, compiled, strict=True)),
+        first=first,
+    )
+
+
+def compare_compiled(args: argparse.Namespace, folder: Path, scratch: str) -> dict[str, dict]:
+    """Print and return :func:`measure_compiled` for all precisions and layouts."""
+    print('method      precision  layout         eager ms  compiled ms  eager / compiled  first, s')
+    root, results = Path(__file__).resolve().parents[2], {}
+    words = ['--images', str(folder), '--iterations', str(args.iterations), '--compile']
+    for name in args.methods:
+        for options in ([], ['--channels-last'], ['--amp'], ['--amp', '--channels-last']):
+            found = in_checkout(root, scratch, [*words, *options, '--one', name])
+            results[' '.join([name, *options])] = found
+            print(
+                f'{name:11s} {"bf16" if "--amp" in options else "fp32":10s} '
+                f'{"channels-last" if "--channels-last" in options else "NCHW":14s} '
+                f'{found["eager"] * 1e3:8.1f} {found["compiled"] * 1e3:12.1f} '
+                f'{found["gain"]:17.2f} {found["first"]:9.1f}',
+                flush=True,
+            )
+    return results
+
+
 def in_checkout(root: Path, home: str, words: Sequence[str]) -> dict[str, float]:
     """Call :func:`measure` in a new process with a checkout's package."""
     command = [sys.executable, __file__, *words]
@@ -159,10 +245,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--iterations', type=int, default=40, help='timed (default: 40)')
     parser.add_argument('--rounds', type=int, default=3, help='runs of each (default: 3)')
     parser.add_argument('--out', type=Path, help='write the results to this JSON file')
+    parser.add_argument('--compile', action='store_true', help='compare with torch.compile')
+    parser.add_argument('--amp', action='store_true', help=argparse.SUPPRESS)
+    parser.add_argument('--channels-last', action='store_true', help=argparse.SUPPRESS)
     parser.add_argument('--one', help=argparse.SUPPRESS)  # what a started process measures
     args = parser.parse_args(argv)
     if args.warm_up < 1:
         parser.error(f'--warm-up {args.warm_up}: must be at least 1')
+    if args.compile:
+        args.methods = [name for name in args.methods if name in COMPILED]
+    if args.one is not None and args.compile:
+        switches = args.amp, args.channels_last
+        found = measure_compiled(args.one, str(args.images), args.iterations, *switches)
+        print(_MARK + json.dumps(found))
+        return
     if args.one is not None:
         numbers = (args.warm_up, args.iterations, args.workers)
         print(_MARK + json.dumps(measure(args.one, str(args.images), *numbers)))
@@ -170,25 +266,35 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkouts = {'this': Path(__file__).resolve().parents[2]}
     if args.other is not None:
         checkouts['other'] = args.other.resolve()
-    results: dict[str, dict[str, list]] = {}
-    print('method      checkout  images/s  waits for data  this / other', flush=True)
+    results: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, 'images')
         images_of(args.images, folder, args.number)
-        words = ['--images', folder, '--warm-up', args.warm_up, '--iterations', args.iterations]
-        words += [] if args.workers is None else ['--workers', args.workers]
-        for name in args.methods:
-            found: dict[str, list] = {checkout: [] for checkout in checkouts}
-            for _ in range(args.rounds):
-                for checkout, root in checkouts.items():
-                    home = os.path.join(scratch, checkout)
-                    found[checkout].append(
-                        in_checkout(root, home, [*map(str, words), '--one', name])
-                    )
-            results[name] = found
-            report(name, found)
+        if args.compile:
+            results = compare_compiled(args, folder, scratch)
+        else:
+            results = compare_checkouts(args, checkouts, folder, scratch)
     if args.out is not None:
         args.out.write_text(json.dumps(results, indent=1))
+
+
+def compare_checkouts(
+    args: argparse.Namespace, checkouts: dict[str, Path], folder: Path, scratch: str
+) -> dict[str, dict]:
+    """Print and return :func:`measure` for all methods and checkouts."""
+    print('method      checkout  images/s  waits for data  this / other', flush=True)
+    results = {}
+    words = ['--images', folder, '--warm-up', args.warm_up, '--iterations', args.iterations]
+    words += [] if args.workers is None else ['--workers', args.workers]
+    for name in args.methods:
+        found: dict[str, list] = {checkout: [] for checkout in checkouts}
+        for _ in range(args.rounds):
+            for checkout, root in checkouts.items():
+                home = os.path.join(scratch, checkout)
+                found[checkout].append(in_checkout(root, home, [*map(str, words), '--one', name]))
+        results[name] = found
+        report(name, found)
+    return results
 
 
 def report(name: str, found: dict[str, list]) -> None:
