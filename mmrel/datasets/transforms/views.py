@@ -21,7 +21,7 @@ from mmrel.registry import TRANSFORMS
 from mmrel.utils.renamed import former_arguments
 
 from .draws import ColorDraw, ViewDraw, color_row, draw_crop, draw_jitter, happens
-from .host_color import change_colors, to_image, to_planes
+from .host_color import change_colors, mirrored, to_image, to_planes
 
 COLOR_PLACES = ('host', 'device')
 
@@ -169,7 +169,7 @@ class WeakView(BaseTransform):
         planes = to_planes(self.crop(img, draw))
         if self.color == 'host':
             planes = change_colors(planes, draw.color)
-        return torch.from_numpy(planes[..., ::-1].copy() if draw.flip else planes)
+        return torch.from_numpy(mirrored(planes) if draw.flip else planes)
 
     def transform(self, results: dict) -> dict:
         """Replace ``img`` with a view of it.

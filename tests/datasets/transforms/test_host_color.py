@@ -14,6 +14,7 @@ from mmrel.datasets.transforms.host_color import (
     _float32_is_exact,
     change_colors,
     luma,
+    mirrored,
     shift_hue,
     to_image,
     to_planes,
@@ -95,3 +96,12 @@ def test_tiny_images(shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     for sigma in (0.2, 0.95, 2.0):
         _check(Image.fromarray(pixels), ColorDraw((3, 2, 1, 0), 1.3, 0.7, 1.6, 0.2, sigma=sigma))
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 7), (5, 1), (33, 20)])
+def test_planes_are_the_pixels_and_their_mirror_image(size: tuple) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    planes = to_planes(Image.fromarray(pixels))
+    assert planes.flags.c_contiguous
+    np.testing.assert_array_equal(planes, pixels.transpose(2, 0, 1))
+    np.testing.assert_array_equal(mirrored(planes), pixels[:, ::-1].transpose(2, 0, 1))
