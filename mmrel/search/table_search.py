@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,7 @@ class TableSearch:
             'random': self.random,
             f'most {self.budget.cost.name}': self.costliest,
             'NSGA-II': self.nsga2,
+            'NSGA-II, random start': partial(self.nsga2, large_start=0),
             'regularized evolution': self.regularized_evolution,
             'TPE': self.tpe,
         }
@@ -144,12 +146,12 @@ class TableSearch:
         keys = self._shuffled(seed)
         return sorted(keys, key=lambda key: -self._costs[key])[: self.number]
 
-    def nsga2(self, seed: int) -> list[str]:
-        """The search of :class:`.SearchStudy`, with its accuracy as only objective."""
+    def nsga2(self, seed: int, **sampler: float) -> list[str]:
+        """The search of :class:`.SearchStudy` for accuracy, with its ``sampler``."""
         generations = -(-self.number // self.population)
         study = SearchStudy(
             optuna.storages.InMemoryStorage(), 'table', self.space, {}, self.population,
-            generations, budget=self.budget, seed=seed,
+            generations, budget=self.budget, seed=seed, sampler=sampler,
         )  # fmt: skip
         # A study takes percentages, and only their order matters.
         ranks = rankdata([self._scores[key] for key in self._truth])

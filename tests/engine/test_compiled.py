@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from mmrel.apis import build_runner, load_config
 from mmrel.datasets import ImageFolder, draw_label_split, format_label_split
 from mmrel.engine.compiled import backbones, check_compile
+from mmrel.studies.run_difference import training_difference
 from mmrel.utils import load_checkpoint_file
-from mmrel.utils.run_difference import training_difference
 from mmrel.visualization import find_scalars, read_scalars
 from tests.commands import TINY, TINY_KSHOT, TINY_SIMMATCH, TINY_VITAS, TINY_WCL, call, folders
 

@@ -60,10 +60,10 @@ def test_searches_on_a_table(tmp_path: Path) -> None:
     words = ['analysis/search_on_table.py', '--table', TABLE, '--n', 8, '--population', 4,
              '--seeds', 2, '--out', tmp_path]  # fmt: skip
     output = call(*words)
-    for name in ('random', 'most flops', 'NSGA-II', 'regularized evolution', 'TPE'):
+    for name in ('random', 'most flops', 'NSGA-II', 'NSGA-II, random start', 'TPE'):
         assert re.search(rf'\| {name} \| {INTERVAL} \|', output), name
     rows = read_rows(tmp_path / 'curves.jsonl')
-    assert [len(row['curve']) for row in rows] == [8] * 10
+    assert [len(row['curve']) for row in rows] == [8] * 12
     with Image.open(tmp_path / 'curves.png') as image:
         assert image.width > 500
     # Cells that are not in the table are out of reach.
