@@ -63,7 +63,7 @@ def search_config(args: argparse.Namespace) -> Config:
 
 
 def _study(cfg: Config) -> dict:
-    """Where the study is. The former names of its settings are replaced in the config."""
+    """The study's settings. Replaces their former names in the config."""
     names = SearchLoop.former_arguments
     cfg.test_cfg = with_current_names('SearchLoop', names, cfg.test_cfg)
     return cfg.test_cfg.get('study') or {}

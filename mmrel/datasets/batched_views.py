@@ -81,7 +81,7 @@ class BatchedViews:
         return all(isinstance(step, CentralView) for view in self.views for step in view)
 
     def fixed(self, infos: Sequence[dict]) -> list[dict]:
-        """Make views that :attr:`draws_nothing` says are always the same.
+        """Make views without random choices (see :attr:`draws_nothing`).
 
         Args:
             infos (Sequence[dict]): The samples; the images are added.

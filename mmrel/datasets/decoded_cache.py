@@ -172,7 +172,7 @@ def check_cache(cache: str | bool, name: str) -> str | bool:
 
 
 def stored_pixels(store: DecodedStore, row: int, reader: ImageReader, path: str) -> np.ndarray:
-    """An image of a store; it is decoded and stored if it is missing.
+    """Read an image from a store; decode and store it first if it is missing.
 
     Args:
         store (DecodedStore): The store.
@@ -197,7 +197,7 @@ def stored_pixels(store: DecodedStore, row: int, reader: ImageReader, path: str)
 def store_of(
     paths: Sequence[str], root: str, pipeline: Any, cache: str | bool, name: str = 'dataset.cache'
 ) -> tuple[DecodedStore | None, list[str]]:
-    """Open the store of some files, if a setting says that they are stored.
+    """Open the store of decoded images for some files, if ``cache`` says so.
 
     Args:
         paths (Sequence[str]): The files.
@@ -224,7 +224,7 @@ def store_of(
                 f'(without backend_args and draft=True); set {name}=False'
             )
         return None, []
-    # Sorting the paths of a large set takes longer than this look at a few images.
+    # Checking a few images first is faster than sorting the paths of a large set.
     if cache == 'auto' and not _is_small(paths, reader):
         return None, []
     ordered = sorted(set(paths))

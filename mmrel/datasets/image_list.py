@@ -210,7 +210,7 @@ class ImageListDataset(Dataset):
     def _open_store(self, cache: str | bool) -> tuple[DecodedStore | None, dict[Any, int]]:
         """The decoded images of a folder, and their rows."""
         if cache is True and self.images.folder is None:
-            raise ValueError('cache=True stores the images of one folder; set cache=False')
+            raise ValueError('cache=True needs a single folder as input; set cache=False')
         if self.images.folder is None:
             return None, {}
         paths = [item for item in self.images.items if isinstance(item, str)]
@@ -221,7 +221,7 @@ class ImageListDataset(Dataset):
         return len(self.images)
 
     def _try(self, row: int, function: Callable[[dict], Any]) -> Any:
-        """What a function makes of an image, or the reason why it is broken."""
+        """The result of a function on an image, or the reason why the image is broken."""
         if row in self._broken:
             return self._broken[row]
         item = self.images.items[row]

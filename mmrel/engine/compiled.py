@@ -53,8 +53,8 @@ def check_compile(settings: Any, model: nn.Module) -> None:
     name = type(model).__name__
     if isinstance(model, SearchableModel):
         raise ValueError(
-            f'compile={settings!r} does not work with {name}: a supernet runs another path in '
-            f'every step, and each would be compiled anew; {_REMEDY}'
+            f'compile={settings!r} does not work with {name}: a supernet runs a different path in '
+            f'every step, which would have to be compiled; {_REMEDY}'
         )
     if not backbones(model):
         raise ValueError(
@@ -88,13 +88,13 @@ class CompiledBackbones(Mixin):
         check_compile(self.cfg.get('compile'), unwrap(self.model))
 
     def train(self) -> nn.Module:
-        """Train. Only training steps run what is compiled."""
+        """Train; only the training steps run compiled code."""
         compiles = _is_on(self.cfg.get('compile'))
         with torch.compiler.set_stance('force_eager') if compiles else nullcontext():
             return super().train()
 
     def _maybe_compile(self, target: str) -> None:
-        """Compile the backbones, where mmengine compiles ``target`` of the model."""
+        """Compile the backbones; mmengine would compile the model's method ``target``."""
         settings = self.cfg.get('compile')
         if not _is_on(settings):
             return

@@ -8,7 +8,7 @@ from mmrel.registry import SEARCH_COSTS
 from mmrel.spaces import ArchPath, PathCost, SearchSpace
 from mmrel.utils.checks import check_at_least
 
-# A large path is the largest of so many random ones within the budget, out of so many draws.
+# A large path is the largest of the first 50 random paths within the budget, from 1,024 draws.
 _LARGE_AMONG, _LARGE_DRAWS = 50, 1024
 
 
@@ -75,8 +75,8 @@ def draw_path(
         budget (Budget, optional): The budget. None: any path may be drawn.
         generator (np.random.Generator): Random generator.
         taken (Collection[str]): Keys of paths to exclude.
-        large (bool): Whether to draw a large path, where that is cheap: the one with the
-            most FLOPs of up to 50 within the budget. Defaults to False.
+        large (bool): Whether to draw a large path: the one with the most FLOPs of up to 50
+            random ones within the budget. Ignored for a measured cost. Defaults to False.
 
     Returns:
         ArchPath, optional: The path, or None if no draw was new and within the budget.

@@ -48,7 +48,7 @@ class Evolution:
         swapping_prob (float): See Optuna's ``NSGAIISampler``. Defaults to 0.5.
         mutation_prob (float, optional): See Optuna's ``NSGAIISampler``. Defaults
             to None: 1 / number of choices.
-        large_start (float): Share of the first generation that are large paths
+        large_start (float): Fraction of large paths in the first generation
             (``large`` of :func:`.budget.draw_path`); the others are random. Defaults to 0.
 
     Raises:
@@ -105,7 +105,7 @@ class Evolution:
         return np.random.default_rng([self.seed, slot])
 
     def starts_large(self, slot: int) -> bool:
-        """Whether a draw of the first generation is a large path; they are spread evenly."""
+        """Whether a slot of the first generation gets a large path; these are spread evenly."""
         return int((slot + 1) * self._large_start) > int(slot * self._large_start)
 
     def children(self, slot: int, generation: int) -> Iterator[ArchPath]:

@@ -50,9 +50,9 @@ class SearchLoop(PathScoringLoop):
         sampler (Mapping, optional): ``crossover_prob``, ``swapping_prob`` and
             ``mutation_prob`` of NSGA-II, and ``large_start``, the share of large paths
             in the first generation (:class:`.evolution.Evolution`). Defaults to None:
-            Optuna's defaults, and 0.5 if accuracy is the only objective, which found
+            Optuna's defaults, and ``large_start=0.5`` if accuracy is the only objective: it found
             better networks in two public tables (docs/ranking.md).
-        study (Mapping, optional): Where the study is. Defaults to None: the defaults.
+        study (Mapping, optional): How the study is stored. Defaults to None: the defaults.
 
             - ``storage`` (str, optional): See
               :func:`mmrel.search.storage.open_storage`. Defaults to None:

@@ -1,4 +1,4 @@
-"""A table of truth from networks that were trained alone with several seeds."""
+"""A ground-truth table from networks that were trained alone with several seeds."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ class RetrainedTable:
         return [kendall_tau(self.runs[:, 0], other) for other in self.runs.T[1:]]
 
     def report(self) -> str:
-        """What is known of the truth's noise, in a few lines."""
+        """A few lines on the noise of the truth."""
         spread = float(self.accuracy.std(ddof=1))
         text = (
             f'{len(self.paths)} networks, accuracy {self.accuracy.min():.2f} to '
@@ -56,7 +56,7 @@ class RetrainedTable:
         if self.noise is None:
             return (
                 f'{text}\nthe noise of the truth is not known: the networks were trained with one '
-                'seed; train them with a second one'
+                'seed only; train them with a second seed'
             )
         one = float(np.sqrt(np.mean(self.noise**2)))
         mean = one / len(self.seeds) ** 0.5
@@ -119,14 +119,14 @@ def read_retrained(files: Sequence[str | PathLike], space: SearchSpace) -> Retra
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If a file is not such a file, belongs to another space or has the seed
+        ValueError: If a file has another format, belongs to another space or has the seed
             of another one, or if the files have different networks.
     """
     by_seed: dict[int, dict[str, Mapping]] = {}
     for file in files:
         seed, rows = _accuracies(file, space)
         if seed in by_seed:
-            raise ValueError(f'{file} has the seed {seed}, as a file before it')
+            raise ValueError(f'{file} has seed {seed}, like an earlier file')
         by_seed[seed] = rows
         first = next(iter(by_seed.values()))
         different = set(first) ^ set(rows)

@@ -13,8 +13,8 @@ SAMPLER_KEYS = ('crossover_prob', 'swapping_prob', 'mutation_prob', 'large_start
 def complete_sampler(sampler: Mapping | None, objectives: Sequence[str]) -> dict:
     """The sampler's settings with ``large_start``, as a study stores them.
 
-    Half of a first generation are large paths, but not where small ones are wanted as well.
-    Studies from before ``large_start`` lack it: a search that sets it to 0 continues them.
+    By default half of the first generation is large paths, unless cost is also an objective.
+    0 is left out, so that a search with ``large_start=0`` continues studies older than the key.
     """
     settings = dict(dict(large_start=0.5 if 'cost' not in objectives else 0), **(sampler or {}))
     return {key: value for key, value in settings.items() if key != 'large_start' or value}

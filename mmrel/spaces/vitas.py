@@ -34,8 +34,8 @@ class ViTASSpace(SearchSpace):
         *former (Sequence[float]): Former places of the three ``percents``.
         percents (Mapping[str, Sequence[float]], optional): Fractions of the full widths:
             ``embed`` of ``embed_dims``, ``attn`` of ``qkv_dims``, ``mlp`` of
-            ``mlp_dims``. Those that are left out are 0.1, 0.2, ... 1.0. Defaults to
-            None: all are.
+            ``mlp_dims``. A missing key means 0.1, 0.2, ... 1.0. Defaults to
+            None: all three are missing.
         embed_dims (int): Full width of the embedding. Defaults to 384.
         qkv_dims (int): Full width of q, k and v together. Defaults to 1440.
         mlp_dims (int): Full width of the MLP's hidden layer. Defaults to 1440.

@@ -66,9 +66,9 @@ class Runs:
     """Runs whose results are the rows of a file. A second start does only what is missing.
 
     Args:
-        file (str | PathLike): The rows, one JSON object per line. A half line at its end,
-            as a stopped process leaves it, is removed.
-        key (Callable): What identifies the run of a row; None if the row does not count.
+        file (str | PathLike): The rows, one JSON object per line. An incomplete last line,
+            left by a killed process, is removed.
+        key (Callable): Maps a row to the key of its run; to None if the row does not count.
         jobs (int): Number of concurrent runs. Defaults to 1.
         threads (int, optional): CPU threads per run. Defaults to None: the jobs share
             all cores.
@@ -87,13 +87,13 @@ class Runs:
         self._file, self._key, self._jobs = Path(file), key, jobs
         self._threads = threads or max(1, (os.cpu_count() or 1) // jobs)
         self.rows = finished_rows(file)
-        # Guards the rows, and the processes with the end of all runs.
+        # Guards the rows, the list of processes and the flag that all runs were ended.
         self._lock = threading.Lock()
         self._processes: list[subprocess.Popen] = []
         self._ended = False
 
     def by_key(self) -> dict[Any, dict]:
-        """The rows by the keys of their runs; the last one of each."""
+        """The last row of each run, by key."""
         found = {self._key(row): row for row in self.rows}
         found.pop(None, None)
         return found
@@ -105,7 +105,7 @@ class Runs:
         SIGTERM.
 
         Args:
-            tasks (Mapping): By key, in order, what runs and returns the row.
+            tasks (Mapping): For each key, the function that does the run and returns its row.
             title (str): What to call the tasks on the console.
 
         Raises:

@@ -105,7 +105,7 @@ def with_current_names(
 
     Args:
         owner (str): Whose arguments they are, for the warnings.
-        names (Mapping[str, str]): The current name by the former one; ``group.key`` is a
+        names (Mapping[str, str]): The current name for each former one; ``group.key`` is a
             key of an argument that is a dict.
         arguments (Mapping): The arguments.
 
@@ -161,11 +161,11 @@ def former_arguments(**names: str) -> Callable[[type[T]], type[T]]:
 
 
 def moved(module: str, places: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module whose names moved to others, with a warning.
+    """Make a module's ``__getattr__`` that finds names that moved elsewhere, with a warning.
 
     Args:
         module (str): The module's ``__name__``.
-        places (Mapping[str, str]): By former name the current one with its module, such as
+        places (Mapping[str, str]): The current full name for each former one, such as
             ``mmrel.spaces.ArchPath``.
 
     Returns:

@@ -205,7 +205,7 @@ def test_a_training_set_and_an_extraction_share_the_store(
     ('cache', 'message'),
     [
         ('yes', "cache='yes' must be 'auto', True or False"),
-        (True, 'cache=True stores the images of one folder; set cache=False'),
+        (True, 'cache=True needs a single folder as input; set cache=False'),
     ],
 )
 def test_settings_of_the_cache_are_checked(cache: object, message: str) -> None:

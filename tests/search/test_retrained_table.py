@@ -58,7 +58,7 @@ def test_the_report_states_the_noise(tmp_path: Path) -> None:
     ('change', 'message'),
     [
         (dict(order=[0, 1, 2, 3]), 'have different networks .1 are in only one'),
-        (dict(seed=0), 'has the seed 0, as a file before it'),
+        (dict(seed=0), 'has seed 0, like an earlier file'),
         (dict(space='other'), 'line 1 is a network of another space'),
     ],
 )

@@ -172,7 +172,7 @@ class Study:
         return {**schedule(args.epochs, args.amp), **self.options, **own}
 
     def _key(self, row: dict) -> tuple | None:
-        """The run of a row; rows had no seed once. None for a supernet without all scores."""
+        """The run of a row (older ones lack a seed); None for a supernet with missing scores."""
         if row['kind'] == 'alone':
             return 'alone', row['key'], row.get('seed', 0)
         complete = {self.space.key(path) for path in self.paths} <= row['scores'].keys()
@@ -204,7 +204,7 @@ class Study:
         return dict(kind='supernet', k=k, seed=seed, scores=dict(zip(keys, scores, strict=True)))
 
     def run(self) -> None:
-        """Do the runs without a row."""
+        """Do the runs that have no row yet."""
         args = self.args
         tasks: dict[tuple, Callable[[], dict]] = {
             ('supernet', k, seed): partial(self.supernet, k, seed)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Make a table of truth from networks that retrain_paths.py trained alone, one file per seed.
+"""Make a ground-truth table from networks that retrain_paths.py trained, one file per seed.
 
-Prints how far the networks differ, and how far the seeds of one network do. The table has the mean
+Prints how much accuracy varies between networks and between seeds. The table has the mean
 accuracy and, with two or more seeds, the standard deviation of each network.
 """
 

@@ -7,8 +7,8 @@ ratio of the medians is reported. All images are read once before, so that each 
 them in the disk cache, and in its decoded cache if it has one.
 
 With `--compile`, steps of ReSSL, WCL and SimMatch with and without torch.compile alternate on one
-batch, for each precision and memory layout in a new process. Their CPU time is compared (on a
-GPU, the time until it has finished), because other work on the machine changes it least.
+batch, for each precision and memory layout in a new process. CPU time is compared, because other
+work on the machine affects it least; on a GPU, wall-clock time until the GPU has finished.
 """
 
 import argparse
@@ -157,7 +157,7 @@ def measure_compiled(
     from mmrel.engine.hooks import ChannelsLastHook
 
     def timed(step: Any) -> tuple[float, float]:
-        """CPU time (on a GPU: time), and the loss."""
+        """CPU time (on a GPU: wall-clock time), and the loss."""
         gpu = torch.cuda.is_available()
         clock = time.perf_counter if gpu else time.process_time
         begin = clock()

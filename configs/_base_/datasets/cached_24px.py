@@ -1,5 +1,5 @@
 # CIFAR-10 as an image folder, reduced to 24 px and kept in memory; padded crops and flips. The
-# supernet is validated and its paths are scored on training images that it was not trained on:
+# supernet is validated and its paths are scored on held-out images of the training set:
 # tools/dataset_converters/make_label_split.py CONFIG --per-class 200
 data_preprocessor = dict(
     type='ClsDataPreprocessor', mean=[125.307, 122.961, 113.8575], std=[51.5865, 50.847, 51.255]

@@ -1,4 +1,4 @@
-# Searches 200 networks on the images that the supernet of docs/ranking.md was not trained on.
+# Scores 200 networks on the held-out images of the supernet in docs/ranking.md.
 _base_ = ['../ranking/kshot-k4_macro-c16-16px_1xb64-coslr-14e_cifar10.py']
 
 test_dataloader = {{_base_.val_dataloader}}

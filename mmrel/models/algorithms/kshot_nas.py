@@ -57,7 +57,7 @@ class KShotNAS(KShotNetwork):
         head (dict): Config of the loss on logits and labels. Defaults to
             cross entropy (mmpretrain's ``ClsHead``).
         k (int): K. Defaults to 8.
-        simplex (dict, optional): What makes the codes and trains it. Defaults to None:
+        simplex (dict, optional): How codes are made and trained. Defaults to None:
             the defaults.
 
             - ``net`` (dict, optional): Arguments of :class:`.SimplexNet`, such as
