@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmrel.apis import build_runner, load_config
 from mmrel.engine import leave_processes
 from mmrel.search import SearchLoop
+from mmrel.utils.checks import check_keys
 from mmrel.utils.command_line import ConfigOptions, run_command
 from mmrel.utils.renamed import with_current_names
 
@@ -66,7 +67,9 @@ def _study(cfg: Config) -> dict:
     """The study's settings. Replaces their former names in the config."""
     names = SearchLoop.former_arguments
     cfg.test_cfg = with_current_names('SearchLoop', names, cfg.test_cfg)
-    return cfg.test_cfg.get('study') or {}
+    study = cfg.test_cfg.get('study')
+    check_keys('test_cfg.study', study, ('storage', 'name', 'resume'))
+    return study or {}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -14,9 +14,9 @@ train_cfg = dict(max_epochs=200)
 auto_scale_lr = dict(base_batch_size=256)
 
 custom_hooks = [
-    dict(type='ChannelsLastHook'),
     dict(
         type='SwitchRecipeHook',
         schedule=[dict(action_epoch=11, train_pipeline={{_base_.simclr_pipeline}})],
     ),
+    dict(type='ChannelsLastHook'),
 ]

@@ -30,7 +30,7 @@ from .transforms import CentralView, LoadImage
 from .transforms.batched_draws import Streams, plain_colors, reproduces_torch
 
 # Larger views are not faster together: the work outweighs the calls.
-_SIDE = 96
+SMALL_SIDE = 96
 
 
 class BatchedViews:
@@ -69,9 +69,9 @@ class BatchedViews:
         if len(middle) == 1 and type(middle[0]) is TRANSFORMS.get('MultiView'):
             views, single = [list(view.transforms) for view in middle[0].transforms], False
         for view in views:
-            sides = [side_of(step) if type(step) in APPLY else _SIDE + 1 for step in view]
+            sides = [side_of(step) if type(step) in APPLY else SMALL_SIDE + 1 for step in view]
             # The first step makes images of one size.
-            if not sides or sides[0] is None or max(side or 0 for side in sides) > _SIDE:
+            if not sides or sides[0] is None or max(side or 0 for side in sides) > SMALL_SIDE:
                 return None
         return cls(steps[0], views, single, steps[-1])
 

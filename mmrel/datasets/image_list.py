@@ -9,16 +9,13 @@ from mmengine.dataset import default_collate
 from PIL import Image
 from torch.utils.data import Dataset
 
-from .batched_views import BatchedViews
+from .batched_views import SMALL_SIDE, BatchedViews
 from .decoded_cache import check_cache, reader_of, store_of, stored_pixels
 from .decoded_store import DecodedStore
 from .folder_scan import log_found, no_image_message, scan_folder, unreadable_error
 from .image_file import BrokenImageError
 from .image_formats import check_extensions
 from .image_modes import correct_transparent_key
-
-# The views of images up to this side are made together.
-_SIDE = 96
 
 ImageInput = str | os.PathLike | np.ndarray | Image.Image
 
@@ -254,7 +251,7 @@ class ImageListDataset(Dataset):
         assert self._plan is not None
         draws = self._plan.draw(info)
         # Large images would fill the memory if a batch of them were held.
-        if max(info['img'].size) > _SIDE:
+        if max(info['img'].size) > SMALL_SIDE:
             return self._plan.finish([info], [draws])[0]
         return dict(info, img=np.asarray(info['img']))
 

@@ -14,8 +14,8 @@ from mmrel.registry import DATASETS
 from mmrel.utils.checks import check_at_least
 from mmrel.utils.renamed import former_arguments
 
-from .batched_views import BatchedViews
-from .decoded_cache import info_with_pixels
+from .batched_views import SMALL_SIDE, BatchedViews
+from .decoded_cache import info_with_pixels, reader_of
 from .seeding import SampleIndex, SeededDraws, seeded_draws, torch_seeds
 from .transforms.batched_draws import Streams, reproduces_torch
 from .transforms.packing import unchanged_colors
@@ -111,7 +111,9 @@ class KNNMultiCropDataset(Dataset):
 
     def __getitems__(self, indices: Sequence[int]) -> list:
         plans, seeded = self._plans(), [x for x in indices if isinstance(x, SampleIndex)]
-        if plans is None or len(seeded) < len(indices) or not reproduces_torch():
+        batched = len(indices) > 0 and len(seeded) == len(indices) and reproduces_torch()
+        # A batch of large images would fill the memory.
+        if plans is None or not batched or not self._is_small(int(indices[0])):
             return [self[index] for index in indices]
         views, crops = plans
         streams, rows = Streams(torch_seeds(seeded)), np.array(seeded, dtype=np.intp)
@@ -133,6 +135,13 @@ class KNNMultiCropDataset(Dataset):
         if views is None or crops is None or views.single or not crops.single:
             return None
         return views, crops
+
+    def _is_small(self, row: int) -> bool:
+        info = self.dataset.get_data_info(row)
+        if 'img' in info:
+            return max(np.asarray(info['img']).shape[:2]) <= SMALL_SIDE
+        reader = reader_of(self.dataset.pipeline)
+        return reader is not None and max(reader.size(info['img_path'])) <= SMALL_SIDE
 
     def _infos(self, rows: np.ndarray, pipeline: Compose) -> list[dict]:
         return [info_with_pixels(self.dataset, row, pipeline) for row in rows.tolist()]

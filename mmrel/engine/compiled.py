@@ -44,10 +44,7 @@ def check_compile(settings: Any, model: nn.Module) -> None:
         ValueError: If ``settings`` is neither a bool nor a dict, the model is a supernet or
             has no backbone, or there is no C++ compiler for the CPU.
     """
-    if not isinstance(settings, bool | dict | None):
-        raise ValueError(
-            f'compile={settings!r} must be True, False or a dict with arguments of torch.compile'
-        )
+    _check_type(settings)
     if not _is_on(settings):
         return
     name = type(model).__name__
@@ -70,6 +67,13 @@ def check_compile(settings: Any, model: nn.Module) -> None:
         )
 
 
+def _check_type(settings: Any) -> None:
+    if not isinstance(settings, bool | dict | None):
+        raise ValueError(
+            f'compile={settings!r} must be True, False or a dict with arguments of torch.compile'
+        )
+
+
 def _is_on(settings: Any) -> bool:
     return settings is True or isinstance(settings, dict)
 
@@ -85,10 +89,12 @@ class CompiledBackbones(Mixin):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        check_compile(self.cfg.get('compile'), unwrap(self.model))
+        _check_type(self.cfg.get('compile'))
 
     def train(self) -> nn.Module:
         """Train; only the training steps run compiled code."""
+        # Not earlier: a test or a search with this config compiles nothing.
+        check_compile(self.cfg.get('compile'), unwrap(self.model))
         compiles = _is_on(self.cfg.get('compile'))
         with torch.compiler.set_stance('force_eager') if compiles else nullcontext():
             return super().train()

@@ -119,7 +119,8 @@ def _draw_large(
     generator: np.random.Generator,
     taken: Collection[str],
 ) -> ArchPath | None:
-    rows = space.sample_indices(_LARGE_DRAWS, generator)
+    draws = min(_LARGE_DRAWS, budget.max_draws) if budget else _LARGE_DRAWS
+    rows = space.sample_indices(draws, generator)
     if budget is not None:
         rows = rows[budget.keeps(budget.cost(space, rows))]
     rows = rows[:_LARGE_AMONG]

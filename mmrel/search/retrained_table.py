@@ -60,12 +60,15 @@ class RetrainedTable:
             )
         one = float(np.sqrt(np.mean(self.noise**2)))
         mean = one / len(self.seeds) ** 0.5
-        taus = ', '.join(map(str, self.agreement()))
-        return (
-            f'{text}\nnoise of the truth: standard deviation {one:.2f} between seeds of a network, '
-            f'{mean:.2f} of the mean of {len(self.seeds)} seeds\n'
-            f"Kendall's tau of the first seed with the others: {taus}"
+        text += (
+            f'\nnoise of the truth: standard deviation {one:.2f} between seeds of a network, '
+            f'{mean:.2f} of the mean of {len(self.seeds)} seeds'
         )
+        try:
+            taus = ', '.join(map(str, self.agreement()))
+        except ValueError as error:  # too few networks, or all are equal
+            return f"{text}\nKendall's tau of the seeds is left out: {error}"
+        return f"{text}\nKendall's tau of the first seed with the others: {taus}"
 
     def to_csv(self) -> str:
         """The text of a table that :func:`.truth_table.read_truth_table` reads."""
@@ -100,6 +103,11 @@ def _accuracies(file: str | PathLike, space: SearchSpace) -> tuple[int, dict[str
             raise ValueError(
                 f"{file}, line {number} is a network of another space than the config's"
             )
+        accuracy = row[_ACCURACY]
+        if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 100:
+            raise ValueError(
+                f'{file}, line {number}: {_ACCURACY}={accuracy!r} is not an accuracy in percent'
+            )
         seeds.add(row['seed'])
         rows[row['key']] = row
     if len(seeds) != 1:
@@ -120,7 +128,8 @@ def read_retrained(files: Sequence[str | PathLike], space: SearchSpace) -> Retra
     Raises:
         FileNotFoundError: If a file does not exist.
         ValueError: If a file has another format, belongs to another space or has the seed
-            of another one, or if the files have different networks.
+            of another one, if the files have different networks or fewer than two, or an
+            accuracy is not in percent.
     """
     by_seed: dict[int, dict[str, Mapping]] = {}
     for file in files:
@@ -135,6 +144,8 @@ def read_retrained(files: Sequence[str | PathLike], space: SearchSpace) -> Retra
                 f'{file} and {files[0]} have different networks ({len(different)} are in only one '
                 'of them): finish both with retrain_paths.py'
             )
+    if len(next(iter(by_seed.values()))) < 2:
+        raise ValueError(f'{files[0]} has fewer than two networks: train more of them')
     order = list(next(iter(by_seed.values())).values())
     runs = [[rows[row['key']][_ACCURACY] for rows in by_seed.values()] for row in order]
     return RetrainedTable(space, [row['path'] for row in order], np.array(runs), list(by_seed))

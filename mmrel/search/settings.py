@@ -10,13 +10,27 @@ from .budget import Budget
 SAMPLER_KEYS = ('crossover_prob', 'swapping_prob', 'mutation_prob', 'large_start')
 
 
-def complete_sampler(sampler: Mapping | None, objectives: Sequence[str]) -> dict:
+def complete_sampler(
+    sampler: Mapping | None, objectives: Sequence[str], identity: object = None
+) -> dict:
     """The sampler's settings with ``large_start``, as a study stores them.
 
     By default half of the first generation is large paths, unless cost is also an objective.
-    0 is left out, so that a search with ``large_start=0`` continues studies older than the key.
+    0 is left out, as in studies older than the key, which go on without large paths.
+
+    Args:
+        sampler (Mapping, optional): The given settings.
+        objectives (Sequence[str]): The objectives.
+        identity (object): What the study that is continued has stored. Defaults to None: a
+            new study.
+
+    Returns:
+        dict: The settings.
     """
-    settings = dict(dict(large_start=0.5 if 'cost' not in objectives else 0), **(sampler or {}))
+    stored = identity.get('sampler') if isinstance(identity, Mapping) else None
+    older = isinstance(stored, Mapping) and 'large_start' not in stored
+    default = 0 if older or 'cost' in objectives else 0.5
+    settings = dict(dict(large_start=default), **(sampler or {}))
     return {key: value for key, value in settings.items() if key != 'large_start' or value}
 
 

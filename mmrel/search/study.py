@@ -106,14 +106,11 @@ class SearchStudy:
         fresh: bool = False,
     ) -> None:
         check_settings(population, generations, objectives, budget, cost)
-        self.space, self.budget = space, budget
+        self.space, self.budget, self.objectives = space, budget, tuple(objectives)
         self.population, self.generations = population, generations
-        self.objectives = tuple(objectives)
         self._cost = cost or (budget.cost if budget else None)
         self.costs = [c for c in (budget.cost if budget else None, cost) if c is not None]
         directions = [_DIRECTIONS[objective] for objective in objectives]
-        sampler = complete_sampler(sampler, objectives)
-        self._evolution = Evolution(space, directions, population, seed, **sampler)
         self._rows = RowChecker(
             name,
             space,
@@ -136,6 +133,9 @@ class SearchStudy:
                 f'the study {name!r} already has paths: continue with --resume, or use another '
                 '--work-dir'
             )
+        stored = self._trials.unchecked() and self._study.user_attrs.get('identity')
+        sampler = complete_sampler(sampler, objectives, stored)
+        self._evolution = Evolution(space, directions, population, seed, **sampler)
         settings = dict(
             space=space.fingerprint(),
             population=population,

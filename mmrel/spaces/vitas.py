@@ -86,6 +86,11 @@ class ViTASSpace(SearchSpace):
         self.embed_dims, self.qkv_dims, self.mlp_dims = embed_dims, qkv_dims, mlp_dims
         self.patch_sizes, self.heads = tuple(patch_sizes), tuple(heads)
         self.allow_identity = allow_identity
+        if len(former) > len(_FORMER):
+            raise TypeError(
+                'ViTASSpace takes image_size, patch_sizes and heads by position, and the former '
+                f'places of {", ".join(_FORMER)}: give all else by name'
+            )
         if former:
             given = dict(zip(_FORMER, former, strict=False), percents=percents)
             percents = with_current_names(type(self).__name__, _FORMER, given)['percents']
@@ -329,6 +334,8 @@ class ViTASSpace(SearchSpace):
 
 
 def _shares(key: str, values: Sequence[float]) -> tuple[float, ...]:
+    if not isinstance(values, Sequence):
+        raise ValueError(f'space.{key}={values!r} must be a list of fractions of the full width')
     shares = tuple(float(value) for value in values)
     if not shares or not all(0 < share <= 1 for share in shares):
         raise ValueError(

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mmrel.utils.checks import check_at_least
 from mmrel.utils.json_lines import finished_rows, format_rows
 from mmrel.utils.package import package_root
 from mmrel.utils.renamed import current_path
@@ -84,6 +85,7 @@ class Runs:
         jobs: int = 1,
         threads: int | None = None,
     ) -> None:
+        check_at_least(1, '', jobs=jobs, threads=threads)
         self._file, self._key, self._jobs = Path(file), key, jobs
         self._threads = threads or max(1, (os.cpu_count() or 1) // jobs)
         self.rows = finished_rows(file)
@@ -111,6 +113,7 @@ class Runs:
         Raises:
             Exception: The first error of a task. The other runs are ended.
         """
+        self._processes, self._ended = [], False
         done = self.by_key()
         left = [task for key, task in tasks.items() if key not in done]
         # SIGTERM raises an exception here, as Ctrl-C does.

@@ -68,8 +68,10 @@ def check_keys(place: str, given: Mapping | None, names: Collection[str]) -> Non
         names (Collection[str]): The valid ones.
 
     Raises:
-        ValueError: If there is another one.
+        ValueError: If there is another one, or the settings are not a dict.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f'{place}={given!r} must be a dict with {", ".join(names)}')
     for key in given or {}:
         if key not in names:
             raise ValueError(f'{place}.{key} is not a setting: {place} takes {", ".join(names)}')

@@ -59,16 +59,28 @@ _WITHOUT_METHOD = dict(
     wcl=('resnet50_32xb128-linear-coslr-80e_in1k',),
 )
 RENAMED = {name: f'{method}_{name}' for method, names in _WITHOUT_METHOD.items() for name in names}
-# Too short to rank.
-RENAMED.update(
-    (f'kshot-k{k}_nb201-c8-16px_1xb64-coslr-14e_cifar10',
-     f'kshot-k{k}_nb201-c8-16px_1xb64-coslr-56e_cifar10')
+# Configs that others replaced, and what is left to do for the former results.
+_REPLACED = {
+    f'kshot-k{k}_nb201-c8-16px_1xb64-coslr-14e_cifar10': (
+        f'kshot-k{k}_nb201-c8-16px_1xb64-coslr-56e_cifar10',
+        'train_cfg.max_epochs=14 model.sampling=uniform',
+    )
     for k in (1, 2, 4, 8)
-)  # fmt: skip
+}
 
 
 def current_name(name: str) -> str:
-    """The name of a config; for a former name the new one, with a warning."""
+    """The name of a config; for a former name the new one, with a warning.
+
+    Raises:
+        ValueError: If another config with other settings replaced it.
+    """
+    if name in _REPLACED:
+        new, options = _REPLACED[name]
+        raise ValueError(
+            f'config {name!r} was replaced by {new!r}; for its settings, add --cfg-options '
+            f'{options}'
+        )
     if name not in RENAMED:
         return name
     print_log(
@@ -90,11 +102,18 @@ def new_path(path: str) -> str | None:
 
 
 def current_path(path: str) -> str:
-    """The path of a config; for a former path the new one, with a warning."""
+    """The path of a config; for a former path the new one, with a warning.
+
+    Raises:
+        ValueError: If another config with other settings replaced it.
+    """
+    stem = os.path.splitext(os.path.basename(path))[0]
+    if stem in _REPLACED and not os.path.isfile(path):
+        current_name(stem)
     new = new_path(path)
     if new is None or os.path.isfile(path) or not os.path.isfile(new):
         return path
-    current_name(os.path.splitext(os.path.basename(path))[0])
+    current_name(stem)
     return new
 
 
@@ -125,6 +144,13 @@ def with_current_names(
         value = current.pop(former)
         group, _, key = name.rpartition('.')
         section = dict(current.get(group) or {}) if group else current
+        if key in section and section[key] != value:
+            print_log(
+                f'{former}={value!r} of {owner} takes precedence over {name}={section[key]!r}: '
+                f'remove {former} from the config',
+                logger='current',
+                level=logging.WARNING,
+            )
         if group and isinstance(value, Mapping):
             delete = value.get('_delete_', False)
             base = {} if delete else section.get(key) or {}

@@ -237,6 +237,11 @@ def test_a_batch_is_made_together(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     dataset.__getitems__([SampleIndex(i, 0, 0) for i in range(5)])
     assert calls == [5] * 4  # both views, then each of the three crops
+    # Large images are not held for a whole batch.
+    monkeypatch.setattr('mmrel.datasets.multi_crop.SMALL_SIDE', 4)
+    dataset.__getitems__([SampleIndex(i, 0, 0) for i in range(5)])
+    assert calls == [5] * 4
+    assert dataset.__getitems__([]) == []
 
 
 def test_an_own_class_keeps_its_samples(mmrel_scope: None) -> None:

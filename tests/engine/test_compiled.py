@@ -129,10 +129,10 @@ def test_student_and_teacher_are_found() -> None:
 
 
 @pytest.mark.parametrize('config', [TINY_KSHOT, TINY_VITAS])
-def test_supernets_are_refused_when_the_run_is_built(
+def test_supernets_are_refused_before_the_first_step(
     images: Path, tmp_path: Path, config: Path
 ) -> None:
-    message = r'compile=True does not work with \w+: a supernet runs another path in every step'
+    message = r'compile=True does not work with \w+: a supernet runs a different path in every step'
     with pytest.raises(ValueError, match=f'{message}.*leave out --compile'):
         call('train.py', config, '--work-dir', tmp_path, '--compile', *folders(images))
     assert not list(tmp_path.glob('*.pth'))

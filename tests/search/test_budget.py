@@ -101,6 +101,22 @@ def test_a_large_path_is_the_largest_of_fifty() -> None:
     assert budget.allows(space, other)
 
 
+def test_large_paths_respect_the_number_of_draws() -> None:
+    sizes: list[int] = []
+
+    class Counted:
+        name = 'counted'
+
+        def __call__(self, space: PlainSpace, indices: np.ndarray) -> np.ndarray:
+            sizes.append(len(indices))
+            return space.flops(indices)
+
+    budget = Budget(**BUDGET, max_draws=20)
+    budget.cost = Counted()
+    draw_path(PlainSpace(), budget, np.random.default_rng(3), large=True)
+    assert sizes[0] == 20
+
+
 def test_a_cost_that_is_measured_is_not_measured_for_large_paths() -> None:
     space, budget = PlainSpace(), Budget(**BUDGET)
     sizes = []

@@ -75,3 +75,19 @@ def test_a_file_of_another_tool(tmp_path: Path) -> None:
     (tmp_path / 'paths.jsonl').write_text('{"path": {}}\n')
     with pytest.raises(ValueError, match=r"paths.jsonl, line 1 lacks \['key', 'seed', 'space'"):
         read_retrained([tmp_path / 'paths.jsonl'], SPACE)
+
+
+@pytest.mark.parametrize('accuracy', [float('nan'), 101, None, 'x'])
+def test_an_accuracy_that_is_not_one(tmp_path: Path, accuracy: object) -> None:
+    file = _write(tmp_path, 0, [0, 1, 2], top1=accuracy)
+    with pytest.raises(ValueError, match=r'0.jsonl, line 1: top1=.* is not an accuracy'):
+        read_retrained([file], SPACE)
+
+
+def test_one_network_is_refused_and_equal_ones_have_no_tau(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='fewer than two networks'):
+        read_retrained([_write(tmp_path, 0, [0])], SPACE)
+    files = [_write(tmp_path, seed, [0, 1, 2], top1=50.0) for seed in (0, 1)]
+    table = read_retrained(files, SPACE)
+    assert 'tau of the seeds is left out: ' in table.report()
+    assert table.to_csv().count('50.0000') == 3

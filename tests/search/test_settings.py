@@ -55,3 +55,6 @@ def test_large_starts_are_for_accuracy_alone_and_older_studies_have_none() -> No
     assert complete_sampler(dict(mutation_prob=0.1), front) == dict(mutation_prob=0.1)
     assert complete_sampler(dict(large_start=0), alone) == {}
     assert complete_sampler(dict(large_start=0.2), front) == dict(large_start=0.2)
+    assert complete_sampler(None, alone, dict(sampler={})) == {}
+    assert complete_sampler(None, alone, dict(sampler=dict(large_start=0.5))) != {}
+    assert complete_sampler(dict(large_start=0.5), alone, dict(sampler={})) != {}

@@ -162,3 +162,12 @@ def test_a_path_outside_the_space_has_no_network() -> None:
         ValueError, match=r'block0\.heads=3 of the path must be one of \[2, 4, None\]'
     ):
         space.subnet(dict(space.largest(), **{'block0.heads': 3}))
+
+
+def test_other_positions_and_values_of_the_percents_are_refused() -> None:
+    with pytest.raises(TypeError, match='give all else by name'):
+        ViTASSpace(32, (4,), (2,), (1.0,), (1.0,), (1.0,), 64)
+    with pytest.raises(
+        ValueError, match=r'space\.percents\.embed=0\.5 must be a list of fractions'
+    ):
+        small_space(percents=dict(embed=0.5))

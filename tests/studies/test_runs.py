@@ -110,6 +110,11 @@ def test_an_error_ends_the_other_runs(tmp_path: Path) -> None:
     assert not (tmp_path / 'rows.jsonl').exists()
     with pytest.raises(RuntimeError, match='the other runs were ended'):
         runs.train('config.py', {}, 0, tmp_path / 'short')
+    # A second start of the same object is a new one.
+    runs.complete({2: lambda: dict(n=2)}, 'numbers')
+    assert [row['n'] for row in runs.rows] == [2]
+    with pytest.raises(ValueError, match='jobs=0 must be at least 1'):
+        Runs(tmp_path / 'rows.jsonl', _key, jobs=0)
 
 
 def test_a_run_gets_its_options_and_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,3 +54,5 @@ def test_a_group_has_all_its_settings_and_no_others() -> None:
     check_keys('a.b', None, ())
     with pytest.raises(ValueError, match=r'^a\.b\.sise is not a setting: a\.b takes dim, size$'):
         settings_of('a.b', dict(size=3, sise=2), dim=1, size=2)
+    with pytest.raises(ValueError, match=r'^a\.b=8 must be a dict with dim, size$'):
+        settings_of('a.b', 8, dim=1, size=2)  # type: ignore[arg-type]

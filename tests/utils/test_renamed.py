@@ -11,7 +11,7 @@ from mmrel.apis.zoo import config_file
 from mmrel.models import utils
 from mmrel.search.retraining import find_base
 from mmrel.utils.config_file import read_config
-from mmrel.utils.renamed import RENAMED, current_path
+from mmrel.utils.renamed import RENAMED, current_name, current_path, with_current_names
 from tests.commands import ROOT
 from tests.configs import CONFIGS
 
@@ -86,3 +86,25 @@ def test_all_names_that_left_models_utils_are_found() -> None:
             assert name in package.__all__
             with pytest.warns(DeprecationWarning, match=f'{name} is now'):
                 assert getattr(utils, name) is getattr(package, name)
+
+
+def test_a_config_that_another_one_replaced_is_refused_with_what_to_do() -> None:
+    name = 'kshot-k4_nb201-c8-16px_1xb64-coslr-14e_cifar10'
+    new = name.replace('14e', '56e')
+    message = f"'{new}'; for its settings, add --cfg-options train_cfg.max_epochs=14 model.sampling"
+    for find in (current_name, lambda stem: current_path(f'configs/kshot/ranking/{stem}.py')):
+        with pytest.raises(ValueError, match=message):
+            find(name)
+
+
+def test_two_names_of_one_argument_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr('mmrel.utils.renamed.print_log', lambda text, **_: said.append(text))
+    names = dict(parts='simplex.parts')
+    given = dict(parts=8, simplex=dict(parts=4, interval=2))
+    found = with_current_names('KShotNAS', names, given)
+    assert found == dict(simplex=dict(parts=8, interval=2))
+    assert any('parts=8 of KShotNAS takes precedence over simplex.parts=4' in text for text in said)
+    said.clear()
+    assert with_current_names('KShotNAS', names, dict(parts=4, simplex=dict(parts=4)))
+    assert not any('takes precedence' in text for text in said)
