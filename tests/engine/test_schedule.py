@@ -25,9 +25,11 @@ from tests.engine.toy_run import toy_runner
 # As published: warm-up, length, final value of the cosine. The first match applies.
 SCHEDULES = {
     'kshot/retrain/*in1k': '5:1e-3 120',
+    'kshot/retrain/*16px*cifar10': '0 6',
     'kshot/retrain/*cifar10': '0 10',
     'kshot/retrain/*': '0 30',
-    'kshot/ranking/*': '0 14 0.001',
+    'kshot/*nb201*16px*': '0 56 0.001',
+    'kshot/*macro*16px*': '0 14 0.001',
     'kshot/*digits': '0 20',
     'kshot/*in1k': '0 120',
     'kshot/*cifar10': '0 8',
@@ -47,6 +49,8 @@ SCHEDULES = {
     'simmatch/*1024ki*': '0 1048576 fractional',
     'simmatch/simmatch_supervised*25pc': '5:1e-4 195',
     'simmatch/simmatch_supervised*4pc': '26:1e-4 1040',
+    'vitas/ranking/vitas-24px*': '1:1e-3 10 1e-5',
+    'vitas/ranking/*': '5:1e-3 40 1e-5',
     'vitas/vitas-small*cifar10': '5:1e-3 20 1e-5',
     'vitas/vitas_retrain_small*': '5:1e-3 50 1e-5',
     'vitas/*small*cifar10': '2:1e-3 12 1e-5',
