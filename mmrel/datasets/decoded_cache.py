@@ -256,7 +256,8 @@ def open_store(
     # What is made of the same file may change with a version.
     codecs = [features.version(codec) for codec in ('jpg', 'webp')]
     settings = f'{__version__} {PIL.__version__} {codecs}\n{reader}'
-    inside = [os.path.relpath(path, root) for path in paths]
+    # The same for every spelling of the root.
+    inside = [path.removeprefix(root).lstrip('/') for path in paths]
     names = _hash([os.path.realpath(root), settings, *inside])
     digest = _hash([settings, *_parallel(_state, paths)])
     path = os.path.join(home_folder(), 'decoded', f'{names[:24]}.decoded')

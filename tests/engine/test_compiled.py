@@ -115,6 +115,7 @@ def test_only_training_steps_are_compiled(
     runner.train()
     student, teacher = ([size for grad, size in calls if grad is kind] for kind in (True, False))
     views = len(next(iter(runner.train_dataloader))['inputs']) if config == TINY_WCL else 1
+    assert runner.iter == len(runner.train_dataloader)
     assert len(student) == views * runner.iter > 0
     assert len(teacher) == (0 if config == TINY_WCL else runner.iter)
     assert set(student + teacher) == {12 if config == TINY_SIMMATCH else 8}

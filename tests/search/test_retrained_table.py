@@ -35,7 +35,6 @@ def test_the_csv_reads_back_as_the_mean_and_deviation(tmp_path: Path) -> None:
     read = read_truth_table(tmp_path / 'table.csv', SPACE)
     assert SPACE.paths(read.indices) == PATHS
     np.testing.assert_allclose(read.accuracy, RUNS.mean(1), atol=1e-4)
-    assert read.noise is not None
     np.testing.assert_allclose(read.noise, np.abs(RUNS[:, 0] - RUNS[:, 1]) / 2**0.5, atol=1e-4)
     np.testing.assert_array_equal(read.costs['flops'], SPACE.flops(read.indices))
 

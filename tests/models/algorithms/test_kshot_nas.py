@@ -352,7 +352,8 @@ def test_the_former_keys_of_the_simplex_work() -> None:
     assert (model.parts, model.interval) == (5, 2)
     assert model.simplex_net.out.weight.shape == (3, 9)
     assert type(model.regularizer).__name__ == 'WidthSimilarityLoss'
-    assert build_kshot(MOBILE, regularizer=loss).regularizer is not None
+    former = build_kshot(MOBILE, regularizer=loss).regularizer
+    assert type(former).__name__ == 'WidthSimilarityLoss'
     assert build_kshot(CELLS, code_source='uniform').simplex_net is None
 
 
