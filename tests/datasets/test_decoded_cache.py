@@ -387,3 +387,19 @@ def test_a_folder_without_permission_is_a_message(
     wanted = 'Permission denied; set MMREL_HOME to a folder that you can write to, or set dataset'
     with pytest.raises(OSError, match=wanted):
         _build(images)
+
+
+def test_all_spellings_of_a_folder_share_a_store(
+    make_folder: Callable[..., Path],
+    stores: Path,
+    decoded: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = make_folder('spelled', classes=2, each=2)
+    monkeypatch.chdir(root.parent)
+    for spelling in (root, root.name, f'{root.name}/', f'./{root.name}', f'{root}/'):
+        dataset = _build(Path('x'), data_root=str(spelling))
+        for row in range(len(dataset)):
+            dataset[row]
+    assert len(list(stores.glob('*.decoded'))) == 1
+    assert len(decoded) == 4
