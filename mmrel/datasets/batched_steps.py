@@ -66,8 +66,7 @@ def stacked(step: Any, draws: Sequence[Any]) -> Any:
     """Draws from :func:`draw_one`, as :func:`draw_all` returns them."""
     if not isinstance(step, WeakView | PaddedCropView):
         return draws
-    crops = [draw.crop for draw in draws]
-    boxes = np.array([(crop.top, crop.left, crop.height, crop.width) for crop in crops])
+    boxes = np.array([draw.crop.box for draw in draws])
     colors = None
     if any(draw.color != ColorDraw() for draw in draws):
         colors = torch.stack([color_row(draw.color) for draw in draws])

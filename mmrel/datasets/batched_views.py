@@ -28,9 +28,7 @@ from .batched_steps import (
 )
 from .transforms import CentralView, LoadImage
 from .transforms.batched_draws import Streams, plain_colors, reproduces_torch
-
-# Larger views are not faster together: the work outweighs the calls.
-SMALL_SIDE = 96
+from .transforms.crop_resize import SMALL_SIDE
 
 
 class BatchedViews:

@@ -9,13 +9,14 @@ from mmengine.dataset import default_collate
 from PIL import Image
 from torch.utils.data import Dataset
 
-from .batched_views import SMALL_SIDE, BatchedViews
+from .batched_views import BatchedViews
 from .decoded_cache import check_cache, reader_of, store_of, stored_pixels
 from .decoded_store import DecodedStore
 from .folder_scan import log_found, no_image_message, scan_folder, unreadable_error
 from .image_file import BrokenImageError
 from .image_formats import check_extensions
 from .image_modes import correct_transparent_key
+from .transforms.crop_resize import SMALL_SIDE
 
 ImageInput = str | os.PathLike | np.ndarray | Image.Image
 

@@ -14,10 +14,11 @@ from mmrel.registry import DATASETS
 from mmrel.utils.checks import check_at_least
 from mmrel.utils.renamed import former_arguments
 
-from .batched_views import SMALL_SIDE, BatchedViews
+from .batched_views import BatchedViews
 from .decoded_cache import info_with_pixels, reader_of
 from .seeding import SampleIndex, SeededDraws, seeded_draws, torch_seeds
 from .transforms.batched_draws import Streams, reproduces_torch
+from .transforms.crop_resize import SMALL_SIDE
 from .transforms.packing import unchanged_colors
 
 

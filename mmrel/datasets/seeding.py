@@ -20,6 +20,7 @@ from mmrel.utils.mixin import Mixin
 
 from .batched_views import BatchedViews
 from .decoded_cache import DecodedCache, info_with_pixels
+from .large_views import LargeViews
 from .seed_words import seed_words
 from .transforms.batched_draws import reproduces_torch
 
@@ -123,10 +124,11 @@ class SeededDraws(Mixin):
     """Mixin for datasets: samples are drawn with the seed of their index.
 
     A loader reads a batch with ``__getitems__``, which makes the views of small images
-    together (:class:`.BatchedViews`). The samples are those of ``__getitem__``.
+    together (:class:`.BatchedViews`), and the draws of large ones (:class:`.LargeViews`). The
+    samples are those of ``__getitem__``.
     """
 
-    _plan: tuple[list, BatchedViews | None] = ([], None)
+    _plan: tuple[list, BatchedViews | None, LargeViews | None] = ([], None, None)
 
     def __getitem__(self, idx: int) -> Any:
         with seeded_draws(idx):
@@ -147,15 +149,19 @@ class SeededDraws(Mixin):
         Returns:
             list: The samples.
         """
-        plan = self.batched_views()
+        plan, large = self._plans()
         if not len(rows):
             return []
+        seeded = [index for index in indices if isinstance(index, SampleIndex)]
         if plan is None:
-            return self._one_by_one(rows, indices)
+            if large is None or len(seeded) < len(rows) or not reproduces_torch():
+                return self._one_by_one(rows, indices)
+            # One after the other: together they might not fit in memory.
+            samples = (info_with_pixels(self, row, self.pipeline) for row in rows)
+            return large.seeded(samples, torch_seeds(seeded))
         infos = [info_with_pixels(self, row, self.pipeline) for row in rows]
         if plan.draws_nothing:
             return plan.fixed(infos)
-        seeded = [index for index in indices if isinstance(index, SampleIndex)]
         if not seeded:  # a plain index draws from torch's generator as it is
             return plan.finish(infos, [plan.draw(info) for info in infos])
         if len(seeded) < len(rows):
@@ -174,16 +180,20 @@ class SeededDraws(Mixin):
 
     def batched_views(self) -> BatchedViews | None:
         """The batched form of the pipeline; None if the dataset or a step is of another kind."""
+        return self._plans()[0]
+
+    def _plans(self) -> tuple[BatchedViews | None, LargeViews | None]:
+        """The forms of the pipeline for batches of small and of large views."""
         kind, read = type(self), super().__getitem__
         if kind.__getitem__ is not SeededDraws.__getitem__ or (
             getattr(read, '__func__', None) is not BaseDataset.__getitem__
             or kind.prepare_data not in _PREPARE
         ):
-            return None
+            return None, None
         steps = [self.pipeline, *getattr(self.pipeline, 'transforms', ())]
         if list(map(id, self._plan[0])) != list(map(id, steps)):  # hooks replace them
-            self._plan = steps, BatchedViews.of(self.pipeline)
-        return self._plan[1]
+            self._plan = steps, BatchedViews.of(self.pipeline), LargeViews.of(self.pipeline)
+        return self._plan[1:]
 
 
 @DATA_SAMPLERS.register_module()

@@ -39,6 +39,11 @@ class CropDraw:
     height: int
     width: int
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Top, left, height and width."""
+        return self.top, self.left, self.height, self.width
+
 
 @dataclass(frozen=True)
 class ColorDraw:

@@ -1,13 +1,28 @@
 """Color operations on one image, in NumPy: Pillow's results in fewer passes."""
 
 import math
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from .color_tables import hue_table, places_table, saturation_table, share_table
-from .draws import CONTRAST, HUE, SATURATION, ColorDraw, box_of, hue_steps
+from .draws import (
+    CONTRAST,
+    EDGE,
+    GRAY,
+    HUE,
+    NO_RADIUS,
+    NO_SHIFT,
+    NO_SOLARIZE,
+    RADIUS,
+    SATURATION,
+    SHIFT,
+    SLOTS,
+    SOLARIZE,
+    WEIGHT,
+)
 
 _LEVELS = np.arange(256, dtype=np.float32)
 _LUMA = [np.float32(weight / 65536) for weight in (19595, 38470, 7471)]
@@ -101,25 +116,23 @@ def shift_hue(planes: np.ndarray, steps: int) -> np.ndarray:
     return out
 
 
-def jitter(planes: np.ndarray, draw: ColorDraw) -> np.ndarray:
-    """Color jitter in the drawn order.
+def _jitter(row: Sequence[float]) -> Iterator[tuple[int, float]]:
+    """The jitter's operations in their order, with a factor or the steps of the hue."""
+    for slot in range(SLOTS):
+        if slot == SLOTS // 2 and row[SHIFT] != NO_SHIFT:
+            yield HUE, row[SHIFT]
+        kind, factor = row[slot], row[SLOTS + slot]
+        if factor != 1:
+            yield int(kind), factor
 
-    Args:
-        planes (ndarray): (3, H, W) uint8, contiguous.
-        draw (ColorDraw): The draw.
 
-    Returns:
-        ndarray: (3, H, W) uint8.
-    """
-    for kind, value in draw.jitter:
-        if kind == HUE:
-            planes = shift_hue(planes, hue_steps(value))
-        elif kind == SATURATION:
-            planes = _saturate(planes, value)
-        else:
-            mean = luma(planes).mean(dtype=np.float64) if kind == CONTRAST else 0
-            planes = _look_up(planes, math.floor(mean + 0.5), value)
-    return planes
+def _jittered(planes: np.ndarray, kind: int, value: float) -> np.ndarray:
+    if kind == HUE:
+        return shift_hue(planes, int(value))
+    if kind == SATURATION:
+        return _saturate(planes, value)
+    mean = luma(planes).mean(dtype=np.float64) if kind == CONTRAST else 0
+    return _look_up(planes, math.floor(mean + 0.5), value)
 
 
 def _float32_is_exact(radius: int, inner: int, edge: int) -> bool:
@@ -136,16 +149,15 @@ def _float32_is_exact(radius: int, inner: int, edge: int) -> bool:
     return bool(((middle > near) & (middle < (1 << 24) - near)).all())
 
 
-def _blur(planes: np.ndarray, sigma: float) -> np.ndarray:
-    """Pillow's Gaussian blur."""
-    radius, inner, edge = box_of(sigma)
-    if not _float32_is_exact(radius, inner, edge):
-        return to_planes(to_image(planes).filter(ImageFilter.GaussianBlur(sigma)))
-    kernel, one = np.array([edge, inner, edge], np.float32) / 2**24, np.ones(1, np.float32)
-    pixels = cv2.merge(tuple(planes))
+def _blur(planes: np.ndarray, radius: int, inner: int, edge: int) -> np.ndarray:
+    """Pillow's Gaussian blur, with its box filter (:func:`.box_of`)."""
+    # float64 holds Pillow's integers, which have 32 bits, but takes twice as long.
+    kind = cv2.CV_32F if _float32_is_exact(radius, inner, edge) else cv2.CV_64F
+    kernel = np.array([edge, *[inner] * (2 * radius + 1), edge]) / 2**24
+    one, pixels = np.ones(1), cv2.merge(tuple(planes))
     for across, down in ((kernel, one),) * 3 + ((one, kernel),) * 3:
         pixels = cv2.sepFilter2D(
-            pixels, cv2.CV_32F, across, down, delta=0.5, borderType=cv2.BORDER_REPLICATE
+            pixels, kind, across, down, delta=0.5, borderType=cv2.BORDER_REPLICATE
         ).astype(np.uint8)
     return _split(pixels)
 
@@ -172,21 +184,22 @@ def to_image(planes: np.ndarray) -> Image.Image:
     return Image.fromarray(cv2.merge(tuple(planes)))
 
 
-def change_colors(planes: np.ndarray, draw: ColorDraw) -> np.ndarray:
+def change_colors(planes: np.ndarray, row: Sequence[float]) -> np.ndarray:
     """Color jitter in the drawn order, gray, blur and solarization.
 
     Args:
         planes (ndarray): (3, H, W) uint8, contiguous.
-        draw (ColorDraw): The draw.
+        row (Sequence[float]): What was drawn, from :func:`.color_row`.
 
     Returns:
         ndarray: (3, H, W) uint8; the input itself if nothing is drawn.
     """
-    planes = jitter(planes, draw)
-    if draw.gray:
+    for kind, value in _jitter(row):
+        planes = _jittered(planes, kind, value)
+    if row[GRAY]:
         planes = luma(planes).astype(np.uint8)[None].repeat(3, 0)
-    if draw.sigma is not None:
-        planes = _blur(planes, draw.sigma)
-    if draw.solarize is not None:
-        planes = np.where(planes < draw.solarize, planes, 255 - planes)
+    if row[RADIUS] != NO_RADIUS:
+        planes = _blur(planes, int(row[RADIUS]), int(row[WEIGHT]), int(row[EDGE]))
+    if row[SOLARIZE] != NO_SOLARIZE:
+        planes = np.where(planes < row[SOLARIZE], planes, 255 - planes)
     return planes

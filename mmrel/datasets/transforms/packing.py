@@ -81,7 +81,7 @@ class MultiView(_MultiView):
     def _views(img: Image.Image, steps: list[WeakView]) -> list[tuple[Tensor, Tensor | None]]:
         """The views, all drawn before the first one is made, and the rows of their colors."""
         draws = [step.draw(img.size) for step in steps]
-        decode_at_least(img, steps, draws)
+        decode_at_least(img, steps, [draw.crop.box for draw in draws])
         rows = [
             color_row(draw.color) if step.color == 'device' else None
             for step, draw in zip(steps, draws, strict=True)

@@ -16,12 +16,13 @@ from PIL import Image
 from torch import Tensor
 
 from mmrel.datasets.image_file import MAX_PIXELS, ImageReader
-from mmrel.datasets.lazy_jpeg import LazyJpeg, cropped
+from mmrel.datasets.lazy_jpeg import LazyJpeg
 from mmrel.registry import TRANSFORMS
 from mmrel.utils.renamed import former_arguments
 
+from .crop_resize import resized_crop
 from .draws import ColorDraw, ViewDraw, color_row, draw_crop, draw_jitter, happens
-from .host_color import change_colors, mirrored, to_image, to_planes
+from .host_color import change_colors, mirrored, to_image
 
 COLOR_PLACES = ('host', 'device')
 
@@ -134,13 +135,6 @@ class WeakView(BaseTransform):
         """Draw the changes of the colors: none."""
         return ColorDraw()
 
-    def crop(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
-        """Crop and resize an image as drawn."""
-        box = draw.crop
-        corners = (box.left, box.top, box.left + box.width, box.top + box.height)
-        resample = Image.Resampling[self.interpolation.name]
-        return cropped(img, corners, self.size[0], resample)
-
     def apply(self, img: Image.Image, draw: ViewDraw) -> Image.Image:
         """Make a drawn view of an image, with the colors that the host changes.
 
@@ -151,10 +145,7 @@ class WeakView(BaseTransform):
         Returns:
             Image.Image: The view.
         """
-        img = self.crop(img, draw)
-        if self.color == 'host' and draw.color.changes:
-            img = to_image(change_colors(to_planes(img), draw.color))
-        return tvf.hflip(img) if draw.flip else img
+        return to_image(self.tensor(img, draw).numpy())
 
     def tensor(self, img: Image.Image, draw: ViewDraw) -> Tensor:
         """The same as :meth:`apply`, as a tensor.
@@ -166,10 +157,28 @@ class WeakView(BaseTransform):
         Returns:
             Tensor: (3, H, W) uint8.
         """
-        planes = to_planes(self.crop(img, draw))
-        if self.color == 'host':
-            planes = change_colors(planes, draw.color)
-        return torch.from_numpy(mirrored(planes) if draw.flip else planes)
+        colors = color_row(draw.color).tolist() if draw.color.changes else None
+        return self.made(img, draw.crop.box, draw.flip, colors)
+
+    def made(
+        self, img: Image.Image, box: Sequence[int], flip: bool, colors: Sequence[float] | None
+    ) -> Tensor:
+        """The same as :meth:`tensor`, for a draw in numbers.
+
+        Args:
+            img (Image.Image): The image.
+            box (Sequence[int]): Top, left, height and width of the crop, in the image's
+                original pixels.
+            flip (bool): Whether the view is mirrored.
+            colors (Sequence[float], optional): From :func:`.color_row`; None: unchanged.
+
+        Returns:
+            Tensor: (3, H, W) uint8.
+        """
+        planes = resized_crop(img, box, self.size[0], self.interpolation.value)
+        if self.color == 'host' and colors is not None:
+            planes = change_colors(planes, colors)
+        return torch.from_numpy(mirrored(planes) if flip else planes)
 
     def transform(self, results: dict) -> dict:
         """Replace ``img`` with a view of it.
@@ -177,7 +186,7 @@ class WeakView(BaseTransform):
         If the device changes the colors, ``colors`` is their row (:func:`.color_row`).
         """
         draw = self.draw(results['img'].size)
-        decode_at_least(results['img'], [self], [draw])
+        decode_at_least(results['img'], [self], [draw.crop.box])
         results['img'] = self.apply(results['img'], draw)
         if self.color == 'device':
             results['colors'] = color_row(draw.color)
@@ -193,25 +202,22 @@ def makes_views_itself(kind: type[WeakView]) -> bool:
     Returns:
         bool: If not, its views cannot be made by :meth:`WeakView.tensor` or on the device.
     """
-    own = (kind.transform, kind.apply, kind.tensor)
-    return own == (WeakView.transform, WeakView.apply, WeakView.tensor)
+    own = (kind.transform, kind.apply, kind.tensor, kind.made)
+    return own == (WeakView.transform, WeakView.apply, WeakView.tensor, WeakView.made)
 
 
-def decode_at_least(img: Image.Image, steps: Sequence[WeakView], draws: Sequence[ViewDraw]) -> None:
+def decode_at_least(
+    img: Image.Image, steps: Sequence[WeakView], boxes: Sequence[Sequence[int]]
+) -> None:
     """Let a lazy image be decoded at the smallest size that all views allow.
 
     Args:
         img (Image.Image): The image; only a :class:`.LazyJpeg` is changed.
         steps (Sequence[WeakView]): The views.
-        draws (Sequence[ViewDraw]): Their draws.
+        boxes (Sequence[Sequence[int]]): Their crops: top, left, height and width.
     """
     if isinstance(img, LazyJpeg):
-        img.shrink(
-            min(
-                min(draw.crop.height, draw.crop.width) / step.size[0]
-                for step, draw in zip(steps, draws, strict=True)
-            )
-        )
+        img.shrink(min(min(box[2:]) / step.size[0] for step, box in zip(steps, boxes, strict=True)))
 
 
 @TRANSFORMS.register_module()

@@ -9,7 +9,7 @@ import torchvision.transforms.functional as tvf
 from PIL import Image
 
 from mmrel.datasets.transforms import ContrastiveView
-from mmrel.datasets.transforms.draws import ColorDraw, box_of, hue_steps
+from mmrel.datasets.transforms.draws import ColorDraw, box_of, color_row, hue_steps
 from mmrel.datasets.transforms.host_color import (
     _float32_is_exact,
     change_colors,
@@ -25,7 +25,7 @@ from tests.datasets.transforms.pillow_color import pillow_colors
 def _check(img: Image.Image, draw: ColorDraw) -> None:
     planes = to_planes(img)
     before = planes.copy()
-    found = change_colors(planes, draw)
+    found = change_colors(planes, color_row(draw).tolist())
     np.testing.assert_array_equal(found, to_planes(pillow_colors(img, draw)))
     np.testing.assert_array_equal(planes, before)
 
@@ -66,7 +66,7 @@ def test_planes_and_back() -> None:
     planes = to_planes(Image.fromarray(pixels))
     np.testing.assert_array_equal(planes, pixels.transpose(2, 0, 1))
     np.testing.assert_array_equal(np.asarray(to_image(planes)), pixels)
-    assert change_colors(planes, ColorDraw()) is planes
+    assert change_colors(planes, color_row(ColorDraw()).tolist()) is planes
 
 
 def test_every_blur_is_pillows() -> None:
