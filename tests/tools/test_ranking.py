@@ -90,3 +90,26 @@ def test_a_table_of_truth_from_two_seeds(tmp_path: Path) -> None:
     assert table.accuracy.tolist() == [50 + i + 0.5 * (-1) ** i for i in range(6)]
     files[1].write_text(format_rows(rows[:3]))
     assert '3 are in only one' in call(*words, fails=True)
+
+
+def test_groups_of_supernets_are_compared(tmp_path: Path) -> None:
+    space = SEARCH_SPACES.build(load_config(str(TINY_KSHOT)).model.space)
+    table = read_truth_table(TABLE, space)
+    paths = space.paths(table.indices[table.sample(20, 0)])
+    truth = table.accuracy[table.rows(paths)]
+    groups = []
+    for name, spread in (('K=1', 3.0), ('K=4', 0.0)):
+        files = []
+        for seed in range(3):
+            noise = spread * np.random.default_rng(seed).standard_normal(20)
+            files.append(tmp_path / f'{name}_{seed}.jsonl')
+            pairs = zip(paths, (truth + noise).tolist(), strict=True)
+            files[-1].write_text(
+                format_rows([dict(key=space.key(path), loss=-x) for path, x in pairs])
+            )
+        groups += ['--group', name, *files]
+    words = ['analysis/compare_rankings.py', TINY_KSHOT, '--table', TABLE]
+    output = call(*words, *groups)
+    assert re.search(rf'\| K=1 \| .*, .*, .* \| {INTERVAL} \|  \|', output)
+    assert '| K=4 | 1.000, 1.000, 1.000 | 1.000 [1.000, 1.000] |' in output
+    assert 'at least two different ones' in call(*words, *groups[:5], fails=True)

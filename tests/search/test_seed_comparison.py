@@ -1,0 +1,86 @@
+"""Kinds of supernets compared over their seeds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mmrel.search.seed_comparison import comparison_table, mean_over_seeds, taus_of_seeds
+from mmrel.search.truth_table import TruthTable, read_truth_table
+from mmrel.spaces import NASBenchMacroSpace
+from mmrel.utils.json_lines import format_rows
+
+
+@pytest.fixture
+def table(tables: Path) -> TruthTable:
+    return read_truth_table(tables / 'nas_bench_macro_cifar10.csv', NASBenchMacroSpace())
+
+
+def _write(file: Path, table: TruthTable, rows: np.ndarray, scores: np.ndarray) -> str:
+    keys = [table.space.key(path) for path in table.space.paths(table.indices[rows])]
+    pairs = zip(keys, scores.tolist(), strict=True)
+    file.write_text(format_rows([dict(key=key, loss=-x, score=x) for key, x in pairs]))
+    return str(file)
+
+
+def test_the_interval_is_students_and_holds_the_truth_as_often_as_it_says() -> None:
+    values = np.random.default_rng(0).normal(0.3, 0.1, (2000, 5))
+    found = [mean_over_seeds(row) for row in values]
+    expected = stats.ttest_1samp(values[0], 0).confidence_interval(0.95)
+    assert (found[0].low, found[0].high) == pytest.approx((expected.low, expected.high))
+    assert found[0].n == 5
+    assert 0.93 < np.mean([x.low < 0.3 < x.high for x in found]) < 0.97
+    with pytest.raises(ValueError, match='use at least 2 seeds'):
+        mean_over_seeds([0.5])
+
+
+def test_taus_are_those_of_the_same_networks_in_any_order(
+    table: TruthTable, tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(0)
+    rows = table.sample(30, 0)
+    keys = [table.space.key(path) for path in table.space.paths(table.indices[rows])]
+    noise = generator.standard_normal((2, 30))
+    scores = [table.accuracy[rows] + spread * noise[i] for i, spread in enumerate((0.1, 2.0))]
+    order = generator.permutation(30)
+    files = [
+        _write(tmp_path / 'a.jsonl', table, rows, scores[0]),
+        _write(tmp_path / 'b.jsonl', table, rows[order], scores[1][order]),
+    ]
+    found = taus_of_seeds(files, table, keys, 'loss', 3)
+    truth = table.accuracy[rows]
+    expected = [stats.kendalltau(x, truth).statistic for x in scores]
+    assert found[:, 0] == pytest.approx(expected)
+    # tau-b over the pairs in a band, by definition; the truth has ties.
+    edges = np.quantile(table.costs['flops'][rows], [1 / 3, 2 / 3])
+    band = np.searchsorted(edges, table.costs['flops'][rows], side='left')
+    pairs = [(i, j) for i in range(30) for j in range(i) if band[i] == band[j]]
+    first, second = (np.sign([x[i] - x[j] for i, j in pairs]) for x in (scores[1], truth))
+    tied = np.sqrt((first**2).sum() * (second**2).sum())
+    assert found[1, 1] == pytest.approx((first * second).sum() / tied)
+
+
+def test_missing_networks_are_named(table: TruthTable, tmp_path: Path) -> None:
+    rows = table.sample(30, 0)
+    keys = [table.space.key(path) for path in table.space.paths(table.indices[rows])]
+    file = _write(tmp_path / 'few.jsonl', table, rows[:-1], table.accuracy[rows[:-1]])
+    with pytest.raises(KeyError, match=r'few\.jsonl: 1 networks have no score'):
+        taus_of_seeds([file], table, keys, 'loss', 4)
+    with pytest.raises(KeyError, match="'9-9' is not in the table"):
+        taus_of_seeds([file], table, [*keys, '9-9'], 'loss', 4)
+
+
+def test_the_differences_are_those_of_the_pairs() -> None:
+    one = np.array([[0.1, 0.0], [0.5, 0.1], [0.3, 0.2]])
+    # Better in each pair by nearly the same, though the groups overlap.
+    two = one + np.array([[0.04], [0.05], [0.06]])
+    lines = comparison_table({'K = 1': one, 'K = 4': two}).splitlines()
+    cells = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
+    assert cells[2][:2] == ['K = 1', '0.100, 0.500, 0.300']
+    assert cells[2][3] == cells[2][5] == ''
+    assert cells[3][3] == cells[3][5] == str(mean_over_seeds([0.04, 0.05, 0.06]))
+    assert cells[3][2] == str(mean_over_seeds([0.14, 0.55, 0.36]))
+    assert mean_over_seeds([0.04, 0.05, 0.06]).low > 0 > mean_over_seeds([0.14, 0.55, 0.36]).low
+    with pytest.raises(ValueError, match='K = 4 has 2 seeds and K = 1 has 3'):
+        comparison_table({'K = 1': one, 'K = 4': two[:2]})
