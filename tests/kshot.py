@@ -44,8 +44,10 @@ def build_kshot(family: dict, **changes) -> nn.Module:
     return MODELS.build(dict(type='KShotNAS', **family, **{**settings, **changes}))
 
 
-def kshot_optimizers(model: nn.Module, lr: float = 0.1) -> OptimWrapperDict:
-    sgd = dict(type='SGD', lr=lr, momentum=0.9, weight_decay=1e-4)
+def kshot_optimizers(
+    model: nn.Module, lr: float = 0.1, weight_decay: float = 1e-4
+) -> OptimWrapperDict:
+    sgd = dict(type='SGD', lr=lr, momentum=0.9, weight_decay=weight_decay)
     cfg = dict(type='OptimWrapper', optimizer=sgd, simplex_net=dict(optimizer=sgd))
     return KShotOptimWrapperConstructor(cfg)(model)
 

@@ -93,6 +93,35 @@ def test_one_dictionary_makes_the_one_shot_supernets_steps(parts: dict, mmrel_sc
         torch.testing.assert_close(model.get_buffer(name), buffer)
 
 
+@SPACES
+def test_equal_codes_and_starts_are_one_dictionary_at_a_kth_of_the_rate(
+    parts: dict, tmp_path: Path, mmrel_scope: None
+) -> None:
+    """So K > 1 can only differ through its codes or its start (docs/ranking.md)."""
+    one, file = build_kshot(parts, k=1).double(), tmp_path / 'one.pth'
+    torch.save(dict(state_dict=one.state_dict()), file)
+    init = dict(type='OneShotInit', checkpoint=str(file), noise=0.0)
+    many = build_kshot(parts, k=3, simplex=dict(code_source='uniform'), init_cfg=init).double()
+    many.init_weights()
+    for model in (one, many):  # the preprocessor would give float32
+        model.data_preprocessor.forward = lambda data, training: data
+    optimizers = (
+        kshot_optimizers(one, lr=0.1 / 3, weight_decay=3e-3),
+        kshot_optimizers(many, lr=0.1, weight_decay=1e-3),
+    )
+    for step in range(8):
+        data = kshot_batch(seed=step)
+        data['inputs'] = data['inputs'].double()
+        losses = [
+            model.train_step(data, own)['loss']
+            for model, own in zip((one, many), optimizers, strict=True)
+        ]
+        torch.testing.assert_close(*losses)
+    for name, values in many.named_parameters():
+        for item in values:
+            torch.testing.assert_close(item, one.get_parameter(name)[0])
+
+
 def _two_steps(model: nn.Module) -> list[dict]:
     """States at the start, after the step of the weights and after the simplex-net's."""
     optimisers, data = kshot_optimizers(model), kshot_batch()
