@@ -10,6 +10,8 @@ from os import PathLike
 import numpy as np
 from scipy import stats
 
+from mmrel.spaces import ArchPath
+
 from .estimates import LEVEL, Estimate, kendall_tau
 from .table_ranking import aligned, flops_bands, read_scores
 from .truth_table import TruthTable
@@ -36,14 +38,18 @@ def mean_over_seeds(values: Sequence[float] | np.ndarray) -> Estimate:
 
 
 def taus_of_seeds(
-    files: Sequence[str | PathLike], table: TruthTable, keys: Sequence[str], score: str, bands: int
+    files: Sequence[str | PathLike],
+    table: TruthTable,
+    paths: list[ArchPath],
+    score: str,
+    bands: int,
 ) -> np.ndarray:
     """Kendall's tau-b of each seed's supernet with the truth.
 
     Args:
         files (Sequence[str | PathLike]): ``scores.jsonl`` of each of S seeds.
         table (TruthTable): The table.
-        keys (Sequence[str]): The networks to rank, by their paths' keys.
+        paths (list[ArchPath]): The networks to rank.
         score (str): As for :func:`.read_scores`.
         bands (int): Number of bands of FLOPs.
 
@@ -53,11 +59,8 @@ def taus_of_seeds(
     Raises:
         KeyError: If a file lacks a network, or the table does.
     """
-    places = {table.space.key(path): i for i, path in enumerate(table.space.paths(table.indices))}
-    unknown = [key for key in keys if key not in places]
-    if unknown:
-        raise KeyError(f'{unknown[0]!r} is not in the table')
-    rows = np.array([places[key] for key in keys])
+    # By path: networks that differ only in unused edges share a key, but not a row.
+    rows, keys = table.rows(paths), [table.space.key(path) for path in paths]
     truth, band = table.accuracy[rows], flops_bands(table.costs['flops'][rows], bands)
     found = []
     for file in files:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from mmrel.search.seed_comparison import comparison_table, mean_over_seeds, taus_of_seeds
 from mmrel.search.truth_table import TruthTable, read_truth_table
-from mmrel.spaces import NASBenchMacroSpace
+from mmrel.spaces import NASBench201Space, NASBenchMacroSpace
 from mmrel.utils.json_lines import format_rows
 
 
@@ -40,7 +40,7 @@ def test_taus_are_those_of_the_same_networks_in_any_order(
 ) -> None:
     generator = np.random.default_rng(0)
     rows = table.sample(30, 0)
-    keys = [table.space.key(path) for path in table.space.paths(table.indices[rows])]
+    paths = table.space.paths(table.indices[rows])
     noise = generator.standard_normal((2, 30))
     scores = [table.accuracy[rows] + spread * noise[i] for i, spread in enumerate((0.1, 2.0))]
     order = generator.permutation(30)
@@ -48,7 +48,7 @@ def test_taus_are_those_of_the_same_networks_in_any_order(
         _write(tmp_path / 'a.jsonl', table, rows, scores[0]),
         _write(tmp_path / 'b.jsonl', table, rows[order], scores[1][order]),
     ]
-    found = taus_of_seeds(files, table, keys, 'loss', 3)
+    found = taus_of_seeds(files, table, paths, 'loss', 3)
     truth = table.accuracy[rows]
     expected = [stats.kendalltau(x, truth).statistic for x in scores]
     assert found[:, 0] == pytest.approx(expected)
@@ -63,12 +63,32 @@ def test_taus_are_those_of_the_same_networks_in_any_order(
 
 def test_missing_networks_are_named(table: TruthTable, tmp_path: Path) -> None:
     rows = table.sample(30, 0)
-    keys = [table.space.key(path) for path in table.space.paths(table.indices[rows])]
+    paths = table.space.paths(table.indices[rows])
     file = _write(tmp_path / 'few.jsonl', table, rows[:-1], table.accuracy[rows[:-1]])
     with pytest.raises(KeyError, match=r'few\.jsonl: 1 networks have no score'):
-        taus_of_seeds([file], table, keys, 'loss', 4)
-    with pytest.raises(KeyError, match="'9-9' is not in the table"):
-        taus_of_seeds([file], table, [*keys, '9-9'], 'loss', 4)
+        taus_of_seeds([file], table, paths, 'loss', 4)
+
+
+def test_of_networks_with_one_key_the_scored_one_counts(tmp_path: Path) -> None:
+    """Cells that differ only in an unused edge have the same key and other accuracies."""
+    space = NASBench201Space()
+    generator = np.random.default_rng(0)
+    # Without edge_0_1, edge_1_2 and edge_1_3 are not used; with edge_0_3, no cell is dead.
+    first = np.array([(0, a, 1, b, 3, c) for a in (3, 4) for b in (1, 2, 3, 4) for c in (3, 4)])
+    second = first + np.array([0, 0, 0, 0, 1, 0])
+    used = [space.key(path) for path in space.paths(first)]
+    assert used == [space.key(path) for path in space.paths(second)]
+    truth = generator.random((2, len(first)))
+    table = TruthTable(
+        space,
+        np.concatenate([first, second]),
+        truth.ravel(),
+        costs=dict(flops=np.arange(2.0 * len(first))),
+    )
+    rows = [dict(key=key, loss=-x) for key, x in zip(used, truth[0].tolist(), strict=True)]
+    (tmp_path / 'a.jsonl').write_text(format_rows(rows))
+    found = taus_of_seeds([tmp_path / 'a.jsonl'], table, space.paths(first), 'loss', 1)
+    assert found.tolist() == [[1.0, 1.0]]
 
 
 def test_the_differences_are_those_of_the_pairs() -> None:

@@ -105,7 +105,7 @@ def test_groups_of_supernets_are_compared(tmp_path: Path) -> None:
             files.append(tmp_path / f'{name}_{seed}.jsonl')
             pairs = zip(paths, (truth + noise).tolist(), strict=True)
             files[-1].write_text(
-                format_rows([dict(key=space.key(path), loss=-x) for path, x in pairs])
+                format_rows([dict(path=path, key=space.key(path), loss=-x) for path, x in pairs])
             )
         groups += ['--group', name, *files]
     words = ['analysis/compare_rankings.py', TINY_KSHOT, '--table', TABLE]

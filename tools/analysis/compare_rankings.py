@@ -15,9 +15,9 @@ import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
 from mmrel.search.seed_comparison import comparison_table, taus_of_seeds
-from mmrel.search.table_ranking import read_scores
 from mmrel.search.truth_table import read_truth_table
 from mmrel.utils.command_line import ConfigOptions, run_command
+from mmrel.utils.json_lines import read_rows
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,12 +56,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope('mmrel')
     table = read_truth_table(args.table, SEARCH_SPACES.build(cfg.model.space), args.accuracy)
-    keys = list(read_scores(args.group[0][1], args.score))
+    paths = [row['path'] for row in read_rows(args.group[0][1])]
     taus = {
-        name: taus_of_seeds(files, table, keys, args.score, args.bands)
+        name: taus_of_seeds(files, table, paths, args.score, args.bands)
         for name, *files in args.group
     }
-    print(f'{len(keys)} networks of {args.table}; pairs are compared with {args.group[0][0]!r}')
+    print(f'{len(paths)} networks of {args.table}; pairs are compared with {args.group[0][0]!r}')
     print(comparison_table(taus))
 
 
