@@ -1,7 +1,7 @@
-"""Make the random choices of a batch of large images together, and the views one by one.
+"""Make the random choices of large views for a whole batch, and the views one by one.
 
-For large views, the work outweighs the calls, but not those that draw: each of torch's random
-numbers costs a call. The samples are those that the pipeline makes one by one.
+Making large views one by one costs little, but drawing them does: torch needs a call for each
+random number. The samples are those that the pipeline makes one by one.
 """
 
 from collections.abc import Iterable, Sequence

@@ -116,16 +116,18 @@ def samples_of(dataset: Any, rows: Sequence[int], indices: Sequence[int]) -> lis
     return samples
 
 
-# Other datasets may prepare a sample in ways that a batch would skip.
+# Other datasets may prepare a sample in ways that a batch would skip, or find its file with random
+# numbers, which a batch would not seed.
 _PREPARE = (BaseDataset.prepare_data, DecodedCache.prepare_data)
+_PACKAGES = ('mmengine', 'mmpretrain', 'mmrel')
 
 
 class SeededDraws(Mixin):
     """Mixin for datasets: samples are drawn with the seed of their index.
 
     A loader reads a batch with ``__getitems__``, which makes the views of small images
-    together (:class:`.BatchedViews`), and the draws of large ones (:class:`.LargeViews`). The
-    samples are those of ``__getitem__``.
+    together (:class:`.BatchedViews`), and the random choices of large ones
+    (:class:`.LargeViews`). The samples are those of ``__getitem__``.
     """
 
     _plan: tuple[list, BatchedViews | None, LargeViews | None] = ([], None, None)
@@ -188,6 +190,7 @@ class SeededDraws(Mixin):
         if kind.__getitem__ is not SeededDraws.__getitem__ or (
             getattr(read, '__func__', None) is not BaseDataset.__getitem__
             or kind.prepare_data not in _PREPARE
+            or kind.get_data_info.__module__.partition('.')[0] not in _PACKAGES
         ):
             return None, None
         steps = [self.pipeline, *getattr(self.pipeline, 'transforms', ())]

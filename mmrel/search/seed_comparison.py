@@ -1,7 +1,8 @@
 """Compare kinds of supernets over their seeds: is one ranked better than the other?
 
-The interval of one ranking says how it depends on the networks that were drawn. Seeds of the
-supernet vary more, so a claim needs several, and the differences of their pairs.
+The interval of one ranking only says how it depends on the networks that were drawn. Results vary
+more between seeds of the supernet. A claim needs several seeds and the differences between their
+pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,10 @@ import numpy as np
 from scipy import stats
 
 from mmrel.spaces import ArchPath
+from mmrel.utils.json_lines import read_rows
 
 from .estimates import LEVEL, Estimate, kendall_tau
-from .table_ranking import aligned, flops_bands, read_scores
+from .table_ranking import FEWEST, aligned, flops_bands, read_scores
 from .truth_table import TruthTable
 
 
@@ -31,10 +33,45 @@ def mean_over_seeds(values: Sequence[float] | np.ndarray) -> Estimate:
     """
     number = len(values)
     if number < 2:
-        raise ValueError(f'a mean over {number} seed has no interval: use at least 2 seeds')
+        raise ValueError(f'seeds: {number}; a mean needs at least 2 for its interval')
     mean, error = np.mean(values), np.std(values, ddof=1) / np.sqrt(number)
     half = stats.t.ppf((1 + LEVEL) / 2, number - 1) * error
     return Estimate(float(mean), float(mean - half), float(mean + half), number)
+
+
+def scored_paths(files: Sequence[str | PathLike], score: str) -> list[ArchPath]:
+    """The paths that all files have scored.
+
+    Args:
+        files (Sequence[str | PathLike]): ``scores.jsonl`` of several supernets.
+        score (str): As for :func:`.read_scores`.
+
+    Returns:
+        list[ArchPath]: The paths of the first file.
+
+    Raises:
+        ValueError: If a file has other paths than the first one, too few of them, or a score
+            that is missing, not finite, or the same for all paths.
+    """
+    first: set[str] = set()
+    for file in files:
+        try:
+            scores = read_scores(file, score)
+        except KeyError as error:
+            raise ValueError(f'{file}: a row has no {error.args[0]!r}') from None
+        values = list(scores.values())
+        if len(scores) < FEWEST:
+            raise ValueError(f'{file} has {len(scores)} networks: rank at least {FEWEST}')
+        if not np.isfinite(values).all() or len(set(values)) == 1:
+            raise ValueError(f'{file}: the scores are not all finite, or all are the same')
+        first = first or set(scores)
+        if set(scores) != first:
+            raise ValueError(
+                f'{file} has other networks than {files[0]}: {len(scores)}, {len(first)} and '
+                f'{len(first & set(scores))} in both; rank the same ones with the same --n and '
+                '--seed, and let the scoring finish'
+            )
+    return [row['path'] for row in read_rows(files[0])]
 
 
 def taus_of_seeds(
@@ -57,17 +94,14 @@ def taus_of_seeds(
         ndarray: Over all pairs of networks, and over those in the same band, (S, 2).
 
     Raises:
-        KeyError: If a file lacks a network, or the table does.
+        KeyError: If a file or the table lacks a network.
     """
     # By path: networks that differ only in unused edges share a key, but not a row.
     rows, keys = table.rows(paths), [table.space.key(path) for path in paths]
     truth, band = table.accuracy[rows], flops_bands(table.costs['flops'][rows], bands)
     found = []
     for file in files:
-        try:
-            values = aligned(read_scores(file, score), keys)
-        except KeyError as error:
-            raise KeyError(f'{file}: {error.args[0]}') from None
+        values = aligned(read_scores(file, score), keys)
         found.append([kendall_tau(values, truth, groups).value for groups in (None, band)])
     return np.array(found)
 
@@ -83,17 +117,16 @@ def comparison_table(taus: Mapping[str, np.ndarray]) -> str:
         str: The table.
 
     Raises:
-        ValueError: If a group has another number of seeds than the first one.
+        ValueError: If the groups have different numbers of seeds, or fewer than two.
     """
-    lines = [['supernet', 'tau of each seed', 'mean', 'difference', 'mean within FLOPs bands',
-              'difference']]  # fmt: skip
-    lines.append(['---'] * len(lines[0]))
+    head = ['supernet', 'tau of each seed', 'mean', 'difference']
+    lines = [[*head, 'mean within FLOPs bands', 'difference'], ['---'] * 6]
     first_name, first = next(iter(taus.items()))
     for name, values in taus.items():
         if len(values) != len(first):
             raise ValueError(
-                f'{name} has {len(values)} seeds and {first_name} has {len(first)}: pairs need '
-                'the same seeds, in the same order'
+                f'seeds of {name}: {len(values)}, of {first_name}: {len(first)}; pairs need the '
+                'same seeds, in the same order'
             )
         cells = [name, ', '.join(f'{tau:.3f}' for tau in values[:, 0])]
         for column in range(2):

@@ -12,7 +12,7 @@ from .estimates import Estimate, kendall_tau, spearman_rho, top_k_regret
 from .truth_table import TruthTable
 
 _TOP = (1, 5, 10)
-_FEWEST = 20
+FEWEST = 20
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def rank_score(
         ValueError: If there are fewer than 20 networks, or a score is not finite.
     """
     score, truth = np.asarray(score, dtype=np.float64), table.accuracy[rows]
-    if len(score) < _FEWEST:
+    if len(score) < FEWEST:
         raise ValueError(
-            f'{len(score)} networks are too few for an interval: rank at least {_FEWEST}'
+            f'{len(score)} networks are too few for an interval: rank at least {FEWEST}'
         )
     if not np.isfinite(score).all():
         raise ValueError(f'{name}: the scores are not all finite')

@@ -1,5 +1,6 @@
 """Draws made for a batch of large images give the samples that are made one by one."""
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from mmengine.config import Config
 from PIL import Image
 from torch import Tensor
 
-from mmrel.datasets import BrokenImageError, SampleIndex, large_views, seeding
+from mmrel.datasets import BrokenImageError, ImageFolder, SampleIndex, large_views, seeding
 from mmrel.registry import DATASETS
 from tests.commands import ROOT
 
@@ -147,6 +148,18 @@ def test_where_torch_draws_other_numbers(
     dataset = _build(photographs, PIPELINES['two views'])
     monkeypatch.setattr(seeding, 'reproduces_torch', lambda: False)
     _check(dataset, _indices(4))
+
+
+@pytest.mark.parametrize('size', [32, 100])
+def test_a_dataset_that_draws_its_file_is_seeded(
+    photographs: Path, size: int, mmrel_scope: None
+) -> None:
+    class Drawn(ImageFolder):
+        def get_data_info(self, idx: int) -> dict:
+            return super().get_data_info((random.randrange(9), int(torch.randint(9, ())))[idx % 2])
+
+    pipeline = [dict(type='LoadImage'), dict(_WEAK, size=size), dict(type='PackInputs')]
+    _check(Drawn(data_root=str(photographs), pipeline=pipeline), _indices(6))
 
 
 def test_steps_of_other_kinds_run_one_by_one(photographs: Path) -> None:

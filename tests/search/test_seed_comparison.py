@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmrel.search.seed_comparison import comparison_table, mean_over_seeds, taus_of_seeds
+from mmrel.search.seed_comparison import (
+    comparison_table,
+    mean_over_seeds,
+    scored_paths,
+    taus_of_seeds,
+)
 from mmrel.search.truth_table import TruthTable, read_truth_table
 from mmrel.spaces import NASBench201Space, NASBenchMacroSpace
 from mmrel.utils.json_lines import format_rows
@@ -31,7 +36,7 @@ def test_the_interval_is_students_and_holds_the_truth_as_often_as_it_says() -> N
     assert (found[0].low, found[0].high) == pytest.approx((expected.low, expected.high))
     assert found[0].n == 5
     assert 0.93 < np.mean([x.low < 0.3 < x.high for x in found]) < 0.97
-    with pytest.raises(ValueError, match='use at least 2 seeds'):
+    with pytest.raises(ValueError, match='seeds: 1; a mean needs at least 2'):
         mean_over_seeds([0.5])
 
 
@@ -65,8 +70,36 @@ def test_missing_networks_are_named(table: TruthTable, tmp_path: Path) -> None:
     rows = table.sample(30, 0)
     paths = table.space.paths(table.indices[rows])
     file = _write(tmp_path / 'few.jsonl', table, rows[:-1], table.accuracy[rows[:-1]])
-    with pytest.raises(KeyError, match=r'few\.jsonl: 1 networks have no score'):
+    with pytest.raises(KeyError, match='1 networks have no score'):
         taus_of_seeds([file], table, paths, 'loss', 4)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(), None),
+        (dict(rows=19), 'b.jsonl has 19 networks: rank at least 20'),
+        (dict(rows=22), '22, 24 and 22 in both'),
+        (dict(loss=float('nan')), 'b.jsonl: the scores are not all finite'),
+        (dict(loss=1.0), 'or all are the same'),
+        (dict(column='accuracy'), "b.jsonl: a row has no 'loss'"),
+    ],
+)
+def test_all_files_must_score_the_same_networks(
+    change: dict, message: str | None, tmp_path: Path
+) -> None:
+    rows = [dict(path=dict(a=i), key=str(i), loss=float(i)) for i in range(24)]
+    (tmp_path / 'a.jsonl').write_text(format_rows(rows))
+    other = [dict(row, loss=change.get('loss', row['loss'])) for row in rows[: change.get('rows')]]
+    if 'column' in change:
+        other = [dict(key=row['key'], score=1.0) for row in rows]
+    (tmp_path / 'b.jsonl').write_text(format_rows(other[::-1]))
+    files = [tmp_path / 'a.jsonl', tmp_path / 'b.jsonl']
+    if message is None:
+        assert scored_paths(files, 'loss') == [row['path'] for row in rows]
+        return
+    with pytest.raises(ValueError, match=message):
+        scored_paths(files, 'loss')
 
 
 def test_of_networks_with_one_key_the_scored_one_counts(tmp_path: Path) -> None:
@@ -102,5 +135,5 @@ def test_the_differences_are_those_of_the_pairs() -> None:
     assert cells[3][3] == cells[3][5] == str(mean_over_seeds([0.04, 0.05, 0.06]))
     assert cells[3][2] == str(mean_over_seeds([0.14, 0.55, 0.36]))
     assert mean_over_seeds([0.04, 0.05, 0.06]).low > 0 > mean_over_seeds([0.14, 0.55, 0.36]).low
-    with pytest.raises(ValueError, match='K = 4 has 2 seeds and K = 1 has 3'):
+    with pytest.raises(ValueError, match='seeds of K = 4: 2, of K = 1: 3'):
         comparison_table({'K = 1': one, 'K = 4': two[:2]})

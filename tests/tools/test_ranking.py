@@ -112,4 +112,10 @@ def test_groups_of_supernets_are_compared(tmp_path: Path) -> None:
     output = call(*words, *groups)
     assert re.search(rf'\| K=1 \| .*, .*, .* \| {INTERVAL} \|  \|', output)
     assert '| K=4 | 1.000, 1.000, 1.000 | 1.000 [1.000, 1.000] |' in output
-    assert 'at least two different ones' in call(*words, *groups[:5], fails=True)
+    for wrong, message in (
+        (groups[:5], 'at least two groups'),
+        (groups[:-1], 'the same seeds, at least 2'),
+        ([*groups[:6], groups[7], groups[7], *groups[8:9]], 'begin with a name'),
+        ([*groups[:-1], groups[-2]], 'given twice'),
+    ):
+        assert message in call(*words, *wrong, fails=True)

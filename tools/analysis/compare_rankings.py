@@ -8,16 +8,16 @@ pairs from the first group, with Student's 95% intervals over the seeds.
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.registry import init_default_scope
 
 import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
-from mmrel.search.seed_comparison import comparison_table, taus_of_seeds
+from mmrel.search.seed_comparison import comparison_table, scored_paths, taus_of_seeds
 from mmrel.search.truth_table import read_truth_table
 from mmrel.utils.command_line import ConfigOptions, run_command
-from mmrel.utils.json_lines import read_rows
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -29,7 +29,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--accuracy', help="the truth's column (default: the first accuracy)")
     parser.add_argument(
         '--group', nargs='+', action='append', required=True, metavar=('NAME', 'FILE'),
-        help='a name and the scores of its seeds; give at least two groups',
+        help='a name and the scores.jsonl of its seeds; give at least two groups',
     )  # fmt: skip
     parser.add_argument(
         '--score', choices=['loss', 'accuracy'], default='loss',
@@ -42,12 +42,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     names = [group[0] for group in args.group]
     if len(names) < 2 or len(set(names)) < len(names):
-        parser.error(f'--group: the names {names} must be at least two different ones')
+        parser.error(f'--group: {names}: give at least two groups, each with another name')
     if args.bands < 1:
         parser.error(f'--bands {args.bands}: must be at least 1')
     for name, *files in args.group:
-        if not files:
-            parser.error(f'--group {name}: name its scores.jsonl files')
+        if Path(name).is_file():
+            parser.error(f'--group {name}: begin with a name for the group, then its files')
+        if len(set(files)) < len(files):
+            parser.error(f'--group {name}: the same file is given twice')
+    numbers = {len(group) - 1 for group in args.group}
+    if numbers != {max(numbers)} or max(numbers) < 2:
+        parser.error(f'--group: give the files of the same seeds, at least 2, not {numbers}')
     return args
 
 
@@ -56,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope('mmrel')
     table = read_truth_table(args.table, SEARCH_SPACES.build(cfg.model.space), args.accuracy)
-    paths = [row['path'] for row in read_rows(args.group[0][1])]
+    paths = scored_paths([file for _, *files in args.group for file in files], args.score)
     taus = {
         name: taus_of_seeds(files, table, paths, args.score, args.bands)
         for name, *files in args.group

@@ -145,7 +145,7 @@ class WeakView(BaseTransform):
         Returns:
             Image.Image: The view.
         """
-        return to_image(self.tensor(img, draw).numpy())
+        return to_image(self._made(img, draw).numpy())
 
     def tensor(self, img: Image.Image, draw: ViewDraw) -> Tensor:
         """The same as :meth:`apply`, as a tensor.
@@ -157,6 +157,9 @@ class WeakView(BaseTransform):
         Returns:
             Tensor: (3, H, W) uint8.
         """
+        return self._made(img, draw)
+
+    def _made(self, img: Image.Image, draw: ViewDraw) -> Tensor:
         colors = color_row(draw.color).tolist() if draw.color.changes else None
         return self.made(img, draw.crop.box, draw.flip, colors)
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from mmrel.datasets.image_file import ImageReader
+from mmrel.datasets.transforms import WeakView
 from mmrel.datasets.transforms.crop_resize import SMALL_SIDE, resized_crop
 from mmrel.datasets.transforms.host_color import to_planes
 
@@ -54,6 +55,29 @@ def test_large_views_are_pillows_within_one_level(kind: str) -> None:
     # No resizing, no rounding.
     assert different[-1] == 0
     np.testing.assert_array_equal(np.array(img), before)
+
+
+def test_on_a_ramp_the_rounding_of_both_directions_may_add_up() -> None:
+    x, y = np.arange(414), np.arange(127)[:, None]
+    ramp = ((11 * x + 4 * y) % 256).astype(np.uint8)
+    img, box = Image.fromarray(np.stack([ramp] * 3, -1)), (0, 0, 127, 414)
+    found = resized_crop(img, box, _LARGE, 'bilinear').astype(int)
+    difference = np.abs(found - _pillow(img, box, _LARGE, 'bilinear'))
+    assert difference.max() <= 2
+    assert difference.mean() < 0.1
+
+
+def test_very_large_crops_are_pillows() -> None:
+    img, box = _image('noise', 800, 900), (20, 30, 740, 720)
+    found = resized_crop(img, box, _LARGE, 'bilinear')
+    np.testing.assert_array_equal(found, _pillow(img, box, _LARGE, 'bilinear'))
+
+
+@pytest.mark.parametrize('mode', ['L', 'RGBA', 'I;16'])
+@pytest.mark.parametrize('size', [SMALL_SIDE, _LARGE])
+def test_an_image_that_is_not_in_rgb_is_refused(mode: str, size: int) -> None:
+    with pytest.raises(ValueError, match=f'RGB, not in {mode!r}: load it with LoadImage'):
+        WeakView(size).transform(dict(img=Image.new(mode, (200, 180))))
 
 
 @pytest.mark.parametrize(

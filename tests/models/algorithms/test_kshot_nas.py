@@ -94,10 +94,10 @@ def test_one_dictionary_makes_the_one_shot_supernets_steps(parts: dict, mmrel_sc
 
 
 @SPACES
-def test_equal_codes_and_starts_are_one_dictionary_at_a_kth_of_the_rate(
+def test_equal_codes_and_starts_are_one_dictionary_at_another_rate_and_decay(
     parts: dict, tmp_path: Path, mmrel_scope: None
 ) -> None:
-    """So K > 1 can only differ through its codes or its start (docs/ranking.md)."""
+    """A K-th of the rate, K times the decay: K > 1 can differ only by its codes or its start."""
     one, file = build_kshot(parts, k=1).double(), tmp_path / 'one.pth'
     torch.save(dict(state_dict=one.state_dict()), file)
     init = dict(type='OneShotInit', checkpoint=str(file), noise=0.0)
