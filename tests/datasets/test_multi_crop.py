@@ -22,12 +22,12 @@ class _Numbered(SeededDraws, BaseDataset):
     """Gray images whose brightness says which one they are."""
 
     def load_data_list(self) -> list[dict]:
-        return [dict(gt_label=i % 3, number=i) for i in range(N)]
+        return [dict(gt_label=i % 3, number=i, img=self._image(i)) for i in range(N)]
 
-    def get_data_info(self, idx: int) -> dict:
-        info = super().get_data_info(idx)
-        noise = np.random.default_rng(idx).integers(0, 2, (16, 16, 3))
-        return dict(info, img=(8 * info['number'] + noise).astype(np.uint8))
+    @staticmethod
+    def _image(number: int) -> np.ndarray:
+        noise = np.random.default_rng(number).integers(0, 2, (16, 16, 3))
+        return (8 * number + noise).astype(np.uint8)
 
 
 VIEWS = [
