@@ -5,7 +5,7 @@ are drawn first, and then one step at a time is applied to all images. The sampl
 same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,8 @@ from .transforms.batched_draws import Streams, plain_colors, reproduces_torch
 from .transforms.crop_resize import SMALL_SIDE
 
 
-class BatchedViews:
-    """A pipeline that is applied to many samples at once.
+class ViewPipeline:
+    """A pipeline of mmrel's views that is applied to many samples at once.
 
     Args:
         load (LoadImage): The first step.
@@ -46,6 +46,69 @@ class BatchedViews:
     ) -> None:
         self.load, self.views, self.single, self.pack = load, views, single, pack
 
+    @staticmethod
+    def parts_of(pipeline: Compose) -> tuple[LoadImage, list[list], bool, PackInputs] | None:
+        """The arguments of this class.
+
+        Args:
+            pipeline (Compose): The pipeline.
+
+        Returns:
+            tuple | None: None if it does not begin with ``LoadImage`` and end with ``PackInputs``.
+        """
+        steps = list(pipeline.transforms)
+        known = [LoadImage, TRANSFORMS.get('PackInputs')]
+        if len(steps) < 3 or [type(steps[0]), type(steps[-1])] != known:
+            return None
+        middle, single = steps[1:-1], True
+        views = [middle]
+        if len(middle) == 1 and type(middle[0]) is TRANSFORMS.get('MultiView'):
+            views, single = [list(view.transforms) for view in middle[0].transforms], False
+        return steps[0], views, single, steps[-1]
+
+    def packed(
+        self,
+        infos: Sequence[dict],
+        samples: Iterable[Sequence[Tensor]],
+        drawn: Sequence[Sequence[Any]],
+    ) -> list[dict]:
+        """Samples as the pipeline packs them.
+
+        Args:
+            infos (Sequence[dict]): What is known of them.
+            samples (Iterable[Sequence[Tensor]]): The views of each sample.
+            drawn (Sequence[Sequence[Any]]): The draws of each view's steps, for all samples.
+
+        Returns:
+            list[dict]: The samples.
+        """
+        made = [dict(info, img=self._one(x)) for info, x in zip(infos, samples, strict=True)]
+        colors = self._device_colors(drawn, len(infos))
+        if colors is not None:
+            for info, rows in zip(made, zip(*colors, strict=True), strict=True):
+                info['colors'] = self._one(rows)
+        return [self.pack(info) for info in made]
+
+    def _one(self, views: Sequence[Tensor]) -> Any:
+        return views[0] if self.single else list(views)
+
+    def _device_colors(
+        self, drawn: Sequence[Sequence[Any]], number: int
+    ) -> list[Sequence[Tensor]] | None:
+        """Rows of the colors that the device changes, per view; None if it changes none."""
+        last = [(steps[-1], draws[-1]) for steps, draws in zip(self.views, drawn, strict=True)]
+        if not any(on_device(step) for step, _ in last):
+            return None
+        same = torch.from_numpy(plain_colors(number))
+        return [
+            (draw.colors if on_device(step) and draw.colors is not None else same).unbind()
+            for step, draw in last
+        ]
+
+
+class BatchedViews(ViewPipeline):
+    """The pipeline of small views: each step is applied to all samples."""
+
     @classmethod
     def of(cls, pipeline: Compose) -> 'BatchedViews | None':
         """The batched form of a pipeline.
@@ -56,22 +119,16 @@ class BatchedViews:
         Returns:
             BatchedViews | None: None if it has other steps than mmrel's views, or large ones.
         """
-        steps = list(pipeline.transforms)
-        known = [LoadImage, TRANSFORMS.get('PackInputs')]
-        if len(steps) < 3 or [type(steps[0]), type(steps[-1])] != known:
+        parts = cls.parts_of(pipeline)
+        # With a draft, the image's size would depend on the draws.
+        if parts is None or parts[0].draft:
             return None
-        if steps[0].draft:  # the image's size would depend on the draws
-            return None
-        middle, single = steps[1:-1], True
-        views = [middle]
-        if len(middle) == 1 and type(middle[0]) is TRANSFORMS.get('MultiView'):
-            views, single = [list(view.transforms) for view in middle[0].transforms], False
-        for view in views:
+        for view in parts[1]:
             sides = [side_of(step) if type(step) in APPLY else SMALL_SIDE + 1 for step in view]
             # The first step makes images of one size.
             if not sides or sides[0] is None or max(side or 0 for side in sides) > SMALL_SIDE:
                 return None
-        return cls(steps[0], views, single, steps[-1])
+        return cls(*parts)
 
     @property
     def draws_nothing(self) -> bool:
@@ -186,32 +243,7 @@ class BatchedViews:
             for step, draw in zip(steps, draws, strict=True):
                 images = APPLY[type(step)](step, images, draw)
             views.append(planes_of(pixels_of(images)).unbind())
-        made = [dict(info, img=self._one(x)) for info, x in self._each(infos, views)]
-        colors = self._device_colors(drawn, len(infos))
-        if colors is not None:
-            for info, x in self._each(made, colors):
-                info['colors'] = self._one(x)
-        return [self.pack(info) for info in made]
-
-    def _one(self, views: Sequence[Tensor]) -> Any:
-        return views[0] if self.single else list(views)
-
-    @staticmethod
-    def _each(infos: Sequence[dict], views: Sequence[Sequence[Tensor]]) -> Any:
-        return zip(infos, zip(*views, strict=True), strict=True)
-
-    def _device_colors(
-        self, drawn: Sequence[Sequence[Any]], number: int
-    ) -> list[Sequence[Tensor]] | None:
-        """Rows of the colors that the device changes, per view; None if it changes none."""
-        last = [(steps[-1], draws[-1]) for steps, draws in zip(self.views, drawn, strict=True)]
-        if not any(on_device(step) for step, _ in last):
-            return None
-        same = torch.from_numpy(plain_colors(number))
-        return [
-            (draw.colors if on_device(step) and draw.colors is not None else same).unbind()
-            for step, draw in last
-        ]
+        return self.packed(infos, zip(*views, strict=True), drawn)
 
 
 def _sizes(view: Sequence[Any], size: Any) -> list[Any]:

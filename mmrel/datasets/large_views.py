@@ -5,18 +5,17 @@ random number. The samples are those that the pipeline makes one by one.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
 from mmcv.transforms import Compose
-from mmpretrain.datasets.transforms import PackInputs
+from PIL import Image
 from torch import Tensor
 
-from mmrel.registry import TRANSFORMS
-
-from .batched_steps import ViewRows, draw_all, on_device
-from .transforms import ContrastiveView, LoadImage, WeakView
+from .batched_steps import ViewRows, draw_all
+from .batched_views import ViewPipeline
+from .transforms import ContrastiveView, WeakView
 from .transforms.batched_draws import Streams
-from .transforms.packing import unchanged_colors
 from .transforms.views import decode_at_least
 
 # Images that are decoded before their views are made: few enough for any memory.
@@ -24,23 +23,11 @@ _IMAGES = 16
 _PIXELS = 2**24
 
 # Box, flip, and the row of the colors if they change.
-Draw = tuple[list[int], bool, Tensor | None]
+Draw = tuple[list[int], bool, list[float] | None]
 
 
-class LargeViews:
-    """A pipeline whose views are each a single crop with colors.
-
-    Args:
-        load (LoadImage): The first step.
-        views (Sequence[WeakView]): The views.
-        single (bool): Whether a sample has one view, outside a list.
-        pack (PackInputs): The last step.
-    """
-
-    def __init__(
-        self, load: LoadImage, views: Sequence[WeakView], single: bool, pack: PackInputs
-    ) -> None:
-        self.load, self.views, self.single, self.pack = load, views, single, pack
+class LargeViews(ViewPipeline):
+    """The pipeline of views that are each a single crop with colors."""
 
     @classmethod
     def of(cls, pipeline: Compose) -> 'LargeViews | None':
@@ -52,17 +39,11 @@ class LargeViews:
         Returns:
             LargeViews | None: None if it has other steps, or views of several steps.
         """
-        steps = list(pipeline.transforms)
-        known = [LoadImage, TRANSFORMS.get('PackInputs')]
-        if len(steps) != 3 or [type(steps[0]), type(steps[-1])] != known:
+        parts = cls.parts_of(pipeline)
+        kinds = (WeakView, ContrastiveView)
+        if parts is None or any(len(v) != 1 or type(v[0]) not in kinds for v in parts[1]):
             return None
-        single = type(steps[1]) is not TRANSFORMS.get('MultiView')
-        views = [[steps[1]]] if single else [list(view.transforms) for view in steps[1].transforms]
-        if any(
-            len(view) != 1 or type(view[0]) not in (WeakView, ContrastiveView) for view in views
-        ):
-            return None
-        return cls(steps[0], [view[0] for view in views], single, steps[-1])
+        return cls(*parts)
 
     def seeded(self, infos: Iterable[dict], seeds: Sequence[int]) -> list[dict]:
         """Draw and make the views of samples that each have a seed.
@@ -88,22 +69,17 @@ class LargeViews:
 
     def _made(self, infos: Sequence[dict], streams: Streams) -> list[dict]:
         sizes = np.array([info['img'].size for info in infos])
-        drawn = [self._numbers(draw_all(view, streams, sizes)) for view in self.views]
-        return [self._sample(info, draws) for info, *draws in zip(infos, *drawn, strict=True)]
+        drawn = [[draw_all(step, streams, sizes)] for (step,) in self.views]
+        draws = zip(*(self._numbers(rows) for (rows,) in drawn), strict=True)
+        views = [self._views(info['img'], own) for info, own in zip(infos, draws, strict=True)]
+        return self.packed(infos, views, drawn)
 
     @staticmethod
-    def _numbers(rows: ViewRows) -> list[Draw]:
-        number = len(rows.boxes)
-        colors = [None] * number if rows.colors is None else rows.colors.unbind()
-        return [*zip(rows.boxes.tolist(), rows.flips.tolist(), colors, strict=True)]
+    def _numbers(rows: ViewRows) -> Iterable[Draw]:
+        colors = repeat(None, len(rows.boxes)) if rows.colors is None else rows.colors.tolist()
+        return zip(rows.boxes.tolist(), rows.flips.tolist(), colors, strict=True)
 
-    def _sample(self, info: dict, draws: Sequence[Draw]) -> dict:
-        decode_at_least(info['img'], self.views, [box for box, *_ in draws])
-        made, colors = [], []
-        for view, (box, flip, row) in zip(self.views, draws, strict=True):
-            made.append(view.made(info['img'], box, flip, None if row is None else row.tolist()))
-            colors.append(row if on_device(view) and row is not None else unchanged_colors())
-        info['img'] = made[0] if self.single else made
-        if any(map(on_device, self.views)):
-            info['colors'] = colors[0] if self.single else colors
-        return self.pack(info)
+    def _views(self, img: Image.Image, draws: Sequence[Draw]) -> list[Tensor]:
+        steps = [step for (step,) in self.views]
+        decode_at_least(img, steps, [box for box, *_ in draws])
+        return [step.made(img, *draw) for step, draw in zip(steps, draws, strict=True)]

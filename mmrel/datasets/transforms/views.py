@@ -145,7 +145,8 @@ class WeakView(BaseTransform):
         Returns:
             Image.Image: The view.
         """
-        return to_image(self._made(img, draw).numpy())
+        # Not the method of a subclass, which may call this one.
+        return to_image(WeakView.tensor(self, img, draw).numpy())
 
     def tensor(self, img: Image.Image, draw: ViewDraw) -> Tensor:
         """The same as :meth:`apply`, as a tensor.
@@ -157,9 +158,6 @@ class WeakView(BaseTransform):
         Returns:
             Tensor: (3, H, W) uint8.
         """
-        return self._made(img, draw)
-
-    def _made(self, img: Image.Image, draw: ViewDraw) -> Tensor:
         colors = color_row(draw.color).tolist() if draw.color.changes else None
         return self.made(img, draw.crop.box, draw.flip, colors)
 
