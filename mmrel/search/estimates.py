@@ -79,8 +79,10 @@ def bootstrap(statistic: Callable[[np.ndarray], float], n: int, seed: int = 0) -
     return _interval(statistic(np.arange(n)), drawn, n)
 
 
-def _taus(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
-    """Kendall's tau-b of all networks, and of each resample, (1 + R,).
+def _taus(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, number: int = RESAMPLES
+) -> np.ndarray:
+    """Kendall's tau-b of all networks, and of each of R resamples, (1 + R,).
 
     A resample weighs each pair of networks by how often it has both, so all of them
     are products with one matrix of the pairs' signs.
@@ -92,8 +94,8 @@ def _taus(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int) ->
         signs = [sign * same for sign in signs]
     # Sums of small integers: exact.
     first, second = (sign.astype(np.float32) for sign in signs)
-    weights = np.ones((RESAMPLES + 1, len(first)), dtype=np.float32)
-    for row, drawn in enumerate(resamples(len(first), seed), 1):
+    weights = np.ones((number + 1, len(first)), dtype=np.float32)
+    for row, drawn in enumerate(resamples(len(first), seed, number), 1):
         weights[row] = np.bincount(drawn, minlength=len(first))
 
     def total(matrix: np.ndarray) -> np.ndarray:
@@ -123,6 +125,20 @@ def kendall_tau(
     """
     taus = _taus(x, y, groups, seed)
     return _interval(taus[0], taus[1:], len(x))
+
+
+def tau_of_seed(x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """Kendall's tau-b as one value of a mean over seeds, whose interval is that of the seeds.
+
+    Args:
+        x (np.ndarray): Scores of N networks, (N,).
+        y (np.ndarray): Other scores, (N,).
+        groups (np.ndarray, optional): As for :func:`kendall_tau`. Defaults to None.
+
+    Returns:
+        float: From -1 (reversed) to 1; NaN if there is no pair to rank.
+    """
+    return float(_taus(x, y, groups, 0, 0)[0])
 
 
 def mean_kendall_tau(scores: Sequence[np.ndarray], y: np.ndarray, seed: int = 0) -> Estimate:

@@ -14,7 +14,7 @@ from scipy import stats
 from mmrel.spaces import ArchPath
 from mmrel.utils.json_lines import read_rows
 
-from .estimates import LEVEL, Estimate, kendall_tau
+from .estimates import LEVEL, Estimate, tau_of_seed
 from .table_ranking import FEWEST, aligned, flops_bands, read_scores
 from .truth_table import TruthTable
 
@@ -102,7 +102,7 @@ def taus_of_seeds(
     found = []
     for file in files:
         values = aligned(read_scores(file, score), keys)
-        found.append([kendall_tau(values, truth, groups).value for groups in (None, band)])
+        found.append([tau_of_seed(values, truth, groups) for groups in (None, band)])
     return np.array(found)
 
 

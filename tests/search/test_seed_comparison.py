@@ -12,14 +12,9 @@ from mmrel.search.seed_comparison import (
     scored_paths,
     taus_of_seeds,
 )
-from mmrel.search.truth_table import TruthTable, read_truth_table
-from mmrel.spaces import NASBench201Space, NASBenchMacroSpace
+from mmrel.search.truth_table import TruthTable
+from mmrel.spaces import NASBench201Space
 from mmrel.utils.json_lines import format_rows
-
-
-@pytest.fixture
-def table(tables: Path) -> TruthTable:
-    return read_truth_table(tables / 'nas_bench_macro_cifar10.csv', NASBenchMacroSpace())
 
 
 def _write(file: Path, table: TruthTable, rows: np.ndarray, scores: np.ndarray) -> str:

@@ -1,7 +1,6 @@
 """How well scores rank the networks of a table."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,13 +15,7 @@ from mmrel.search.table_ranking import (
     trivial_scores,
     truth_ceiling,
 )
-from mmrel.search.truth_table import TruthTable, read_truth_table
-from mmrel.spaces import NASBenchMacroSpace
-
-
-@pytest.fixture
-def table(tables: Path) -> TruthTable:
-    return read_truth_table(tables / 'nas_bench_macro_cifar10.csv', NASBenchMacroSpace())
+from mmrel.search.truth_table import TruthTable
 
 
 def test_the_truth_ranks_itself_and_noise_does_not(table: TruthTable) -> None:
