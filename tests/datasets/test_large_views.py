@@ -1,6 +1,7 @@
 """Draws made for a batch of large images give the samples that are made one by one."""
 
 import random
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,29 +77,36 @@ def _indices(number: int = 20, epoch: int = 4) -> list[SampleIndex]:
     return [SampleIndex(row, seed=3, epoch=epoch) for row in order]
 
 
+@pytest.fixture
+def drawn_together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many samples :class:`.LargeViews` has drawn, in each of its batches."""
+    numbers = []
+    kept = large_views.LargeViews.seeded
+
+    def seeded(self: large_views.LargeViews, infos: Iterable, seeds: Sequence[int]) -> list[dict]:
+        numbers.append(len(seeds))
+        return kept(self, infos, seeds)
+
+    monkeypatch.setattr(large_views.LargeViews, 'seeded', seeded)
+    return numbers
+
+
 @pytest.mark.parametrize('draft', [False, True])
 @pytest.mark.parametrize('name', PIPELINES)
-def test_samples(
-    photographs: Path, name: str, draft: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_samples(photographs: Path, name: str, draft: bool, drawn_together: list[int]) -> None:
     dataset = _build(photographs, PIPELINES[name], draft)
-    used = []
-    kept = large_views.LargeViews.seeded
-    monkeypatch.setattr(
-        large_views.LargeViews, 'seeded', lambda *args: used.append(1) or kept(*args)
-    )
     _check(dataset, _indices())
-    assert used
+    assert drawn_together == [20]
 
 
 @pytest.mark.parametrize('config', ['in1k_two_views', 'in1k_simclr_views', 'in1k_linear'])
-def test_the_published_pipelines(photographs: Path, config: str) -> None:
+def test_the_published_pipelines(photographs: Path, config: str, drawn_together: list[int]) -> None:
     cfg = Config.fromfile(ROOT / 'configs' / '_base_' / 'datasets' / f'{config}.py')
     pipeline = cfg.get('simclr_pipeline') or cfg.train_pipeline
     root = dict(type='ImageFolder', data_root=str(photographs), pipeline=pipeline)
     dataset = DATASETS.build(root)
-    assert large_views.LargeViews.of(dataset.pipeline) is not None
     _check(dataset, _indices(5))
+    assert drawn_together == [5]
 
 
 @pytest.mark.parametrize(('images', 'pixels'), [(1, 2**24), (3, 2**24), (16, 1), (16, 100_000)])

@@ -51,7 +51,8 @@ def test_large_views_are_pillows_within_one_level(kind: str) -> None:
         assert found.flags.c_contiguous
         assert np.abs(found.astype(int) - expected).max() <= 1
         different.append((found != expected).mean())
-    assert np.mean(different) < 0.1
+    # torch has made them, or none would differ.
+    assert 0 < np.mean(different) < 0.1
     # No resizing, no rounding.
     assert different[-1] == 0
     np.testing.assert_array_equal(np.array(img), before)
