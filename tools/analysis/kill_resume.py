@@ -203,10 +203,11 @@ def killed_run(
     """Kill a run up to ``kills`` times and resume it until it ends.
 
     Returns:
-        dict: ``kills`` (list[str]: the moments), ``starts``, ``seconds``, ``failed``.
+        dict: ``kills`` (list[str]: the moments), ``starts``, ``seconds``, ``failed``. A run that
+        ended before its first kill is begun again, and only its last attempt counts.
     """
     draw = random.Random(seed)
-    planned, done, starts = draw.randint(1, kills), [], 0
+    planned, done, starts, attempts = draw.randint(1, kills), [], 0, 1
     began = time.monotonic()
     while True:
         moment = draw_moment(draw, unbroken, planned) if len(done) < planned else None
@@ -216,8 +217,9 @@ def killed_run(
         starts += 1
         if result.code is None:
             done.append(str(moment))
-        elif result.code == 0 and not done and starts < 20:
-            shutil.rmtree(folder)  # it finished before the kill
+        elif result.code == 0 and not done and attempts < 20:
+            shutil.rmtree(folder)
+            starts, attempts = 0, attempts + 1
         else:
             break
     seconds = round(time.monotonic() - began, 1)
