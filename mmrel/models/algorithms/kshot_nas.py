@@ -64,6 +64,10 @@ class KShotNAS(KShotNetwork):
               ``hidden_channels``. Defaults to None: its defaults.
             - ``parts`` (int): m, number of paths per step of the simplex-net. Defaults
               to 16.
+            - ``run_paths`` (int, optional): How many of the m paths run, each on a larger
+              part of the batch. Fewer make the step faster and its gradient noisier; the
+              expected gradient is the same if no norm depends on the batch. The
+              regularizer compares all m codes. Defaults to None: all.
             - ``interval`` (int): Number of weight steps per step of the simplex-net.
               Defaults to 1: the two alternate.
             - ``regularizer`` (dict, optional): Config of a loss on the m codes and the
@@ -114,11 +118,19 @@ class KShotNAS(KShotNetwork):
             raise ValueError(f"model.sampling={sampling!r} must be 'uniform' or 'fair'")
         self.sampling = sampling
         settings = settings_of(
-            'model.simplex', simplex, net=None, parts=16, interval=1, regularizer=None,
-            code_source='simplex_net',
+            'model.simplex', simplex, net=None, parts=16, run_paths=None, interval=1,
+            regularizer=None, code_source='simplex_net',
         )  # fmt: skip
         self.parts, self.interval = settings['parts'], settings['interval']
-        check_at_least(1, 'model.simplex', parts=self.parts, interval=self.interval)
+        self.run_paths = self.parts if settings['run_paths'] is None else settings['run_paths']
+        check_at_least(
+            1, 'model.simplex', parts=self.parts, interval=self.interval, run_paths=self.run_paths
+        )
+        if self.run_paths > self.parts:
+            raise ValueError(
+                f'model.simplex.run_paths={self.run_paths} must be at most '
+                f'model.simplex.parts={self.parts}'
+            )
         check_at_least(0, 'model', seed=seed)
         super().__init__(
             space, backbone, head, k, settings['net'], calibration_batches, val_path,
@@ -164,11 +176,11 @@ class KShotNAS(KShotNetwork):
         return self.head.loss((logits,), data_samples)
 
     def simplex_loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """Losses of m random paths with their codes, each on a part of the batch.
+        """Losses of random paths with their codes, each on a part of the batch.
 
         Args:
-            inputs (Tensor): Images, (B, 3, H, W), split into m parts whose sizes
-                differ by at most one.
+            inputs (Tensor): Images, (B, 3, H, W), split into ``run_paths`` parts whose
+                sizes differ by at most one.
             data_samples (list[DataSample]): The samples, with labels.
 
         Returns:
@@ -177,16 +189,18 @@ class KShotNAS(KShotNetwork):
             codes, and ``code_spread``, their standard deviation averaged over K.
 
         Raises:
-            ValueError: If the batch has fewer than m images.
+            ValueError: If the batch has fewer images than paths that run.
         """
         self._check_parts(len(inputs))
-        indices = self._draw(self.parts, 1)
-        codes, paths = self.codes(indices), self.space.paths(indices)
+        indices, number = self._draw(self.parts, 1), self.run_paths
+        codes, paths = self.codes(indices), self.space.paths(indices[:number])
+        run_codes = codes[:number]
         # With fresh statistics: this step must not update those of the supernet.
-        tensors = self.backbone.tensors_of_paths(paths, codes)
+        tensors = self.backbone.tensors_of_paths(paths, run_codes)
+        images_of = inputs.tensor_split(number)
         losses, start = [], 0
         for path, images, backbone, weight, bias in zip(
-            paths, inputs.tensor_split(self.parts), tensors, *self._classifier(codes), strict=True
+            paths, images_of, tensors, *self._classifier(run_codes), strict=True
         ):
             samples = data_samples[start : start + len(images)]
             start += len(images)
@@ -203,10 +217,11 @@ class KShotNAS(KShotNetwork):
         return result
 
     def _check_parts(self, size: int) -> None:
-        if size < self.parts:
+        if size < self.run_paths:
+            key = 'parts' if self.run_paths == self.parts else 'run_paths'
             raise ValueError(
-                f'a batch of {size} cannot be split into model.simplex.parts={self.parts} parts: '
-                'raise train_dataloader.batch_size or lower model.simplex.parts'
+                f'a batch of {size} cannot be split into model.simplex.{key}={self.run_paths} '
+                f'parts: raise train_dataloader.batch_size or lower model.simplex.{key}'
             )
 
     @staticmethod

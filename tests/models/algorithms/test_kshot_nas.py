@@ -1,5 +1,6 @@
 """K-shot NAS: the one-shot supernet, the two steps, ranks, statistics, extracted networks."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,6 +190,37 @@ def test_parts_see_their_path_and_code() -> None:
     )
 
 
+def _simplex_gradients(model: nn.Module, images: Tensor, samples: list, paths: np.ndarray) -> list:
+    """Gradients of the simplex-net's step on these m paths."""
+    model._draw = lambda number, step_kind: paths
+    losses = model.simplex_loss(images, samples)
+    return [
+        *torch.autograd.grad(losses['loss_simplex'], list(model.simplex_net.parameters())),
+        losses['loss_code'].detach(),
+    ]
+
+
+def test_fewer_larger_parts_have_the_same_expected_gradient() -> None:
+    """Averaged over all orders of the paths, if no norm depends on the batch."""
+    settings = dict(parts=4, regularizer=dict(type='WidthSimilarityLoss', loss_weight=0.5))
+    found = []
+    for run_paths in (None, 2, 1):
+        model = build_kshot(MOBILE, simplex=dict(settings, run_paths=run_paths)).double()
+        model.warm = True
+        model.backbone.eval()  # norms then use fresh running statistics
+        data = kshot_batch(8)
+        images, paths = data['inputs'].double(), model._draw(4, 1)
+        orders = [
+            _simplex_gradients(model, images, data['data_samples'], paths[list(order)])
+            for order in itertools.permutations(range(4))
+        ]
+        found.append([torch.stack(same).mean(0) for same in zip(*orders, strict=True)])
+        spread = torch.stack([order[0] for order in orders]).std(0).max()
+        assert spread > 1e-3 * found[-1][0].abs().max()  # one order alone is not enough
+    torch.testing.assert_close(found[1], found[0])
+    torch.testing.assert_close(found[2], found[0])
+
+
 def test_gradients_of_both_steps_agree_with_finite_differences() -> None:
     model = build_kshot(CELLS).double()
     data = kshot_batch(4)
@@ -355,6 +387,8 @@ def _simplex(**settings: object) -> dict:
         (CELLS, dict(k=0), 'model.k=0'),
         (CELLS, _simplex(parts=0), r'model\.simplex\.parts=0'),
         (CELLS, _simplex(interval=0), r'model\.simplex\.interval=0'),
+        (CELLS, _simplex(run_paths=0), r'model\.simplex\.run_paths=0'),
+        (CELLS, _simplex(run_paths=17, parts=16), r'run_paths=17 must be at most .*parts=16'),
         (CELLS, dict(warmup=dict(epochs=-1)), 'model.warmup.epochs=-1'),
         (CELLS, _simplex(regularizer=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
@@ -392,6 +426,8 @@ def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
         ValueError, match=r'a batch of 8 cannot be split into model\.simplex\.parts=9'
     ):
         model.train_step(kshot_batch(), kshot_optimizers(model))
+    fewer = build_kshot(CELLS, simplex=dict(parts=9, run_paths=8), warmup=None)
+    fewer.train_step(kshot_batch(), kshot_optimizers(fewer))
     # At the first step, not when the warm-up is over.
     late = build_kshot(CELLS, simplex=dict(parts=9), warmup=dict(epochs=3))
     never = build_kshot(CELLS, warmup=dict(epochs=5))
