@@ -74,8 +74,9 @@ def test_kshot_benchmark_prints_the_median_of_paired_ratios(set_clock: Callable)
         return {5: (0.002, 0.006), 6: (0.004, 0.020)}[step][many]
 
     set_clock(seconds)
-    output = call('benchmarks/kshot.py', '--spaces', 'cells', '--steps', 2, '--batch', 16, '--k', 2)
+    size = ('--steps', 2, '--batch', 16, '--k', 2, '--run-paths', 2)
+    output = call('benchmarks/kshot.py', '--spaces', 'cells', *size)
     rows = [line.split() for line in output.splitlines() if line.startswith('cells')]
     assert [row[1] for row in rows] == ['NCHW', 'channels-last']
     # Of the pairs 3 and 5: not 13 / 3, the ratio of the medians.
-    assert [row[2:6] for row in rows] == [['3.0', '13.0', '4.000', '1.0']] * 2
+    assert [row[2:7] for row in rows] == [['3.0', '13.0', '4.000', '1.0', '0.08']] * 2

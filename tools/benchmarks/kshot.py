@@ -4,8 +4,9 @@
 Both supernets run the same path on the same random images. They alternate step by step, so
 that changes of the machine's speed affect both. The median of the pairs' ratios is reported.
 The compared step is the weight step: forward, backward and SGD. The simplex-net's step, which
-K = 1 does not have, is listed separately. Memory is the peak of a process during its steps
-(channels-last): of weight steps alone and, for K dictionaries, of both steps.
+K = 1 does not have, is listed separately, with its ratio to the weight step with K. Memory is
+the peak of a process during its steps (channels-last): of weight steps alone and, for K
+dictionaries, of both steps.
 """
 
 import argparse
@@ -35,9 +36,12 @@ CONFIGS = dict(
 )
 
 
-def build(name: str, k: int, device: str, channels_last: bool) -> tuple[KShotNAS, OptimWrapperDict]:
+def build(
+    name: str, k: int, device: str, channels_last: bool, run_paths: int | None = None
+) -> tuple[KShotNAS, OptimWrapperDict]:
     cfg = Config.fromfile(package_root() / 'configs' / CONFIGS[name])
-    model = MODELS.build(dict(cfg.model, k=k, warmup=None)).to(device).train()
+    simplex = dict(cfg.model.simplex, run_paths=run_paths)
+    model = MODELS.build(dict(cfg.model, k=k, warmup=None, simplex=simplex)).to(device).train()
     if channels_last:
         model.to(memory_format=torch.channels_last)
     wrapper = dict(cfg.optim_wrapper)
@@ -77,6 +81,7 @@ def peak_mib(args: argparse.Namespace, name: str, k: int, steps: str = 'weights'
         args.batch,
         '--px',
         args.px,
+        *(['--run-paths', args.run_paths] if args.run_paths else []),
     ]
     done = subprocess.run(
         [sys.executable, __file__, *map(str, words)], capture_output=True, text=True, check=True
@@ -97,7 +102,7 @@ def print_peak(name: str, k: int, steps: str, args: argparse.Namespace) -> None:
     if not cuda:
         Path('/proc/self/clear_refs').write_text('5')  # reset the peak, which includes the imports
         before = resident_mib(peak=False)
-    model, wrappers = build(name, k, args.device, True)
+    model, wrappers = build(name, k, args.device, True, args.run_paths)
     data = batch(args.batch, args.px, model.space.num_classes, args.device, True)
     for _ in range(3):
         step_of_weights(model, wrappers, data)
@@ -109,7 +114,7 @@ def print_peak(name: str, k: int, steps: str, args: argparse.Namespace) -> None:
 
 def measure(name: str, args: argparse.Namespace, channels_last: bool) -> dict[str, float]:
     torch.manual_seed(0)
-    one, many = (build(name, k, args.device, channels_last) for k in (1, args.k))
+    one, many = (build(name, k, args.device, channels_last, args.run_paths) for k in (1, args.k))
     data = batch(args.batch, args.px, one[0].space.num_classes, args.device, channels_last)
     times: dict[str, list[float]] = dict(one=[], many=[], simplex=[])
     for i in range(args.steps + PATHS):
@@ -129,7 +134,10 @@ def measure(name: str, args: argparse.Namespace, channels_last: bool) -> dict[st
     medians = {key: statistics.median(values) for key, values in times.items() if values}
     # Paths differ in size, so times of the same path are compared.
     pairs = zip(times['many'], times['one'], strict=True)
-    return dict(medians, ratio=statistics.median(a / b for a, b in pairs))
+    medians['ratio'] = statistics.median(a / b for a, b in pairs)
+    if args.k > 1:  # the simplex-net's paths are others, so all steps are compared
+        medians['simplex_ratio'] = sum(times['simplex']) / sum(times['many'])
+    return medians
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -139,6 +147,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--spaces', nargs='+', choices=CONFIGS, default=list(CONFIGS))
     parser.add_argument('--k', type=int, default=8)
     parser.add_argument('--batch', type=int, default=64)
+    parser.add_argument(
+        '--run-paths', type=int, help='paths that the simplex-net step runs (default: all 16)'
+    )
     parser.add_argument('--px', type=int, default=32, help='height and width of the images')
     parser.add_argument('--steps', type=int, default=20, help='timed steps of each')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
@@ -149,8 +160,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     print(f'{args.device}, {torch.get_num_threads()} threads, torch {torch.__version__}')
     print(
-        'space      layout         K=1 ms   K ms  K/K=1  simplex-net ms  K=1 MiB  K MiB  '
-        'MiB ratio  both MiB'
+        'space      layout         K=1 ms   K ms  K/K=1  simplex-net ms  simplex-net/K  '
+        'K=1 MiB  K MiB  MiB ratio  both MiB'
     )
     for name in args.spaces:
         peaks = [peak_mib(args, name, k) for k in (1, args.k)]
@@ -160,7 +171,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(
                 f'{name:10s} {"channels-last" if channels_last else "NCHW":13s} '
                 f'{found["one"] * 1e3:7.1f} {found["many"] * 1e3:6.1f} {found["ratio"]:6.3f} '
-                f'{found.get("simplex", 0) * 1e3:15.1f} {peaks[0]:8.0f} {peaks[1]:6.0f} '
+                f'{found.get("simplex", 0) * 1e3:15.1f} {found.get("simplex_ratio", 0):14.2f} '
+                f'{peaks[0]:8.0f} {peaks[1]:6.0f} '
                 f'{peaks[1] / peaks[0]:10.2f} {both:9.0f}',
                 flush=True,
             )
