@@ -7,6 +7,7 @@ image's size, and are made before it is changed (:mod:`.draws`).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torchvision.transforms as tv
@@ -99,6 +100,14 @@ class WeakView(BaseTransform):
 
     RATIO = (3 / 4, 4 / 3)
     color = 'host'
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if former := sorted({'crop', 'flip'} & vars(cls).keys()):
+            raise TypeError(
+                f'{cls.__name__}.{former[0]}() is no longer called: override draw(), draw_color() '
+                'or apply() instead'
+            )
 
     def __init__(
         self,

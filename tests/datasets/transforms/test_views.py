@@ -148,6 +148,13 @@ def test_config_errors(change: dict, message: str) -> None:
         ContrastiveView(**{'size': 32, **change})
 
 
+@pytest.mark.parametrize('name', ['crop', 'flip'])
+@pytest.mark.parametrize('base', [WeakView, ContrastiveView])
+def test_an_override_that_nothing_calls_is_refused(base: type, name: str) -> None:
+    with pytest.raises(TypeError, match=rf'Own\.{name}\(\) is no longer called: override draw'):
+        type('Own', (base,), {name: lambda self, img: img})
+
+
 def test_central_view_refuses_to_crop_more_than_there_is() -> None:
     with pytest.raises(ValueError, match='resize=16'):
         CentralView(size=32, resize=16)
