@@ -1,6 +1,8 @@
 """The K-shot supernet: a path is its stand-alone network with mixed weights."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from mmrel.models.supernets import KShotSupernet
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import CodedSpace, NASBench201Space
+from tests.commands import environment
 from tests.kshot import CELL_SPACE, MACRO_SPACE, MOBILE_SPACE
 from tests.vitas import small_space
 
@@ -232,3 +235,33 @@ def test_former_names_still_work_with_a_message(old: str, monkeypatch: pytest.Mo
     net = MODELS.build(dict(type=old, space=_cells(), k=2))
     assert type(net) is KShotSupernet
     assert f"'{old}' is now 'KShotSupernet'" in lines[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('capacity', 'kept'), [(None, True), ('1024', False)])
+def test_onednn_keeps_the_convolutions_of_many_shapes(capacity: str | None, kept: bool) -> None:
+    """Random paths need more than the 1,024 that it keeps by default. A user's value stays."""
+    script = (
+        'import torch\n'
+        'from tests.models.supernets.test_kshot_supernet import _cells, _supernet\n'
+        '_supernet(_cells())\n'
+        'torch.set_num_threads(2)\n'
+        'def convolve():\n'
+        '    for i in range(1100):\n'
+        '        inputs = torch.zeros(2, 16 + i % 40, 16, 16)\n'
+        '        torch.conv2d(inputs, torch.zeros(16 + i // 40, 16 + i % 40, 3, 3))\n'
+        'convolve()\n'
+        'with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON_CREATION):\n'
+        '    convolve()\n'
+    )
+    environ = environment()
+    environ.pop('ONEDNN_PRIMITIVE_CACHE_CAPACITY', None)
+    if capacity is not None:
+        environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'] = capacity
+    done = subprocess.run(
+        [sys.executable, '-c', script], env=environ, capture_output=True, text=True, check=True
+    )
+    found = [line for line in done.stdout.splitlines() if ',convolution,' in line]
+    missed = sum('cache_miss' in line for line in found)
+    assert len(found) >= 1100
+    assert (missed == 0) == kept, missed
