@@ -9,8 +9,12 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# shortcut_norm: as in the supernet that the shipped cell was found with
-model = dict(simplex=dict(interval=4), warmup=dict(epochs=1), space=dict(shortcut_norm=True))
+# shortcut_norm and run_paths: as in the supernet that the shipped cell was found with
+model = dict(
+    simplex=dict(run_paths=16, interval=4),
+    warmup=dict(epochs=1),
+    space=dict(shortcut_norm=True),
+)
 train_cfg = dict(max_epochs=8, val_interval=4)
 
 train_dataloader = dict(

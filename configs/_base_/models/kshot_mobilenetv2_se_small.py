@@ -20,6 +20,7 @@ model = dict(
     simplex=dict(
         net=dict(hidden_channels=100),
         parts=16,
+        run_paths=4,
         regularizer=dict(type='WidthSimilarityLoss', loss_weight=1.0),
     ),
     warmup=dict(epochs=5),
