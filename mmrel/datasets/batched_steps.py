@@ -19,10 +19,11 @@ from .transforms import (
     RandAugmentView,
     WeakView,
 )
-from .transforms.batched_color import apply_colors
 from .transforms.batched_draws import Streams, draw_colors, draw_crops
+from .transforms.batched_host_color import change_batch
 from .transforms.batched_resize import enlarged_crops
 from .transforms.draws import ColorDraw, OperationDraw, color_row
+from .transforms.host_color import mirrored, split
 from .transforms.small_image_views import _operations
 
 _RESAMPLE = dict(bilinear=Image.Resampling.BILINEAR, bicubic=Image.Resampling.BICUBIC)
@@ -37,7 +38,7 @@ class ViewRows(NamedTuple):
     Attributes:
         boxes (ndarray): Top, left, height and width of the crops, (B, 4).
         flips (ndarray): Which views are mirrored, (B,) bool.
-        colors (Tensor, optional): (B, ROW) for :func:`.apply_colors`; None: unchanged.
+        colors (Tensor, optional): (B, ROW) as from :func:`.color_row`; None: unchanged.
     """
 
     boxes: np.ndarray
@@ -134,15 +135,17 @@ def _draw_operations(
 
 def _resized_crops(step: WeakView, images: Images, drawn: ViewRows) -> np.ndarray:
     """Crop and resize; color and flip together."""
-    planes = planes_of(_crops(step, images, drawn.boxes))
+    planes = _crops(step, images, drawn.boxes)
     if drawn.colors is not None and not on_device(step):
-        planes = apply_colors(planes, drawn.colors)
-    rows = torch.from_numpy(drawn.flips.nonzero()[0])
-    planes.index_copy_(0, rows, planes.index_select(0, rows).flip(-1))
-    return planes.permute(0, 2, 3, 1).numpy()
+        change_batch(planes, drawn.colors.numpy())
+    views = planes.swapaxes(0, 1).copy()
+    if drawn.flips.any():
+        views[drawn.flips] = mirrored(views[drawn.flips])
+    return views.transpose(0, 2, 3, 1)
 
 
 def _crops(step: WeakView, images: Images, boxes: np.ndarray) -> np.ndarray:
+    """The crops as planes, (3, B, H, W)."""
     resample, size = _RESAMPLE[step.interpolation.value], step.size
     enlarged = resample == Image.Resampling.BILINEAR and boxes[:, 2:].max(initial=0) <= size[0]
     if isinstance(images, np.ndarray) and enlarged:
@@ -150,7 +153,7 @@ def _crops(step: WeakView, images: Images, boxes: np.ndarray) -> np.ndarray:
     crops = []
     for image, (top, left, height, width) in zip(_pictures(images), boxes.tolist(), strict=True):
         crops.append(image.crop((left, top, left + width, top + height)).resize(size, resample))
-    return pixels_of(crops)
+    return split(pixels_of(crops).reshape(-1, size[0], 3)).reshape(3, -1, *size)
 
 
 def planes_of(pixels: np.ndarray) -> Tensor:

@@ -6,31 +6,44 @@ import cv2
 import numpy as np
 
 _BITS = 22  # of Pillow's weights
-_HALF = 1 << (_BITS - 1)
-_TOGETHER = 16  # images whose intermediate results fit in the processor's cache
+# An intermediate result has up to this many bytes, to fit in the processor's cache, but always
+# some images, so that the work outweighs the calls.
+_TOGETHER, _FEWEST = 2**19, 8
+
+
+def _precision(size: int) -> tuple[type[np.unsignedinteger], int]:
+    """The type of the sums, and the number of bits of the weights in them.
+
+    All weights are multiples of 1 / (2 * size) before Pillow rounds them. If size is a power of
+    two they need no rounding, and a few bits give the same sums as Pillow's 22.
+    """
+    bits = size.bit_length()
+    return (np.uint16, bits) if size == 1 << (bits - 1) and bits <= 8 else (np.uint32, _BITS)
 
 
 @lru_cache
-def _weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _weights(size: int) -> tuple[np.ndarray, np.ndarray]:
     """The two pixels that each new pixel is made of, and their weights in Pillow's integers.
 
     Args:
-        length (int): Number of pixels.
-        size (int): Number of new pixels, not fewer.
+        size (int): Number of new pixels.
 
     Returns:
-        tuple: The first of the two pixels (the second is the next one), and the weights of
-        both, (size,) each.
+        tuple: For each number of pixels from 0 to ``size``, the first of the two pixels (the
+        second is the next one), (size + 1, size), and the weights of both, (2, size + 1, size).
     """
+    length = np.arange(size + 1)[:, None]
     center = (np.arange(size) + 0.5) * (length / size)
     left = np.floor(center - 0.5).astype(np.intp)
     pair = np.stack([left, left + 1])
     weights = np.maximum(0, 1 - np.abs(pair - center + 0.5))
-    weights[(pair < 0) | (pair >= length)] = 0
+    weights[(pair < 0) | (pair >= np.maximum(length, 1))] = 0
     weights /= weights.sum(0)
-    low, high = (0.5 + weights * (1 << _BITS)).astype(np.int32)
+    low, high = (0.5 + weights * (1 << _BITS)).astype(np.uint32)
     # At the first border only the second pixel counts.
-    return np.maximum(left, 0), np.where(left < 0, high, low), np.where(left < 0, 0, high)
+    whole = np.stack([np.where(left < 0, high, low), np.where(left < 0, 0, high)])
+    kind, bits = _precision(size)
+    return np.maximum(left, 0), (whole >> (_BITS - bits)).astype(kind)
 
 
 def enlarged_crops(images: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
@@ -43,48 +56,41 @@ def enlarged_crops(images: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarr
         size (int): Side of the result.
 
     Returns:
-        ndarray: (B, size, size, 3) uint8, a view of an array with four bytes per pixel.
+        ndarray: (3, B, size, size) uint8, contiguous.
     """
     number, height, width, _ = images.shape
     # Pixels of four bytes are gathered as one number.
-    pixels = cv2.cvtColor(images.reshape(-1, width, 3), cv2.COLOR_RGB2RGBA)
-    pixels = pixels.view(np.uint32).reshape(number, -1)
-    columns = _stacked(boxes[:, 1], boxes[:, 3], size)
-    rows = _stacked(boxes[:, 0], boxes[:, 2], size)
+    pixels = cv2.cvtColor(images.reshape(-1, width, 3), cv2.COLOR_RGB2RGBA).view(np.uint32)
+    pixels = pixels.reshape(number, -1)
+    first, weights = _weights(size)
+    columns, rows = first[boxes[:, 3]] + boxes[:, 1:2], first[boxes[:, 2]] + boxes[:, :1]
+    # In lines of bytes: the four bytes of a pixel have the same weight.
+    across, down = weights[:, boxes[:, 3], None].repeat(4, 3), weights[:, boxes[:, 2], :, None]
     lines = np.arange(height)[:, None] * width
-    found = np.empty((number, size, size, 4), np.uint8)
-    for start in range(0, number, _TOGETHER):
-        part = slice(start, start + _TOGETHER)
-        first, *weights = (x[part] for x in columns)
-        count = np.arange(len(first))[:, None]
-        place = (count[..., None] * height * width + lines) + first[:, None]
-        # In lines of bytes: the four bytes of a pixel have the same weight.
-        wide = _mixed(pixels[part].ravel(), place, [np.repeat(x, 4, 1)[:, None] for x in weights])
-        first, *weights = (x[part] for x in rows)
-        flat = wide.reshape(-1, 4 * size).view(np.uint32)
-        high = _mixed(flat, count * height + first, [x[..., None] for x in weights])
-        found[part] = high.reshape(-1, size, size, 4)
-    return found[..., :3]
+    planes = np.empty((4, number, size, size), np.uint8)
+    together = max(_FEWEST, _TOGETHER // (4 * size * max(size, height) * weights.itemsize))
+    for start in range(0, number, together):
+        part = slice(start, start + together)
+        count = np.arange(len(boxes[part]))[:, None]
+        place = (count[..., None] * height * width + lines) + columns[part, None]
+        wide = _mixed(pixels[part].ravel(), place, across[:, part], size)
+        place = count * height + rows[part]
+        high = _mixed(wide.reshape(-1, 4 * size).view(np.uint32), place, down[:, part], size)
+        cv2.split(high.reshape(-1, size, 4), [x[part].reshape(-1, size) for x in planes])
+    return planes[:3]
 
 
-def _stacked(starts: np.ndarray, lengths: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
-    """First pixels and weights of all crops along one direction, (B, size) each."""
-    tables = [_weights(length, size) for length in lengths.tolist()]
-    first, low, high = (np.stack(parts) for parts in zip(*tables, strict=True))
-    return first + starts[:, None], low, high
-
-
-def _mixed(flat: np.ndarray, place: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
+def _mixed(flat: np.ndarray, place: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
     """Weighted sums of the pixels at ``place`` and of the next ones, rounded as Pillow does."""
+    kind, bits = _precision(size)
     # A next pixel outside the crop has the weight 0, so any value will do.
     one, other = (
-        flat.take(index, 0, mode='clip').view(np.uint8).astype(np.int32)
-        for index in (place, place + 1)
+        x.take(place, 0, mode='clip').view(np.uint8).reshape(*place.shape[:2], -1).astype(kind)
+        for x in (flat, flat[1:] if len(flat) > 1 else flat)
     )
-    one, other = (x.reshape(*place.shape[:2], -1) for x in (one, other))
     one *= weights[0]
     other *= weights[1]
     one += other
-    one += _HALF
-    one >>= _BITS
+    one += kind(1 << (bits - 1))
+    one >>= kind(bits)
     return one.astype(np.uint8)

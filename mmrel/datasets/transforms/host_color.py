@@ -32,10 +32,10 @@ def luma(planes: np.ndarray) -> np.ndarray:
     """Pillow's conversion to gray.
 
     Args:
-        planes (ndarray): (3, H, W) uint8.
+        planes (ndarray): (3, ...) uint8.
 
     Returns:
-        ndarray: (H, W) whole numbers in float32.
+        ndarray: (...) whole numbers in float32.
     """
     # The sum has at most 24 bits, so float32 is exact.
     total = np.multiply(planes[0], _LUMA[0], dtype=np.float32)
@@ -78,12 +78,13 @@ def _rounded(product: np.ndarray, divisor: int) -> np.ndarray:
     return product.astype(np.uint8)
 
 
-def shift_hue(planes: np.ndarray, steps: int) -> np.ndarray:
+def shift_hue(planes: np.ndarray, steps: int | np.ndarray) -> np.ndarray:
     """Shift the hue through Pillow's 8-bit HSV.
 
     Args:
         planes (ndarray): (3, H, W) uint8.
-        steps (int): 0 to 255 steps of Pillow's hue.
+        steps (int | ndarray): 0 to 255 steps of Pillow's hue; an array, (H, 1) uint8, has those
+            of each line.
 
     Returns:
         ndarray: (3, H, W) uint8.
@@ -100,7 +101,7 @@ def shift_hue(planes: np.ndarray, steps: int) -> np.ndarray:
     case = np.uint8(4) - (is_red.view(np.uint8) << 2) - (is_green.view(np.uint8) << 1)
     case += second.view(np.uint8)
     hue = hue_table().take(_join(chroma, value - middle, case, np.zeros_like(case)))
-    hue += np.uint8(steps)  # modulo 256
+    hue += np.asarray(steps, np.uint8)  # modulo 256
     saturation = saturation_table().take(_join(value, chroma))
     share = np.multiply(saturation, cv2.LUT(hue, share_table()), dtype=np.uint16)
     share = np.subtract(255 * 255, share, dtype=np.uint16)
@@ -149,8 +150,18 @@ def _float32_is_exact(radius: int, inner: int, edge: int) -> bool:
     return bool(((middle > near) & (middle < (1 << 24) - near)).all())
 
 
-def _blur(planes: np.ndarray, radius: int, inner: int, edge: int) -> np.ndarray:
-    """Pillow's Gaussian blur, with its box filter (:func:`.box_of`)."""
+def blur(planes: np.ndarray, radius: int, inner: int, edge: int) -> np.ndarray:
+    """Pillow's Gaussian blur, with its box filter.
+
+    Args:
+        planes (ndarray): (3, H, W) uint8.
+        radius (int): Radius of the box, from :func:`.box_of`.
+        inner (int): Weight of the pixels in the box, in units of 2 ** -24.
+        edge (int): Weight of the two pixels beside it.
+
+    Returns:
+        ndarray: (3, H, W) uint8, contiguous.
+    """
     # float64 holds Pillow's integers, which have 32 bits, but takes twice as long.
     kind = cv2.CV_32F if _float32_is_exact(radius, inner, edge) else cv2.CV_64F
     kernel = np.array([edge, *[inner] * (2 * radius + 1), edge]) / 2**24
@@ -159,10 +170,10 @@ def _blur(planes: np.ndarray, radius: int, inner: int, edge: int) -> np.ndarray:
         pixels = cv2.sepFilter2D(
             pixels, kind, across, down, delta=0.5, borderType=cv2.BORDER_REPLICATE
         ).astype(np.uint8)
-    return _split(pixels)
+    return split(pixels)
 
 
-def _split(pixels: np.ndarray) -> np.ndarray:
+def split(pixels: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 as (3, H, W), contiguous; NumPy takes twice as long."""
     planes = np.empty((3, *pixels.shape[:2]), np.uint8)
     cv2.split(pixels, list(planes))
@@ -171,7 +182,7 @@ def _split(pixels: np.ndarray) -> np.ndarray:
 
 def to_planes(img: Image.Image) -> np.ndarray:
     """The pixels of an RGB image as (3, H, W) uint8, contiguous."""
-    return _split(np.asarray(img))
+    return split(np.asarray(img))
 
 
 def mirrored(planes: np.ndarray) -> np.ndarray:
@@ -199,7 +210,7 @@ def change_colors(planes: np.ndarray, row: Sequence[float]) -> np.ndarray:
     if row[GRAY]:
         planes = luma(planes).astype(np.uint8)[None].repeat(3, 0)
     if row[RADIUS] != NO_RADIUS:
-        planes = _blur(planes, int(row[RADIUS]), int(row[WEIGHT]), int(row[EDGE]))
+        planes = blur(planes, int(row[RADIUS]), int(row[WEIGHT]), int(row[EDGE]))
     if row[SOLARIZE] != NO_SOLARIZE:
         planes = np.where(planes < row[SOLARIZE], planes, 255 - planes)
     return planes

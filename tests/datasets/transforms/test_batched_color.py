@@ -13,24 +13,11 @@ from torch import Tensor
 from mmrel.datasets.transforms import ContrastiveView
 from mmrel.datasets.transforms.batched_color import apply_colors, blend, luma, shift_hue
 from mmrel.datasets.transforms.draws import ColorDraw, color_row, hue_steps
-from tests.datasets.transforms.pillow_color import pillow_colors
+from tests.datasets.transforms.pillow_color import pillow_colors, random_draws, random_images
 
 
 def _stack(images: list[Image.Image]) -> Tensor:
     return torch.stack([tvf.pil_to_tensor(img) for img in images])
-
-
-def _random_images(count: int, height: int = 12, width: int = 17) -> list[Image.Image]:
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
-    pixels[1::3] //= 8  # dark
-    pixels[2::3] = pixels[2::3, :, :, :1] // 64 * 85  # gray, with black and white
-    return [Image.fromarray(x) for x in pixels]
-
-
-def _draws(view: ContrastiveView, count: int) -> list[ColorDraw]:
-    torch.manual_seed(0)
-    return [view.draw_color() for _ in range(count)]
 
 
 def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
@@ -56,19 +43,19 @@ def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
         ContrastiveView(8, jitter=(0, 0.9, 0, 0.5), gray_prob=0, blur_prob=0, solarize_prob=0.5),
     ],
 )
-def test_they_are_pillows_over_many_draws(view: ContrastiveView) -> None:
-    _compare(_random_images(300), _draws(view, 300))
+def test_they_are_pillows_over_manyrandom_draws(view: ContrastiveView) -> None:
+    _compare(random_images(300), random_draws(view, 300))
 
 
 def test_they_are_pillows_on_photographs(real_images: Path) -> None:
     files = sorted((real_images / 'imagenet_jpeg').rglob('*.JPEG'))[:24]
     images = [Image.open(file).convert('RGB').resize((96, 80)) for file in files]
-    _compare(images, _draws(ContrastiveView(8, jitter_prob=1, blur_prob=1), len(images)))
+    _compare(images, random_draws(ContrastiveView(8, jitter_prob=1, blur_prob=1), len(images)))
 
 
 def test_every_order_of_the_jitter_is_applied() -> None:
     draws = [ColorDraw(order, 1.3, 0.6, 1.7, 0.13) for order in permutations(range(4))]
-    images = _random_images(1) * len(draws)
+    images = random_images(1) * len(draws)
     _compare(images, draws)
     colored = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
     assert len(np.unique(colored.numpy().reshape(24, -1), axis=0)) > 12
@@ -76,12 +63,12 @@ def test_every_order_of_the_jitter_is_applied() -> None:
 
 def test_every_blur_is_pillows() -> None:
     sigmas = torch.linspace(0, 3, 400).tolist()
-    _compare(_random_images(2)[:1] * 400, [ColorDraw(sigma=sigma) for sigma in sigmas])
+    _compare(random_images(2)[:1] * 400, [ColorDraw(sigma=sigma) for sigma in sigmas])
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (1, 9), (2, 2)])
 def test_a_blur_wider_than_the_image(shape: tuple[int, int]) -> None:
-    _compare(_random_images(3, *shape), [ColorDraw(sigma=s) for s in (0.0, 2.0, 6.0)])
+    _compare(random_images(3, *shape), [ColorDraw(sigma=s) for s in (0.0, 2.0, 6.0)])
 
 
 def _many_colors() -> Image.Image:
@@ -109,13 +96,15 @@ def test_blends_and_gray_of_a_grid_of_colors(factor: float) -> None:
 
 def test_nothing_is_read_back_from_the_device() -> None:
     # A meta tensor has no values: reading one raises an error.
-    rows = torch.stack([color_row(d) for d in _draws(ContrastiveView(8, solarize_prob=0.5), 40)])
+    rows = torch.stack(
+        [color_row(d) for d in random_draws(ContrastiveView(8, solarize_prob=0.5), 40)]
+    )
     images = torch.empty((40, 3, 8, 8), dtype=torch.uint8, device='meta')
     assert apply_colors(images, rows).shape == images.shape
 
 
 def test_the_input_stays_as_it_is_and_no_draw_changes_nothing() -> None:
-    images = _stack(_random_images(4))
+    images = _stack(random_images(4))
     before = images.clone()
     rows = torch.stack([color_row(ColorDraw())] * 4)
     assert torch.equal(apply_colors(images, rows), before)
@@ -124,7 +113,7 @@ def test_the_input_stays_as_it_is_and_no_draw_changes_nothing() -> None:
 
 
 def test_shapes_and_types_are_checked() -> None:
-    images, rows = _stack(_random_images(2)), torch.stack([color_row(ColorDraw())] * 2)
+    images, rows = _stack(random_images(2)), torch.stack([color_row(ColorDraw())] * 2)
     with pytest.raises(ValueError, match='uint8'):
         apply_colors(images.float(), rows)
     with pytest.raises(ValueError, match=r'rows must be \(2, 18\) on the CPU, not \(1, 18\)'):
