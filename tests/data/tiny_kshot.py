@@ -4,7 +4,7 @@ _base_ = ['../../configs/kshot/kshot-k4_nb201-c8_1xb64-coslr-60e_imagefolder32.p
 model = dict(
     k=2,
     space=dict(num_classes=3, channels=2),
-    simplex=dict(parts=4),
+    simplex=dict(parts=4, run_paths=2),
     warmup=dict(epochs=1),
     calibration_batches=2,
 )

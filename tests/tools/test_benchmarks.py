@@ -62,6 +62,13 @@ def test_search_benchmark_prints_rates_and_their_ratio(set_clock: Callable) -> N
     assert '1.33 scored per second, floor 5.33, ratio 4.000' in output
 
 
+def test_kshot_benchmark_checks_and_passes_on_the_paths_that_run() -> None:
+    with pytest.raises(SystemExit):
+        call('benchmarks/kshot.py', '--run-paths', 65)
+    with pytest.raises(SystemExit):
+        call('benchmarks/kshot.py', '--run-paths', 0)
+
+
 @pytest.mark.slow
 def test_kshot_benchmark_prints_the_median_of_paired_ratios(set_clock: Callable) -> None:
     def seconds(task: Callable, number: int) -> float:

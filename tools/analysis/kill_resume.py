@@ -204,7 +204,8 @@ def killed_run(
 
     Returns:
         dict: ``kills`` (list[str]: the moments), ``starts``, ``seconds``, ``failed``. A run that
-        ended before its first kill is begun again, and only its last attempt counts.
+        ended before its first kill is begun again, and only its last attempt counts, except in
+        ``seconds``.
     """
     draw = random.Random(seed)
     planned, done, starts, attempts = draw.randint(1, kills), [], 0, 1

@@ -81,7 +81,7 @@ def peak_mib(args: argparse.Namespace, name: str, k: int, steps: str = 'weights'
         args.batch,
         '--px',
         args.px,
-        *(['--run-paths', args.run_paths] if args.run_paths else []),
+        *([] if args.run_paths is None else ['--run-paths', args.run_paths]),
     ]
     done = subprocess.run(
         [sys.executable, __file__, *map(str, words)], capture_output=True, text=True, check=True
@@ -155,6 +155,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--peak', nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
+    if args.run_paths is not None and not 1 <= args.run_paths <= args.batch:
+        parser.error(f'--run-paths {args.run_paths}: must be from 1 to the batch size')
     if args.peak:
         print_peak(args.peak[0], int(args.peak[1]), args.peak[2], args)
         return

@@ -64,10 +64,10 @@ class KShotNAS(KShotNetwork):
               ``hidden_channels``. Defaults to None: its defaults.
             - ``parts`` (int): m, number of paths per step of the simplex-net. Defaults
               to 16.
-            - ``run_paths`` (int, optional): How many of the m paths run, each on a larger
-              part of the batch. Fewer make the step faster and its gradient noisier; the
-              expected gradient is the same if no norm depends on the batch. The
-              regularizer compares all m codes. Defaults to None: all.
+            - ``run_paths`` (int, optional): At most this many of the m paths run, each on
+              a larger part of the batch. Fewer make the step faster; the expected gradient
+              is the same if no norm depends on the batch. The regularizer compares all m
+              codes. Defaults to None: all run.
             - ``interval`` (int): Number of weight steps per step of the simplex-net.
               Defaults to 1: the two alternate.
             - ``regularizer`` (dict, optional): Config of a loss on the m codes and the
@@ -122,15 +122,11 @@ class KShotNAS(KShotNetwork):
             regularizer=None, code_source='simplex_net',
         )  # fmt: skip
         self.parts, self.interval = settings['parts'], settings['interval']
-        self.run_paths = self.parts if settings['run_paths'] is None else settings['run_paths']
+        run_paths = self.parts if settings['run_paths'] is None else settings['run_paths']
         check_at_least(
-            1, 'model.simplex', parts=self.parts, interval=self.interval, run_paths=self.run_paths
+            1, 'model.simplex', parts=self.parts, interval=self.interval, run_paths=run_paths
         )
-        if self.run_paths > self.parts:
-            raise ValueError(
-                f'model.simplex.run_paths={self.run_paths} must be at most '
-                f'model.simplex.parts={self.parts}'
-            )
+        self.run_paths = min(run_paths, self.parts)
         check_at_least(0, 'model', seed=seed)
         super().__init__(
             space, backbone, head, k, settings['net'], calibration_batches, val_path,
@@ -157,6 +153,12 @@ class KShotNAS(KShotNetwork):
             return fair_indices(self.space, (self.seed, step_kind), done * number, number)
         generator = np.random.default_rng((self.seed, self.steps, step_kind))
         return self.space.sample_indices(number, generator)
+
+    def _draw_simplex_paths(self) -> np.ndarray:
+        """The m paths of this step; the first ``run_paths`` run, and are fair on their own."""
+        indices = self._draw(self.run_paths, 1)
+        rest = self.parts - self.run_paths
+        return np.concatenate([indices, self._draw(rest, 2)]) if rest else indices
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
         """Losses of this step's random path; its code gets no gradient.
@@ -192,7 +194,7 @@ class KShotNAS(KShotNetwork):
             ValueError: If the batch has fewer images than paths that run.
         """
         self._check_parts(len(inputs))
-        indices, number = self._draw(self.parts, 1), self.run_paths
+        indices, number = self._draw_simplex_paths(), self.run_paths
         codes, paths = self.codes(indices), self.space.paths(indices[:number])
         run_codes = codes[:number]
         # With fresh statistics: this step must not update those of the supernet.

@@ -43,7 +43,7 @@ def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
         ContrastiveView(8, jitter=(0, 0.9, 0, 0.5), gray_prob=0, blur_prob=0, solarize_prob=0.5),
     ],
 )
-def test_they_are_pillows_over_manyrandom_draws(view: ContrastiveView) -> None:
+def test_they_are_pillows_over_many_random_draws(view: ContrastiveView) -> None:
     _compare(random_images(300), random_draws(view, 300))
 
 

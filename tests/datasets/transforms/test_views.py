@@ -153,6 +153,12 @@ def test_config_errors(change: dict, message: str) -> None:
 def test_an_override_that_nothing_calls_is_refused(base: type, name: str) -> None:
     with pytest.raises(TypeError, match=rf'Own\.{name}\(\) is no longer called: override draw'):
         type('Own', (base,), {name: lambda self, img: img})
+    mixin = type('Mixin', (), {name: lambda self, img: img})
+    with pytest.raises(TypeError, match=name):
+        type('Own', (mixin, base), {})
+    # Its own apply() may call it.
+    methods = {name: lambda self, img: img, 'apply': lambda self, img, draw: self.crop(img)}
+    assert issubclass(type('Own', (base,), methods), base)
 
 
 def test_central_view_refuses_to_crop_more_than_there_is() -> None:

@@ -192,7 +192,7 @@ def test_parts_see_their_path_and_code() -> None:
 
 def _simplex_gradients(model: nn.Module, images: Tensor, samples: list, paths: np.ndarray) -> list:
     """Gradients of the simplex-net's step on these m paths."""
-    model._draw = lambda number, step_kind: paths
+    model._draw_simplex_paths = lambda: paths
     losses = model.simplex_loss(images, samples)
     return [
         *torch.autograd.grad(losses['loss_simplex'], list(model.simplex_net.parameters())),
@@ -219,6 +219,22 @@ def test_fewer_larger_parts_have_the_same_expected_gradient() -> None:
         assert spread > 1e-3 * found[-1][0].abs().max()  # one order alone is not enough
     torch.testing.assert_close(found[1], found[0])
     torch.testing.assert_close(found[2], found[0])
+
+
+def test_paths_that_run_are_fair_without_the_others() -> None:
+    model = build_kshot(CELLS, sampling='fair', simplex=dict(parts=8, run_paths=3))
+    drawn = []
+    for model.steps in range(10):
+        paths = model._draw_simplex_paths()
+        assert paths.shape == (8, len(model.space.choices))
+        drawn.append(paths[: model.run_paths])
+    for column in np.concatenate(drawn).T:  # 30 draws of 5 options
+        assert np.bincount(column, minlength=5).tolist() == [6] * 5
+
+
+def test_run_paths_is_an_upper_limit() -> None:
+    """A config that inherits it may have fewer parts."""
+    assert build_kshot(CELLS, simplex=dict(parts=2, run_paths=4)).run_paths == 2
 
 
 def test_gradients_of_both_steps_agree_with_finite_differences() -> None:
@@ -388,7 +404,6 @@ def _simplex(**settings: object) -> dict:
         (CELLS, _simplex(parts=0), r'model\.simplex\.parts=0'),
         (CELLS, _simplex(interval=0), r'model\.simplex\.interval=0'),
         (CELLS, _simplex(run_paths=0), r'model\.simplex\.run_paths=0'),
-        (CELLS, _simplex(run_paths=17, parts=16), r'run_paths=17 must be at most .*parts=16'),
         (CELLS, dict(warmup=dict(epochs=-1)), 'model.warmup.epochs=-1'),
         (CELLS, _simplex(regularizer=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
@@ -428,6 +443,9 @@ def test_a_batch_that_is_too_small_and_a_single_optimiser_are_refused() -> None:
         model.train_step(kshot_batch(), kshot_optimizers(model))
     fewer = build_kshot(CELLS, simplex=dict(parts=9, run_paths=8), warmup=None)
     fewer.train_step(kshot_batch(), kshot_optimizers(fewer))
+    fewer = build_kshot(CELLS, simplex=dict(parts=16, run_paths=9))
+    with pytest.raises(ValueError, match=r'a batch of 8 .* model\.simplex\.run_paths=9 parts'):
+        fewer.train_step(kshot_batch(), kshot_optimizers(fewer))
     # At the first step, not when the warm-up is over.
     late = build_kshot(CELLS, simplex=dict(parts=9), warmup=dict(epochs=3))
     never = build_kshot(CELLS, warmup=dict(epochs=5))
