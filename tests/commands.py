@@ -71,7 +71,7 @@ def run(
     return output
 
 
-def _module(tool: str) -> ModuleType:
+def module_of(tool: str) -> ModuleType:
     """The module of a tool, as `tools/NAME.py` or `mmrel.apis.NAME`."""
     if tool.startswith('mmrel.'):
         return importlib.import_module(tool)
@@ -108,7 +108,7 @@ def call(
         if cwd is not None:
             os.chdir(cwd)
         try:
-            _module(tool).main(words)
+            module_of(tool).main(words)
         except (Exception, SystemExit) as error:
             if not fails or _succeeds(error):
                 raise

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mmrel.models.algorithms import KShotNAS
 from tests.commands import ROOT, TINY_SEARCH, call
 
 
@@ -62,15 +63,25 @@ def test_search_benchmark_prints_rates_and_their_ratio(set_clock: Callable) -> N
     assert '1.33 scored per second, floor 5.33, ratio 4.000' in output
 
 
-def test_kshot_benchmark_checks_and_passes_on_the_paths_that_run() -> None:
-    with pytest.raises(SystemExit):
-        call('benchmarks/kshot.py', '--run-paths', 65)
-    with pytest.raises(SystemExit):
-        call('benchmarks/kshot.py', '--run-paths', 0)
+@pytest.mark.parametrize('number', [0, 65])
+def test_kshot_benchmark_checks_the_paths_that_run(set_clock: Callable, number: int) -> None:
+    output = call('benchmarks/kshot.py', '--run-paths', number, fails=True)
+    assert f'--run-paths {number}: must be from 1 to the batch size' in output
 
 
 @pytest.mark.slow
-def test_kshot_benchmark_prints_the_median_of_paired_ratios(set_clock: Callable) -> None:
+def test_kshot_benchmark_prints_the_median_of_paired_ratios(
+    set_clock: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_paths = set()
+    simplex_loss = KShotNAS.simplex_loss
+
+    def noted(self: KShotNAS, *args: Any, **kwargs: Any) -> dict:
+        run_paths.add(self.run_paths)
+        return simplex_loss(self, *args, **kwargs)
+
+    monkeypatch.setattr(KShotNAS, 'simplex_loss', noted)
+
     def seconds(task: Callable, number: int) -> float:
         step, place = divmod(number % 21, 3)  # 7 steps of 3 tasks, twice
         if step < 5:
@@ -85,5 +96,6 @@ def test_kshot_benchmark_prints_the_median_of_paired_ratios(set_clock: Callable)
     output = call('benchmarks/kshot.py', '--spaces', 'cells', *size)
     rows = [line.split() for line in output.splitlines() if line.startswith('cells')]
     assert [row[1] for row in rows] == ['NCHW', 'channels-last']
+    assert run_paths == {2}
     # Of the pairs 3 and 5: not 13 / 3, the ratio of the medians.
     assert [row[2:7] for row in rows] == [['3.0', '13.0', '4.000', '1.0', '0.08']] * 2

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT, TINY, TINY_KSHOT, TINY_SEARCH, TINY_VITAS, call, folders, run
+from tests.commands import (
+    ROOT,
+    TINY,
+    TINY_KSHOT,
+    TINY_SEARCH,
+    TINY_VITAS,
+    call,
+    folders,
+    module_of,
+    run,
+)
 
 TOOL = 'analysis/kill_resume.py'
 TOY = ROOT / 'tests' / 'data' / 'tiny_retrain.py'
@@ -24,6 +34,23 @@ def test_one_kill(images: Path, tmp_path: Path) -> None:
     assert row['starts'] == 1 + len(row['kills']) == 2
     assert '1 of 1 runs equal the uninterrupted one' in output
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ['unbroken']
+
+
+def test_a_run_that_ends_before_its_kill_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, resumed = module_of(TOOL), []
+    codes = iter([0, None, 0])  # ends too early; is killed; ends
+
+    def start(command: object, argv: list[str], console: Path, moment: object) -> object:
+        resumed.append('--resume' in argv)
+        return tool.Start(code=next(codes))
+
+    monkeypatch.setattr(tool, 'start', start)
+    unbroken = tool.Start(code=0, events=[(0.0, tool.BEGIN)], end=1.0)
+    row = tool.killed_run(None, [], tmp_path / 'run', unbroken, 1, 'seed')
+    assert (row['starts'], len(row['kills']), row['failed']) == (2, 1, False)
+    assert resumed == [False, False, True]
 
 
 def test_what_is_wrong_is_said_before_a_run(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _LIMIT = 32
 # oneDNN compiles a convolution for each shape and keeps 1,024 of them. Random paths of different
 # widths need more: they were compiled again and again, a third of a step's time on a CPU. A full
 # cache takes about 0.4 GB more memory.
-_ONEDNN_CACHE = 'ONEDNN_PRIMITIVE_CACHE_CAPACITY'
+_ONEDNN_CACHE = ('ONEDNN_PRIMITIVE_CACHE_CAPACITY', 'DNNL_PRIMITIVE_CACHE_CAPACITY')
 
 
 class Supernet(BaseModule):
@@ -38,10 +38,9 @@ class Supernet(BaseModule):
     def __init__(self, space: SearchSpace, init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
         self.space = space
-        # oneDNN reads it at its first convolution. A user's own value stays, under its former
-        # name too.
-        if _ONEDNN_CACHE.replace('ONEDNN', 'DNNL') not in os.environ:
-            os.environ.setdefault(_ONEDNN_CACHE, '16384')
+        # oneDNN reads it at its first convolution. A user's own value stays, by either name.
+        if not any(name in os.environ for name in _ONEDNN_CACHE):
+            os.environ[_ONEDNN_CACHE[0]] = '16384'
         # By mode, because setting the mode of a skeleton takes longer than building it.
         # In dicts, so that skeletons are not children and not in the state dict.
         self._blocks = {True: BlockCache(), False: BlockCache()}

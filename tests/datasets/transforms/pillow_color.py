@@ -1,5 +1,8 @@
 """Pillow's and torchvision's operations, one after the other: the reference, and what to try."""
 
+from itertools import permutations
+from pathlib import Path
+
 import numpy as np
 import torch
 import torchvision.transforms.functional as tvf
@@ -9,6 +12,22 @@ from mmrel.datasets.transforms import ContrastiveView
 from mmrel.datasets.transforms.draws import ColorDraw
 
 _ADJUST = (tvf.adjust_brightness, tvf.adjust_contrast, tvf.adjust_saturation, tvf.adjust_hue)
+
+
+# Views that draw all operations, weakly and strongly, and a jitter with fewer of them.
+COLOR_VIEWS = [
+    ContrastiveView(8),
+    ContrastiveView(
+        8,
+        jitter=(0.8, 0.8, 0.8, 0.2),
+        jitter_prob=1,
+        blur_prob=1,
+        blur_sigma=(0.1, 5.0),
+        solarize_prob=0.2,
+    ),
+    ContrastiveView(8, jitter=(0, 0.9, 0, 0.5), gray_prob=0, blur_prob=0, solarize_prob=0.5),
+]
+ALL_ORDERS = [ColorDraw(order, 1.3, 0.6, 1.7, 0.13) for order in permutations(range(4))]
 
 
 def pillow_colors(img: Image.Image, draw: ColorDraw) -> Image.Image:
@@ -37,3 +56,17 @@ def random_draws(view: ContrastiveView, count: int) -> list[ColorDraw]:
     """Colors that a view draws."""
     torch.manual_seed(0)
     return [view.draw_color() for _ in range(count)]
+
+
+def photographs(folder: Path) -> tuple[list[Image.Image], list[ColorDraw]]:
+    """Photographs, each with a jitter and a blur."""
+    files = sorted((folder / 'imagenet_jpeg').rglob('*.JPEG'))[:24]
+    images = [Image.open(file).convert('RGB').resize((96, 80)) for file in files]
+    return images, random_draws(ContrastiveView(8, jitter_prob=1, blur_prob=1), len(images))
+
+
+def many_colors() -> Image.Image:
+    """All combinations of 52 levels, with 0 and 255."""
+    levels = np.arange(0, 256, 5, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels), -1)
+    return Image.fromarray(grid.reshape(52 * 52, 52, 3))

@@ -1,6 +1,5 @@
 """The batched colors are Pillow's, for the same draws."""
 
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,15 @@ from torch import Tensor
 from mmrel.datasets.transforms import ContrastiveView
 from mmrel.datasets.transforms.batched_color import apply_colors, blend, luma, shift_hue
 from mmrel.datasets.transforms.draws import ColorDraw, color_row, hue_steps
-from tests.datasets.transforms.pillow_color import pillow_colors, random_draws, random_images
+from tests.datasets.transforms.pillow_color import (
+    ALL_ORDERS,
+    COLOR_VIEWS,
+    many_colors,
+    photographs,
+    pillow_colors,
+    random_draws,
+    random_images,
+)
 
 
 def _stack(images: list[Image.Image]) -> Tensor:
@@ -28,34 +35,17 @@ def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(
-    'view',
-    [
-        ContrastiveView(8),
-        ContrastiveView(
-            8,
-            jitter=(0.8, 0.8, 0.8, 0.2),
-            jitter_prob=1,
-            blur_prob=1,
-            blur_sigma=(0.1, 5.0),
-            solarize_prob=0.2,
-        ),
-        ContrastiveView(8, jitter=(0, 0.9, 0, 0.5), gray_prob=0, blur_prob=0, solarize_prob=0.5),
-    ],
-)
+@pytest.mark.parametrize('view', COLOR_VIEWS)
 def test_they_are_pillows_over_many_random_draws(view: ContrastiveView) -> None:
     _compare(random_images(300), random_draws(view, 300))
 
 
 def test_they_are_pillows_on_photographs(real_images: Path) -> None:
-    files = sorted((real_images / 'imagenet_jpeg').rglob('*.JPEG'))[:24]
-    images = [Image.open(file).convert('RGB').resize((96, 80)) for file in files]
-    _compare(images, random_draws(ContrastiveView(8, jitter_prob=1, blur_prob=1), len(images)))
+    _compare(*photographs(real_images))
 
 
 def test_every_order_of_the_jitter_is_applied() -> None:
-    draws = [ColorDraw(order, 1.3, 0.6, 1.7, 0.13) for order in permutations(range(4))]
-    images = random_images(1) * len(draws)
+    draws, images = ALL_ORDERS, random_images(1) * len(ALL_ORDERS)
     _compare(images, draws)
     colored = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
     assert len(np.unique(colored.numpy().reshape(24, -1), axis=0)) > 12
@@ -71,23 +61,16 @@ def test_a_blur_wider_than_the_image(shape: tuple[int, int]) -> None:
     _compare(random_images(3, *shape), [ColorDraw(sigma=s) for s in (0.0, 2.0, 6.0)])
 
 
-def _many_colors() -> Image.Image:
-    """All combinations of 52 levels, with 0 and 255."""
-    levels = np.arange(0, 256, 5, dtype=np.uint8)
-    grid = np.stack(np.meshgrid(levels, levels, levels), -1)
-    return Image.fromarray(grid.reshape(52 * 52, 52, 3))
-
-
 @pytest.mark.parametrize('shift', [0.0, 0.1, -0.31])
 def test_the_hue_shift_of_a_grid_of_colors(shift: float) -> None:
-    img = _many_colors()
+    img = many_colors()
     found = shift_hue(_stack([img]), torch.tensor([hue_steps(shift)]))
     assert torch.equal(found, _stack([tvf.adjust_hue(img, shift)]))
 
 
 @pytest.mark.parametrize('factor', [0.0, 0.3, 1.0, 1.9])
 def test_blends_and_gray_of_a_grid_of_colors(factor: float) -> None:
-    img = _many_colors()
+    img = many_colors()
     functions = (tvf.adjust_brightness, tvf.adjust_contrast, tvf.adjust_saturation)
     found = blend(_stack([img] * 3), torch.arange(3), torch.full((3,), factor))
     assert torch.equal(found, _stack([adjust(img, factor) for adjust in functions]))

@@ -1,6 +1,5 @@
 """The colors of a batch on the host are Pillow's, for the same draws."""
 
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,15 @@ from mmrel.datasets.transforms import ContrastiveView, batched_host_color
 from mmrel.datasets.transforms.batched_host_color import change_batch
 from mmrel.datasets.transforms.draws import ColorDraw, color_row
 from mmrel.datasets.transforms.host_color import to_planes
-from tests.datasets.transforms.pillow_color import pillow_colors, random_draws, random_images
+from tests.datasets.transforms.pillow_color import (
+    ALL_ORDERS,
+    COLOR_VIEWS,
+    many_colors,
+    photographs,
+    pillow_colors,
+    random_draws,
+    random_images,
+)
 
 
 def _changed(images: list[Image.Image], draws: list[ColorDraw]) -> np.ndarray:
@@ -27,34 +34,17 @@ def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
     np.testing.assert_array_equal(_changed(images, draws), expected)
 
 
-@pytest.mark.parametrize(
-    'view',
-    [
-        ContrastiveView(8),
-        ContrastiveView(
-            8,
-            jitter=(0.8, 0.8, 0.8, 0.2),
-            jitter_prob=1,
-            blur_prob=1,
-            blur_sigma=(0.1, 5.0),
-            solarize_prob=0.2,
-        ),
-        ContrastiveView(8, jitter=(0, 0.9, 0, 0.5), gray_prob=0, blur_prob=0, solarize_prob=0.5),
-    ],
-)
+@pytest.mark.parametrize('view', COLOR_VIEWS)
 def test_they_are_pillows_over_many_draws(view: ContrastiveView) -> None:
     _compare(random_images(300), random_draws(view, 300))
 
 
 def test_they_are_pillows_on_photographs(real_images: Path) -> None:
-    files = sorted((real_images / 'imagenet_jpeg').rglob('*.JPEG'))[:24]
-    images = [Image.open(file).convert('RGB').resize((96, 80)) for file in files]
-    _compare(images, random_draws(ContrastiveView(8, jitter_prob=1, blur_prob=1), len(images)))
+    _compare(*photographs(real_images))
 
 
 def test_every_order_of_the_jitter_is_applied() -> None:
-    draws = [ColorDraw(order, 1.3, 0.6, 1.7, 0.13) for order in permutations(range(4))]
-    images = random_images(1) * len(draws)
+    draws, images = ALL_ORDERS, random_images(1) * len(ALL_ORDERS)
     _compare(images, draws)
     colored = _changed(images, draws).swapaxes(0, 1)
     assert len(np.unique(colored.reshape(24, -1), axis=0)) > 12
@@ -62,13 +52,10 @@ def test_every_order_of_the_jitter_is_applied() -> None:
 
 @pytest.mark.parametrize('factor', [0.0, 0.3, 1.9])
 def test_the_colors_of_a_grid(factor: float) -> None:
-    levels = np.arange(0, 256, 5, dtype=np.uint8)
-    grid = np.stack(np.meshgrid(levels, levels, levels), -1)
-    image = Image.fromarray(grid.reshape(52 * 52, 52, 3))
     names = ('brightness', 'contrast', 'saturation')
     draws = [*(ColorDraw(**{name: factor}) for name in names), ColorDraw(gray=True)]
     shifts = [ColorDraw(hue=hue) for hue in (0.0, 0.1, -0.31)]
-    _compare([image] * 7, [*draws, *shifts])
+    _compare([many_colors()] * 7, [*draws, *shifts])
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (1, 9), (7, 1)])
