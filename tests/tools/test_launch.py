@@ -8,9 +8,9 @@ import pytest
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from mmrel.utils.command_line import run_command
-from tests.commands import TINY, _module, command, environment, folders
+from tests.commands import TINY, command, environment, folders, module_of
 
-LAUNCH = _module('launch.py')
+LAUNCH = module_of('launch.py')
 
 
 def _failure(rank: int, exitcode: int, file: Path) -> ProcessFailure:

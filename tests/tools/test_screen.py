@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmrel.utils.command_line import run_command
-from tests.commands import TINY, _module, call, command, environment, folders
+from tests.commands import TINY, call, command, environment, folders, module_of
 from tests.images import make_folder
 
 ODD = 'my images, [new] (1) "2" it\'s {a} a=b später 日本 #5 ~'
@@ -27,7 +27,7 @@ def test_a_folder_with_any_name_trains(tmp_path: Path) -> None:
 def _screen(capsys: pytest.CaptureFixture[str], tool: str, *words: object) -> list[str]:
     """The last lines of a command that fails."""
     with pytest.raises(SystemExit) as end:
-        run_command(lambda: _module(tool).main([str(word) for word in words]))
+        run_command(lambda: module_of(tool).main([str(word) for word in words]))
     assert end.value.code == 1
     return capsys.readouterr().err.splitlines()
 
