@@ -10,7 +10,7 @@ from torch import nn
 
 from mmrel.datasets.image_list import ImageInput, ImageList
 from mmrel.models.utils.num_classes import model_count
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .image_model import ImageModel, ImageRows
 
@@ -46,7 +46,7 @@ class Predictions:
         Raises:
             ValueError: If k is not positive.
         """
-        check_at_least(1, '', top_k=k)
+        check_count(1, '', top_k=k)
         numbers = np.argsort(-self.scores, axis=1, kind='stable')[:, :k]
         return numbers, np.take_along_axis(self.scores, numbers, axis=1)
 

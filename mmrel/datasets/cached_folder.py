@@ -7,7 +7,7 @@ import torch
 from mmpretrain.structures import DataSample
 
 from mmrel.registry import DATASETS
-from mmrel.utils.checks import check_at_least, check_within
+from mmrel.utils.checks import check_count, check_within
 
 from .folders import ImageFolder
 from .seeding import SampleIndex
@@ -36,7 +36,7 @@ class CachedImageFolder(ImageFolder):
     """
 
     def __init__(self, *args: Any, padding: int = 0, flip_prob: float = 0.0, **kwargs: Any) -> None:
-        check_at_least(0, 'dataset', padding=padding)
+        check_count(0, 'dataset', padding=padding)
         check_within('[0, 1]', 'dataset', flip_prob=flip_prob)
         self.padding, self.flip_prob = padding, flip_prob
         self._images: torch.Tensor | None = None

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 from mmrel.utils.mixin import Mixin
 
 from .class_names import follow_stated_order
@@ -78,7 +78,7 @@ def draw_label_split(
         raise ValueError(f'give exactly one of percent={percent} and per_class={per_class}')
     if percent is not None and not 0 < percent <= 100:
         raise ValueError(f'percent={percent} must be above 0 and at most 100')
-    check_at_least(1, '', per_class=per_class)
+    check_count(1, '', per_class=per_class)
     classes: dict[int, list[LabeledImage]] = {}
     for row in range(len(dataset)):
         image = _describe(dataset, dataset.get_data_info(row), row)

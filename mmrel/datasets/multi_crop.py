@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmrel.registry import DATASETS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 from mmrel.utils.renamed import former_arguments
 
 from .batched_views import BatchedViews
@@ -55,7 +55,7 @@ class KNNMultiCropDataset(Dataset):
     def __init__(
         self, dataset: dict | BaseDataset, num_neighbors: int, num_crops: int, crop_pipeline: list
     ) -> None:
-        check_at_least(1, 'dataset', num_neighbors=num_neighbors, num_crops=num_crops)
+        check_count(1, 'dataset', num_neighbors=num_neighbors, num_crops=num_crops)
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.dataset.full_init()
         if len(self) <= num_neighbors:

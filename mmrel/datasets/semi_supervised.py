@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from mmrel.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .class_names import class_names, match_classes
 from .seeding import SampleIndex, samples_of
@@ -142,7 +142,7 @@ class SemiSupervisedSampler(Sampler):
         infinite: bool = False,
         allow_repeats: bool = False,
     ) -> None:
-        check_at_least(1, 'sampler', labeled_batch=labeled_batch, mu=mu)
+        check_count(1, 'sampler', labeled_batch=labeled_batch, mu=mu)
         self.rank, self.world_size = get_dist_info()
         self.sizes = (len(dataset.labeled), len(dataset.unlabeled))
         self.parts = (labeled_batch, mu * labeled_batch)

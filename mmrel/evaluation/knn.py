@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather, all_reduce, broadcast, get_rank, get_world_size
 from torch import Tensor
 
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .knn_checks import (
     check_features,
@@ -44,7 +44,7 @@ def nearest(
         ValueError: If the shapes do not match, or k is below 1.
     """
     check_features(queries, bank)
-    check_at_least(1, '', k=k)
+    check_count(1, '', k=k)
     k = min(k, len(bank))
     similarities, indices = [], []
     for rows in queries.split(query_block):

@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import all_gather, all_reduce
 from torch import Tensor
 
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 
 def check_settings(k: Sequence[int], temperature: float) -> None:
@@ -112,7 +112,7 @@ def check_inputs(queries: Tensor, bank: Tensor, labels: Tensor, num_classes: int
         ValueError: If an input is invalid.
     """
     check_features(queries, bank)
-    check_at_least(1, '', num_classes=num_classes)
+    check_count(1, '', num_classes=num_classes)
     if labels.shape != bank.shape[:1]:
         raise ValueError(
             f'bank_labels of shape {tuple(labels.shape)} must have one label for each of the '

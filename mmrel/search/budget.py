@@ -6,7 +6,7 @@ import numpy as np
 
 from mmrel.registry import SEARCH_COSTS
 from mmrel.spaces import ArchPath, PathCost, SearchSpace
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 # A large path is the largest of the first 50 random paths within the budget, from 1,024 draws.
 _LARGE_AMONG, _LARGE_DRAWS = 50, 1024
@@ -38,7 +38,7 @@ class Budget:
             raise ValueError(
                 f'budget.min={min}, budget.max={max}: set at least one, with min <= max'
             )
-        check_at_least(1, 'budget', max_draws=max_draws)
+        check_count(1, 'budget', max_draws=max_draws)
         self.cost: PathCost = SEARCH_COSTS.build(cost)
         self.min, self.max, self.max_draws = min, max, max_draws
 

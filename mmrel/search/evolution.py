@@ -17,7 +17,7 @@ from optuna.study import StudyDirection as Direction
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from mmrel.spaces import ArchPath, SearchSpace
-from mmrel.utils.checks import check_at_least, check_within
+from mmrel.utils.checks import check_count, check_within
 
 
 class _GenerationSampler(NSGAIISampler):
@@ -70,7 +70,7 @@ class Evolution:
             crossover_prob=crossover_prob, swapping_prob=swapping_prob, mutation_prob=mutation_prob
         )
         check_within('[0, 1]', 'sampler', large_start=large_start, **probabilities)
-        check_at_least(0, 'test_cfg', seed=seed)
+        check_count(0, 'test_cfg', seed=seed)
         self._settings: dict[str, Any] = dict(probabilities, population_size=population)
         self.seed, self._large_start = seed, large_start
         self._options: dict[str, BaseDistribution] = {

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from mmrel.engine.summary import count
 from mmrel.registry import LOOPS, SEARCH_COSTS
-from mmrel.utils.checks import check_at_least, check_keys, settings_of
+from mmrel.utils.checks import check_count, check_keys, settings_of
 from mmrel.utils.renamed import former_arguments
 
 from .budget import Budget
@@ -95,7 +95,7 @@ class SearchLoop(PathScoringLoop):
 
         check_keys('test_cfg.sampler', sampler, SAMPLER_KEYS)
         place = settings_of('test_cfg.study', study, storage=None, name=None, resume=False)
-        check_at_least(1, 'test_cfg', top=top)
+        check_count(1, 'test_cfg', top=top)
         if retrain and 'base' not in retrain:
             raise KeyError(
                 f'test_cfg.retrain={dict(retrain)} has no base: set it to the config for retraining'

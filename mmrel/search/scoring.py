@@ -17,7 +17,7 @@ from mmrel.engine.plain_loader import fixed_loader, whole_loader
 from mmrel.engine.summary import count
 from mmrel.registry import LOOPS
 from mmrel.spaces import check_searchable
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 from mmrel.utils.files import write_atomically
 from mmrel.utils.json_lines import format_rows, read_rows
 from mmrel.utils.state_dict import state_digest
@@ -71,7 +71,7 @@ class PathScoringLoop(BaseLoop):
         log_interval: int = 10,
     ) -> None:
         self.model = unwrap(runner.model)
-        check_at_least(1, 'test_cfg', log_interval=log_interval)
+        check_count(1, 'test_cfg', log_interval=log_interval)
         self._loader_config: Any = dataloader
         if isinstance(dataloader, dict):
             dataloader = whole_loader(dataloader, runner.seed)

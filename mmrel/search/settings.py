@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from mmrel.spaces import PathCost
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .budget import Budget
 
@@ -46,8 +46,8 @@ def check_settings(
     Raises:
         ValueError: If a setting is invalid. The message has its key and value.
     """
-    check_at_least(2, 'test_cfg', population=population)
-    check_at_least(1, 'test_cfg', generations=generations)
+    check_count(2, 'test_cfg', population=population)
+    check_count(1, 'test_cfg', generations=generations)
     if tuple(objectives) not in (('accuracy',), ('accuracy', 'cost')):
         raise ValueError(
             f"test_cfg.objectives={tuple(objectives)} must be ('accuracy',) or ('accuracy', 'cost')"

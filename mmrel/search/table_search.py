@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from scipy.stats import rankdata
 
 from mmrel.spaces import ArchPath, SearchSpace
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .budget import Budget
 from .study import SearchStudy
@@ -78,7 +78,7 @@ class TableSearch:
         max_cost: float | None = None,
         population: int = 20,
     ) -> None:
-        check_at_least(2, '', population=population, number=number)
+        check_count(2, '', population=population, number=number)
         self.space, self.number, self.population = table.space, number, population
         column = TableCost(table, cost).name
         limit = float(table.costs[column].max()) if max_cost is None else max_cost

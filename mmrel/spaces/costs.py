@@ -13,7 +13,7 @@ import torch
 from mmengine.device import get_device
 
 from mmrel.registry import MODELS, SEARCH_COSTS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 from mmrel.utils.files import write_atomically
 
 from .space import SearchSpace
@@ -94,8 +94,8 @@ class LatencyCost:
         repeats: int = 20,
         file: str | None = None,
     ) -> None:
-        check_at_least(1, 'cost', batch_size=batch_size, repeats=repeats)
-        check_at_least(0, 'cost', warmup=warmup)
+        check_count(1, 'cost', batch_size=batch_size, repeats=repeats)
+        check_count(0, 'cost', warmup=warmup)
         self.batch_size = batch_size
         self.device = torch.device(device or get_device())
         self.image_size = image_size

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .coded_space import CodedSpace, pooled_classifier
 from .space import ArchPath
@@ -110,7 +110,7 @@ class MobileNetV2SESpace(CodedSpace):
             )
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f'space.kernels={list(kernels)} must be odd')
-        check_at_least(1, 'space', divisor=divisor)
+        check_count(1, 'space', divisor=divisor)
         self.num_classes, self.input_size = num_classes, input_size
         self.stem_channels, self.stem_stride = stem_channels, strides[0]
         self.first_channels, self.last_channels = first_channels, last_channels

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .cell_function import EDGES, OPERATIONS, function_of
 from .coded_space import CodedSpace, pooled_classifier
@@ -83,7 +83,7 @@ class NASBench201Space(CodedSpace):
         input_size: int = 32,
         shortcut_norm: bool = False,
     ) -> None:
-        check_at_least(1, 'space', channels=channels, cells=cells)
+        check_count(1, 'space', channels=channels, cells=cells)
         super().__init__(dict.fromkeys(_NAMES, OPERATIONS), {})
         self.num_classes, self.channels = num_classes, channels
         self.cells, self.input_size = cells, input_size

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmrel.registry import SEARCH_SPACES
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .coded_space import CodedSpace, pooled_classifier
 from .space import ArchPath
@@ -50,7 +50,7 @@ class NASBenchMacroSpace(CodedSpace):
                 f'space.channels={list(channels)} and space.layers={list(layers)} must have one '
                 'entry per stage'
             )
-        check_at_least(
+        check_count(
             1,
             'space',
             num_classes=num_classes,

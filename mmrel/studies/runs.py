@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 from mmrel.utils.json_lines import finished_rows, format_rows
 from mmrel.utils.package import package_root
 from mmrel.utils.renamed import current_path
@@ -85,7 +85,7 @@ class Runs:
         jobs: int = 1,
         threads: int | None = None,
     ) -> None:
-        check_at_least(1, '', jobs=jobs, threads=threads)
+        check_count(1, '', jobs=jobs, threads=threads)
         self._file, self._key, self._jobs = Path(file), key, jobs
         self._threads = threads or max(1, (os.cpu_count() or 1) // jobs)
         self.rows = finished_rows(file)

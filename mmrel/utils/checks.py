@@ -7,9 +7,30 @@ the argument with its place in the config, its value and the valid range.
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
 
-def _name(place: str, key: str, value: float) -> str:
+
+def _name(place: str, key: str, value: object) -> str:
     return f'{place}.{key}={value}'.removeprefix('.')
+
+
+def check_count(least: int, place: str, /, **values: Any) -> None:
+    """Refuse what is not a whole number, and numbers below a limit.
+
+    Args:
+        least (int): The limit.
+        place (str): Where the arguments are set, such as 'model.memory'; may be empty.
+        **values (int, optional): The numbers.
+
+    Raises:
+        ValueError: If a value is a fraction, is not a number, or is below the limit.
+    """
+    for key, value in values.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise ValueError(f'{place}.{key}={value!r} must be a whole number'.removeprefix('.'))
+        check_at_least(least, place, **{key: int(value)})
 
 
 def check_at_least(least: float, place: str, /, **values: float | None) -> None:
@@ -17,7 +38,7 @@ def check_at_least(least: float, place: str, /, **values: float | None) -> None:
 
     Args:
         least (float): The limit.
-        place (str): Where the arguments are set, such as 'model.memory'; may be empty.
+        place (str): As for :func:`check_count`.
         **values (float, optional): The numbers.
 
     Raises:

@@ -1,10 +1,12 @@
 import math
 import re
 
+import numpy as np
 import pytest
 
 from mmrel.utils.checks import (
     check_at_least,
+    check_count,
     check_keys,
     check_positive,
     check_within,
@@ -14,6 +16,7 @@ from mmrel.utils.checks import (
 
 def test_valid_numbers_and_none_pass() -> None:
     check_at_least(1, 'a', size=1, dim=math.inf, number=None)
+    check_count(1, 'a', k=1, size=np.int64(3), number=None)
     check_positive('a', lr=1e-9, eps=None)
     check_within('[0, 1]', 'a', low=0, high=1, none=None)
     check_within('(0, 1)', 'a', 'advice', middle=0.5)
@@ -25,6 +28,10 @@ def test_valid_numbers_and_none_pass() -> None:
         (check_at_least, (1, 'memory'), dict(size=3, dim=0), 'memory.dim=0 must be at least 1'),
         (check_at_least, (0, ''), dict(seed=-1), 'seed=-1 must not be negative'),
         (check_at_least, (2, 'a.b'), dict(n=math.nan), 'a.b.n=nan must be at least 2'),
+        (check_count, (1, 'memory'), dict(size=3, dim=0), 'memory.dim=0 must be at least 1'),
+        (check_count, (1, 'model'), dict(k=2.5), 'model.k=2.5 must be a whole number'),
+        (check_count, (0, ''), dict(k=True), 'k=True must be a whole number'),
+        (check_count, (1, 'model'), dict(k='8'), "model.k='8' must be a whole number"),
         (check_positive, ('head',), dict(t=0.0), 'head.t=0.0 must be positive'),
         (check_positive, ('head',), dict(t=math.nan), 'head.t=nan must be positive'),
         (check_within, ('[0, 1]', 'a'), dict(p=1.1), 'a.p=1.1 is outside [0, 1]'),

@@ -16,7 +16,7 @@ from PIL import Image
 from torchvision.transforms.autoaugment import _apply_op
 
 from mmrel.registry import TRANSFORMS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .draws import CropDraw, OperationDraw, ViewDraw, happens
 from .views import _check_probability
@@ -129,7 +129,7 @@ class RandAugmentView(BaseTransform):
         random_magnitude: bool = False,
         fill: Sequence[int] | None = None,
     ) -> None:
-        check_at_least(1, '', num_ops=num_ops)
+        check_count(1, '', num_ops=num_ops)
         if not 0 <= magnitude <= levels:
             raise ValueError(f'magnitude={magnitude} must be between 0 and levels={levels}')
         self.num_ops = num_ops

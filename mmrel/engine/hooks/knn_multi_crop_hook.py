@@ -13,7 +13,7 @@ from mmrel.engine.plain_loader import plain_loader_config
 from mmrel.evaluation.knn import neighbor_table
 from mmrel.models.utils.features import batch_features
 from mmrel.registry import HOOKS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 _KEY = 'knn_multi_crop'
 
@@ -46,8 +46,8 @@ class KNNMultiCropHook(Hook):
     warmup_keys = ('begin',)
 
     def __init__(self, interval: int = 1, begin: int = 1, dataloader: dict | None = None) -> None:
-        check_at_least(1, 'KNNMultiCropHook', interval=interval)
-        check_at_least(0, 'KNNMultiCropHook', begin=begin)
+        check_count(1, 'KNNMultiCropHook', interval=interval)
+        check_count(0, 'KNNMultiCropHook', begin=begin)
         self.interval = interval
         self.begin = begin
         self.dataloader = dataloader or {}

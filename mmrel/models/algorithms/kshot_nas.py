@@ -15,7 +15,7 @@ from mmrel.models.supernets.path_sampler import fair_indices
 from mmrel.models.utils import Warmup
 from mmrel.registry import MODELS
 from mmrel.spaces import ArchPath
-from mmrel.utils.checks import check_at_least, settings_of
+from mmrel.utils.checks import check_count, settings_of
 from mmrel.utils.renamed import former_arguments
 
 from .kshot_network import KShotNetwork
@@ -73,8 +73,11 @@ class KShotNAS(KShotNetwork):
             - ``regularizer`` (dict, optional): Config of a loss on the m codes and the
               mean widths of their paths. Defaults to None: no such loss.
             - ``code_source`` (str): Where codes come from after the warm-up:
-              'simplex_net'; or, as controls without a simplex-net, 'uniform' (1 / K) or
-              'random' (a fixed random point for each path). Defaults to 'simplex_net'.
+              'simplex_net'; or, as controls without a simplex-net, 'uniform' (1 / K),
+              'random' (a fixed random point for each path) or 'split' (one dictionary for
+              each option of the choice ``split``, :func:`.split_codes`). Defaults to
+              'simplex_net'.
+            - ``split`` (str, optional): A choice of the space. Defaults to None.
         warmup (dict, optional): Length of the warm-up, ``epochs`` or ``iters``
             (:class:`.Warmup`). None: no warm-up. Defaults to 5 epochs.
         calibration_batches (int): Number of batches that a search passes to
@@ -119,18 +122,18 @@ class KShotNAS(KShotNetwork):
         self.sampling = sampling
         settings = settings_of(
             'model.simplex', simplex, net=None, parts=16, run_paths=None, interval=1,
-            regularizer=None, code_source='simplex_net',
+            regularizer=None, code_source='simplex_net', split=None,
         )  # fmt: skip
         self.parts, self.interval = settings['parts'], settings['interval']
         run_paths = self.parts if settings['run_paths'] is None else settings['run_paths']
-        check_at_least(
+        check_count(
             1, 'model.simplex', parts=self.parts, interval=self.interval, run_paths=run_paths
         )
         self.run_paths = min(run_paths, self.parts)
-        check_at_least(0, 'model', seed=seed)
+        check_count(0, 'model', seed=seed)
         super().__init__(
             space, backbone, head, k, settings['net'], calibration_batches, val_path,
-            data_preprocessor, init_cfg, settings['code_source'],
+            data_preprocessor, init_cfg, settings['code_source'], settings['split'],
         )  # fmt: skip
         self.seed = seed
         self.warmup = Warmup.from_config('model.warmup', warmup, epochs=warmup_epochs)

@@ -15,9 +15,9 @@ from mmrel.models.supernets.space_identity import SpaceIdentity
 from mmrel.models.utils import at_least_float32, pool_features
 from mmrel.registry import MODELS, SEARCH_SPACES
 from mmrel.spaces import ArchPath, CodedSpace
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
-_CODE_SOURCES = ('simplex_net', 'uniform', 'random')
+_CODE_SOURCES = ('simplex_net', 'uniform', 'random', 'split')
 
 
 def random_codes(indices: np.ndarray, k: int) -> np.ndarray:
@@ -31,6 +31,22 @@ def random_codes(indices: np.ndarray, k: int) -> np.ndarray:
         np.ndarray: Uniform on the simplex, (N, K), float64.
     """
     return np.stack([np.random.default_rng(row).dirichlet(np.ones(k)) for row in indices.tolist()])
+
+
+def split_codes(options: np.ndarray, k: int) -> np.ndarray:
+    """One dictionary for all paths with the same option, as few-shot NAS splits a supernet.
+
+    Source: few-shot NAS (arXiv:2006.06863). With more than K options, options K apart
+    share a dictionary (ours).
+
+    Args:
+        options (np.ndarray): The option of N paths in one choice, (N,).
+        k (int): K.
+
+    Returns:
+        np.ndarray: One-hot, (N, K), float64.
+    """
+    return np.eye(k)[options % k]
 
 
 class KShotNetwork(BaseModel):
@@ -51,10 +67,11 @@ class KShotNetwork(BaseModel):
         data_preprocessor (dict, optional): Defaults to None.
         init_cfg (dict, optional): Defaults to None.
         code_source (str): Defaults to 'simplex_net'.
+        split (str, optional): Defaults to None.
 
     Raises:
-        ValueError: If a number is out of range, ``code_source`` is unknown, or
-            ``val_path`` is not a path of the space.
+        ValueError: If a number is out of range, ``code_source`` is unknown, ``split``
+            is not a choice of the space, or ``val_path`` is not a path of the space.
     """
 
     def __init__(
@@ -69,13 +86,14 @@ class KShotNetwork(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
         code_source: str = 'simplex_net',
+        split: str | None = None,
     ) -> None:
         if code_source not in _CODE_SOURCES:
             raise ValueError(
                 f'model.simplex.code_source={code_source!r} must be one of {_CODE_SOURCES}'
             )
-        check_at_least(1, 'model', k=k)
-        check_at_least(0, 'model', calibration_batches=calibration_batches)
+        check_count(1, 'model', k=k)
+        check_count(0, 'model', calibration_batches=calibration_batches)
         preprocessor = dict(data_preprocessor or {})
         preprocessor.setdefault('type', 'ClsDataPreprocessor')
         super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
@@ -90,6 +108,7 @@ class KShotNetwork(BaseModel):
         )
         self.head = MODELS.build(head or dict(type='ClsHead'))
         self.code_source = code_source
+        self.split = self._place_of(split)
         self.simplex_net = None
         if k > 1 and code_source == 'simplex_net':
             self.simplex_net = SimplexNet(k, *self.space.code_sizes, **(simplex_net or {}))
@@ -106,6 +125,18 @@ class KShotNetwork(BaseModel):
         # The prepared path's key and its BN statistics.
         self._prepared: tuple[str, dict[str, Tensor]] | None = None
 
+    def _place_of(self, split: str | None) -> int | None:
+        """The place of the choice whose options have a dictionary each."""
+        if (self.code_source == 'split') != (split is not None):
+            raise ValueError(
+                f"model.simplex.split={split!r} goes with model.simplex.code_source='split', not "
+                f'{self.code_source!r}: set both or neither'
+            )
+        names = list(self.space.choices)
+        if split is not None and split not in names:
+            raise ValueError(f'model.simplex.split={split!r} must be one of {", ".join(names)}')
+        return None if split is None else names.index(split)
+
     # --- codes and logits -----------------------------------------------------
 
     def codes(self, indices: np.ndarray) -> Tensor:
@@ -118,10 +149,14 @@ class KShotNetwork(BaseModel):
             Tensor: Shape (N, K).
         """
         parameter = self.classifier.get_parameter('bias')
-        if self.warm and self.code_source == 'random':
-            return torch.from_numpy(random_codes(self.space.canonical(indices), self.k)).to(
-                parameter, non_blocking=True
+        if self.warm and self.code_source in ('random', 'split'):
+            used = self.space.canonical(indices)
+            fixed = (
+                random_codes(used, self.k)
+                if self.split is None
+                else split_codes(used[:, self.split], self.k)
             )
+            return torch.from_numpy(fixed).to(parameter, non_blocking=True)
         if self.simplex_net is None or not self.warm:
             return parameter.new_full((len(indices), self.k), 1 / self.k)
         architecture, widths = (

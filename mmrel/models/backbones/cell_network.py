@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmrel.registry import MODELS
 from mmrel.spaces import NASBench201Space, live_edges
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .block_cache import build_block
 from .staged import StagedBackbone, build_map_norm, check_map_norm
@@ -149,7 +149,7 @@ class SearchedCellNetwork(StagedBackbone):
             NASBench201Space().validate(cell)
         except ValueError as error:
             raise ValueError(f'backbone.cell is not a valid cell: {error}') from error
-        check_at_least(1, 'backbone', channels=channels, cells=cells)
+        check_count(1, 'backbone', channels=channels, cells=cells)
         norm_cfg = norm_cfg or dict(type='BN')
         widths = channels, 2 * channels, 4 * channels
         check_map_norm(norm_cfg, widths)

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule, Sequential
 from torch import Tensor, nn
 
 from mmrel.registry import MODELS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 from .staged import StagedBackbone, build_map_norm, check_map_norm
 
@@ -104,7 +104,7 @@ class WideResNet(StagedBackbone):
         )
         if depth < 10 or (depth - 4) % 6:
             raise ValueError(f'backbone.depth={depth} is not 6n + 4 (10, 16, 28, 40, ...)')
-        check_at_least(1, 'backbone', widen_factor=widen_factor)
+        check_count(1, 'backbone', widen_factor=widen_factor)
         norm_cfg = norm_cfg or dict(type='BN', momentum=0.001, eps=0.001)
         widths = [16 * widen_factor * 2**i for i in range(3)]
         check_map_norm(norm_cfg, [16, *widths])

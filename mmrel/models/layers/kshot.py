@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 # Buffers of batch norms and their initial values.
 RUNNING_STATISTICS = dict(running_mean=0, running_var=1, num_batches_tracked=0)
@@ -51,7 +51,7 @@ class StackedLayer(nn.Module):
 
     def __init__(self, k: int, layer: nn.Module) -> None:
         super().__init__()
-        check_at_least(1, '', k=k)
+        check_count(1, '', k=k)
         kind, reset = type(layer).__name__, 'reset_parameters'
         if not hasattr(layer, reset):
             raise TypeError(

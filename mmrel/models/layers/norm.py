@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmrel.registry import MODELS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 
 @MODELS.register_module(name='CpuSyncBN')
@@ -115,7 +115,7 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
 
     def __init__(self, num_features: int, splits: int = 8, **kwargs: Any) -> None:
         super().__init__(num_features, **kwargs)
-        check_at_least(1, 'norm_cfg', splits=splits)
+        check_count(1, 'norm_cfg', splits=splits)
         self.splits = splits
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmrel.models.utils.precision import full_precision
-from mmrel.utils.checks import check_at_least, check_positive
+from mmrel.utils.checks import check_count, check_positive
 
 
 class SimplexNet(nn.Module):
@@ -35,7 +35,7 @@ class SimplexNet(nn.Module):
         sharpness: float = 1.0,
     ) -> None:
         super().__init__()
-        check_at_least(1, 'simplex_net', hidden_channels=hidden_channels)
+        check_count(1, 'simplex_net', hidden_channels=hidden_channels)
         check_positive('simplex_net', sharpness=sharpness)
         self.architecture = nn.Linear(architecture_size, hidden_channels)
         self.widths = nn.Linear(width_size, hidden_channels) if width_size else None

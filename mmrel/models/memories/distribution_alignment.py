@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mmrel.models.utils.precision import full_precision
 from mmrel.registry import MODELS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 
 @MODELS.register_module()
@@ -33,7 +33,7 @@ class DistributionAlignment(nn.Module):
 
     def __init__(self, num_classes: int, size: int = 256) -> None:
         super().__init__()
-        check_at_least(1, 'alignment', num_classes=num_classes, size=size)
+        check_count(1, 'alignment', num_classes=num_classes, size=size)
         self.size = size
         self.register_buffer('queue', torch.zeros(size, num_classes))
         self.register_buffer('pointer', torch.zeros(1, dtype=torch.long))

@@ -8,7 +8,7 @@ from torch import Tensor
 from mmrel.models.utils.held_back import HeldBackUpdate
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 
 @MODELS.register_module()
@@ -36,7 +36,7 @@ class FeatureQueue(HeldBackUpdate):
 
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
-        check_at_least(1, 'memory', size=size, dim=dim)
+        check_count(1, 'memory', size=size, dim=dim)
         self.size = size
         self.dim = dim
         self.register_buffer('queue', F.normalize(torch.randn(dim, size), dim=0))

@@ -8,7 +8,7 @@ from mmrel.models.utils.distributed import gather
 from mmrel.models.utils.held_back import HeldBackUpdate
 from mmrel.models.utils.precision import at_least_float32, full_precision
 from mmrel.registry import MODELS
-from mmrel.utils.checks import check_at_least, check_within
+from mmrel.utils.checks import check_count, check_within
 
 
 @MODELS.register_module()
@@ -48,7 +48,7 @@ class LabeledBank(HeldBackUpdate):
 
     def __init__(self, size: int, dim: int, momentum: float = 0.0) -> None:
         super().__init__()
-        check_at_least(1, 'memory', size=size, dim=dim)
+        check_count(1, 'memory', size=size, dim=dim)
         check_within('[0, 1)', 'memory', '0 replaces a slot, 0.7 averages', momentum=momentum)
         self.size = size
         self.dim = dim

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmrel.models.utils.features import pool_features
 from mmrel.registry import MODELS
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 
 @MODELS.register_module()
@@ -42,7 +42,7 @@ class MLPNeck(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        check_at_least(1, 'neck', num_layers=num_layers)
+        check_count(1, 'neck', num_layers=num_layers)
         self.out_channels = out_channels
         layers: list[nn.Module] = []
         width = in_channels

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmrel.spaces import ArchPath, SearchSpace
-from mmrel.utils.checks import check_at_least
+from mmrel.utils.checks import check_count
 
 
 def fair_indices(
@@ -58,7 +58,7 @@ class PathSampler(nn.Module):
 
     def __init__(self, space: SearchSpace, seed: int = 0) -> None:
         super().__init__()
-        check_at_least(0, 'model.sampler', seed=seed)
+        check_count(0, 'model.sampler', seed=seed)
         self.space = space
         self.register_buffer('state', torch.tensor([seed, 0]))
         # The same two numbers on the host, to avoid reading the device.

@@ -389,6 +389,43 @@ def test_controls_have_fixed_codes_and_no_simplex_net(source: str, mmrel_scope: 
     assert torch.equal(model.codes(canonical), codes)
 
 
+@SPACES
+def test_a_split_is_a_supernet_for_each_option(
+    parts: dict, tmp_path: Path, mmrel_scope: None
+) -> None:
+    """Each dictionary trains as a supernet with K = 1 that gets the paths of its options."""
+    start, file = build_kshot(parts, k=1), tmp_path / 'one.pth'
+    torch.save(dict(state_dict=start.state_dict()), file)
+    init = dict(type='OneShotInit', checkpoint=str(file), noise=0.0)
+    column, choice = next(
+        (i, name)
+        for i, name in enumerate(start.space.choices)
+        if len(start.space.choices[name]) > 3
+    )
+    split = dict(code_source='split', split=choice)
+    models = [build_kshot(parts, k=k, simplex=split, init_cfg=init) for k in (3, 1, 1, 1)]
+    optimizers = [kshot_optimizers(model, weight_decay=0) for model in models]
+    for model, own in zip(models, optimizers, strict=True):
+        model.init_weights()
+        for group in own['weights'].param_groups:
+            group['momentum'] = 0  # a dictionary's momentum also runs while another one trains
+    many, *single = models
+    seen = set()
+    for step in range(10):
+        option = int(many.space.canonical(many._draw(1, 0))[0, column])
+        alone = 1 + option % 3
+        models[alone].steps = step
+        losses = [
+            models[i].train_step(kshot_batch(seed=step), optimizers[i])['loss'] for i in (0, alone)
+        ]
+        torch.testing.assert_close(*losses)
+        seen.add(alone)
+    assert seen == {1, 2, 3}
+    for name, values in many.named_parameters():
+        expected = torch.stack([model.get_parameter(name)[0] for model in single])
+        torch.testing.assert_close(values, expected)
+
+
 def _simplex(**settings: object) -> dict:
     return dict(simplex=settings)
 
@@ -404,6 +441,10 @@ def _simplex(**settings: object) -> dict:
         (CELLS, _simplex(parts=0), r'model\.simplex\.parts=0'),
         (CELLS, _simplex(interval=0), r'model\.simplex\.interval=0'),
         (CELLS, _simplex(run_paths=0), r'model\.simplex\.run_paths=0'),
+        (CELLS, _simplex(run_paths=2.5), r'model\.simplex\.run_paths=2.5 must be a whole number'),
+        (CELLS, _simplex(code_source='split'), r'split=None goes with .*code_source='),
+        (CELLS, _simplex(split='edge_0_3'), r"split='edge_0_3' goes with .*'split', not 'simplex_"),
+        (CELLS, _simplex(code_source='split', split='edge'), r"split='edge' must be one of edge_0"),
         (CELLS, dict(warmup=dict(epochs=-1)), 'model.warmup.epochs=-1'),
         (CELLS, _simplex(regularizer=dict(type='WidthSimilarityLoss')), 'no width choices'),
         (CELLS, dict(val_path=dict(edge_0_1='none')), "model.val_path .* lacks 'edge_0_2'"),
