@@ -106,12 +106,33 @@ def taus_of_seeds(
     return np.array(found)
 
 
-def comparison_table(taus: Mapping[str, np.ndarray]) -> str:
-    """A Markdown table: each group's taus, their mean, and its difference from the first group.
+def scores_of_seeds(files: Sequence[str | PathLike], score: str) -> np.ndarray:
+    """How well each seed's networks do, and how much they differ, whatever their order.
 
     Args:
-        taus (Mapping[str, np.ndarray]): By group, (S, 2), from :func:`taus_of_seeds`. Seeds
-            are paired by their order.
+        files (Sequence[str | PathLike]): ``scores.jsonl`` of each of S seeds.
+        score (str): 'loss' or 'accuracy'.
+
+    Returns:
+        ndarray: Mean and standard deviation over the networks, (S, 2).
+    """
+    values = np.array([list(read_scores(file, score).values()) for file in files])
+    sign = -1 if score == 'loss' else 1  # read_scores gives minus the loss
+    return np.stack([sign * values.mean(1), values.std(1)], axis=1)
+
+
+def comparison_table(
+    values_of: Mapping[str, np.ndarray],
+    first_column: str = 'tau',
+    second_column: str = 'tau within FLOPs bands',
+) -> str:
+    """A Markdown table: each group's values, their mean, and its difference from the first group.
+
+    Args:
+        values_of (Mapping[str, np.ndarray]): By group, (S, 2), from :func:`taus_of_seeds` or
+            :func:`scores_of_seeds`. Seeds are paired by their order.
+        first_column (str): What the first values are. Defaults to 'tau'.
+        second_column (str): What the second ones are. Defaults to 'tau within FLOPs bands'.
 
     Returns:
         str: The table.
@@ -119,16 +140,16 @@ def comparison_table(taus: Mapping[str, np.ndarray]) -> str:
     Raises:
         ValueError: If the groups have different numbers of seeds, or fewer than two.
     """
-    head = ['supernet', 'tau of each seed', 'mean', 'difference']
-    lines = [[*head, 'mean within FLOPs bands', 'difference'], ['---'] * 6]
-    first_name, first = next(iter(taus.items()))
-    for name, values in taus.items():
+    head = ['supernet', f'{first_column} of each seed', 'mean', 'difference']
+    lines = [[*head, f'mean of the {second_column}', 'difference'], ['---'] * 6]
+    first_name, first = next(iter(values_of.items()))
+    for name, values in values_of.items():
         if len(values) != len(first):
             raise ValueError(
                 f'seeds of {name}: {len(values)}, of {first_name}: {len(first)}; pairs need the '
                 'same seeds, in the same order'
             )
-        cells = [name, ', '.join(f'{tau:.3f}' for tau in values[:, 0])]
+        cells = [name, ', '.join(f'{value:.3f}' for value in values[:, 0])]
         for column in range(2):
             cells.append(str(mean_over_seeds(values[:, column])))
             difference = values[:, column] - first[:, column]

@@ -10,6 +10,7 @@ from mmrel.search.seed_comparison import (
     comparison_table,
     mean_over_seeds,
     scored_paths,
+    scores_of_seeds,
     taus_of_seeds,
 )
 from mmrel.search.truth_table import TruthTable
@@ -59,6 +60,22 @@ def test_taus_are_those_of_the_same_networks_in_any_order(
     first, second = (np.sign([x[i] - x[j] for i, j in pairs]) for x in (scores[1], truth))
     tied = np.sqrt((first**2).sum() * (second**2).sum())
     assert found[1, 1] == pytest.approx((first * second).sum() / tied)
+
+
+def test_scores_have_a_mean_and_a_spread(table: TruthTable, tmp_path: Path) -> None:
+    rows, scores = table.sample(30, 0), np.random.default_rng(0).random((2, 30))
+    files = [
+        _write(tmp_path / f'{i}.jsonl', table, rows, values) for i, values in enumerate(scores)
+    ]
+    spread = scores.std(1)
+    for score, means in (('loss', -scores.mean(1)), ('accuracy', scores.mean(1))):
+        found = scores_of_seeds(files, score)
+        assert found == pytest.approx(np.stack([means, spread], axis=1))
+    text = comparison_table(dict(a=found, b=found + 1), 'accuracy', 'spread').splitlines()
+    assert text[0].startswith(
+        '| supernet | accuracy of each seed | mean | difference | mean of the s'
+    )
+    assert text[-1].count('1.000 [1.000, 1.000]') == 2
 
 
 def test_missing_networks_are_named(table: TruthTable, tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def test_groups_of_supernets_are_compared(tmp_path: Path) -> None:
     output = call(*words, *groups)
     assert re.search(rf'\| K=1 \| .*, .*, .* \| {INTERVAL} \|  \|', output)
     assert '| K=4 | 1.000, 1.000, 1.000 | 1.000 [1.000, 1.000] |' in output
+    mean = f'{-truth.mean():.3f}'
+    assert f'| K=4 | {mean}, {mean}, {mean} | {mean} [{mean}, {mean}] |' in output
     for wrong, message in (
         (groups[:5], 'at least two groups'),
         (groups[:-1], 'the same seeds, at least 2'),

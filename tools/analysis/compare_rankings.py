@@ -3,7 +3,8 @@
 
 Each --group has a name and the scores.jsonl of its seeds (from rank_against_table.py), in the same
 order in all groups. Prints Kendall's tau of each seed, the mean, and the mean difference of the
-pairs from the first group, with Student's 95% intervals over the seeds.
+pairs from the first group, with Student's 95% intervals over the seeds. A second table has the
+scores themselves: their mean over the networks, and how much the networks differ.
 """
 
 import argparse
@@ -15,7 +16,12 @@ from mmengine.registry import init_default_scope
 import mmrel.models  # noqa: F401
 from mmrel.apis import load_config
 from mmrel.registry import SEARCH_SPACES
-from mmrel.search.seed_comparison import comparison_table, scored_paths, taus_of_seeds
+from mmrel.search.seed_comparison import (
+    comparison_table,
+    scored_paths,
+    scores_of_seeds,
+    taus_of_seeds,
+)
 from mmrel.search.truth_table import read_truth_table
 from mmrel.utils.command_line import ConfigOptions, run_command
 
@@ -68,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     print(f'{len(paths)} networks of {args.table}; pairs are compared with {args.group[0][0]!r}')
     print(comparison_table(taus))
+    scores = {name: scores_of_seeds(files, args.score) for name, *files in args.group}
+    print()
+    print(comparison_table(scores, f'mean {args.score}', 'standard deviation between networks'))
 
 
 if __name__ == '__main__':
