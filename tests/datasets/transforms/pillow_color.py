@@ -4,6 +4,7 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import torchvision.transforms.functional as tvf
 from PIL import Image, ImageFilter, ImageOps
@@ -70,3 +71,30 @@ def many_colors() -> Image.Image:
     levels = np.arange(0, 256, 5, dtype=np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), -1)
     return Image.fromarray(grid.reshape(52 * 52, 52, 3))
+
+
+class SameAsPillow:
+    """What each way to change the colors of a batch must pass; a subclass has the way."""
+
+    @staticmethod
+    def change(images: list[Image.Image], draws: list[ColorDraw]) -> np.ndarray:
+        """Change each image as drawn, (N, 3, H, W), uint8."""
+        raise NotImplementedError
+
+    def compare(self, images: list[Image.Image], draws: list[ColorDraw]) -> None:
+        """Every step has Pillow's roundings, so nothing may differ."""
+        pairs = zip(images, draws, strict=True)
+        expected = np.stack([np.asarray(pillow_colors(img, draw)) for img, draw in pairs])
+        np.testing.assert_array_equal(self.change(images, draws), expected.transpose(0, 3, 1, 2))
+
+    @pytest.mark.parametrize('view', COLOR_VIEWS)
+    def test_over_many_random_draws(self, view: ContrastiveView) -> None:
+        self.compare(random_images(300), random_draws(view, 300))
+
+    def test_on_photographs(self, real_images: Path) -> None:
+        self.compare(*photographs(real_images))
+
+    def test_every_order_of_the_jitter_is_applied(self) -> None:
+        draws, images = ALL_ORDERS, random_images(1) * len(ALL_ORDERS)
+        self.compare(images, draws)
+        assert len(np.unique(self.change(images, draws).reshape(24, -1), axis=0)) > 12

@@ -1,7 +1,5 @@
 """The batched colors are Pillow's, for the same draws."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,11 +11,8 @@ from mmrel.datasets.transforms import ContrastiveView
 from mmrel.datasets.transforms.batched_color import apply_colors, blend, luma, shift_hue
 from mmrel.datasets.transforms.draws import ColorDraw, color_row, hue_steps
 from tests.datasets.transforms.pillow_color import (
-    ALL_ORDERS,
-    COLOR_VIEWS,
+    SameAsPillow,
     many_colors,
-    photographs,
-    pillow_colors,
     random_draws,
     random_images,
 )
@@ -27,28 +22,18 @@ def _stack(images: list[Image.Image]) -> Tensor:
     return torch.stack([tvf.pil_to_tensor(img) for img in images])
 
 
-def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
-    expected = _stack([pillow_colors(img, d) for img, d in zip(images, draws, strict=True)])
-    found = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
-    assert found.dtype == torch.uint8
-    # Every step has Pillow's roundings, so nothing may differ.
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+class TestBatchedColor(SameAsPillow):
+    """The functions for any device."""
+
+    @staticmethod
+    def change(images: list[Image.Image], draws: list[ColorDraw]) -> np.ndarray:
+        """Change each image as drawn."""
+        found = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
+        assert found.dtype == torch.uint8
+        return found.numpy()
 
 
-@pytest.mark.parametrize('view', COLOR_VIEWS)
-def test_they_are_pillows_over_many_random_draws(view: ContrastiveView) -> None:
-    _compare(random_images(300), random_draws(view, 300))
-
-
-def test_they_are_pillows_on_photographs(real_images: Path) -> None:
-    _compare(*photographs(real_images))
-
-
-def test_every_order_of_the_jitter_is_applied() -> None:
-    draws, images = ALL_ORDERS, random_images(1) * len(ALL_ORDERS)
-    _compare(images, draws)
-    colored = apply_colors(_stack(images), torch.stack([color_row(d) for d in draws]))
-    assert len(np.unique(colored.numpy().reshape(24, -1), axis=0)) > 12
+_compare = TestBatchedColor().compare
 
 
 def test_every_blur_is_pillows() -> None:

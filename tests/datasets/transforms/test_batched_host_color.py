@@ -1,7 +1,5 @@
 """The colors of a batch on the host are Pillow's, for the same draws."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,42 +10,25 @@ from mmrel.datasets.transforms.batched_host_color import change_batch
 from mmrel.datasets.transforms.draws import ColorDraw, color_row
 from mmrel.datasets.transforms.host_color import to_planes
 from tests.datasets.transforms.pillow_color import (
-    ALL_ORDERS,
-    COLOR_VIEWS,
+    SameAsPillow,
     many_colors,
-    photographs,
-    pillow_colors,
     random_draws,
     random_images,
 )
 
 
-def _changed(images: list[Image.Image], draws: list[ColorDraw]) -> np.ndarray:
-    planes = np.stack([to_planes(img) for img in images], 1)
-    change_batch(planes, torch.stack([color_row(d) for d in draws]).numpy())
-    return planes
+class TestBatchedHostColor(SameAsPillow):
+    """The functions of the host, on planes."""
+
+    @staticmethod
+    def change(images: list[Image.Image], draws: list[ColorDraw]) -> np.ndarray:
+        """Change each image as drawn."""
+        planes = np.stack([to_planes(img) for img in images], 1)
+        change_batch(planes, torch.stack([color_row(d) for d in draws]).numpy())
+        return planes.swapaxes(0, 1)
 
 
-def _compare(images: list[Image.Image], draws: list[ColorDraw]) -> None:
-    pairs = zip(images, draws, strict=True)
-    expected = np.stack([to_planes(pillow_colors(img, draw)) for img, draw in pairs], 1)
-    np.testing.assert_array_equal(_changed(images, draws), expected)
-
-
-@pytest.mark.parametrize('view', COLOR_VIEWS)
-def test_they_are_pillows_over_many_draws(view: ContrastiveView) -> None:
-    _compare(random_images(300), random_draws(view, 300))
-
-
-def test_they_are_pillows_on_photographs(real_images: Path) -> None:
-    _compare(*photographs(real_images))
-
-
-def test_every_order_of_the_jitter_is_applied() -> None:
-    draws, images = ALL_ORDERS, random_images(1) * len(ALL_ORDERS)
-    _compare(images, draws)
-    colored = _changed(images, draws).swapaxes(0, 1)
-    assert len(np.unique(colored.reshape(24, -1), axis=0)) > 12
+_compare = TestBatchedHostColor().compare
 
 
 @pytest.mark.parametrize('factor', [0.0, 0.3, 1.9])
@@ -72,5 +53,5 @@ def test_large_batches_are_changed_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_no_draw_changes_nothing() -> None:
     images = random_images(3)
-    before = np.stack([to_planes(img) for img in images], 1)
-    np.testing.assert_array_equal(_changed(images, [ColorDraw()] * 3), before)
+    before = np.stack([to_planes(img) for img in images])
+    np.testing.assert_array_equal(TestBatchedHostColor.change(images, [ColorDraw()] * 3), before)
